@@ -15,7 +15,7 @@ from migrator.core.campaign.notices import DeliveryState
 from migrator.core.run.results import ExitCode
 from migrator.core.run.states import RunState
 from migrator.core.run.steps import RequestOutcome
-from migrator.pages.operation import Operation, Used
+from migrator.pages.operation import Operation
 from migrator.pages.picture import Picture
 from migrator.pages.runs import AtWork
 
@@ -53,7 +53,7 @@ def open_metrics(picture: Picture, work: AtWork, ticking: Operation, now: float)
 
     `now` is in UTC seconds.
     """
-    counted = [*_families(picture), *_of_campaign(picture.used)]
+    counted = [*_families(picture), *_of_campaign(picture)]
     families = [*counted, *_of_ticks(ticking, now), *_of_now(picture, work, now)]
     lines = [line for family in families for line in family.lines()]
     return "\n".join([*lines, "# EOF"]) + "\n"
@@ -133,19 +133,20 @@ def _families(picture: Picture) -> Iterator[Family]:
     )
 
 
-def _of_campaign(used: Used) -> Iterator[Family]:
-    if used:
+def _of_campaign(picture: Picture) -> Iterator[Family]:
+    campaign = picture.report.campaign
+    if campaign is not None:
         yield Family(
             "migrator_campaign_bound",
             "gauge",
             "Bounds of the open campaign's standing approval, in SIMs and in money.",
-            [({"of": bound.value}, most) for bound, (_, most) in used.items()],
+            [({"of": one.bound.value}, one.at_most) for one in campaign.bounds],
         )
         yield Family(
             "migrator_campaign_used",
             "gauge",
             "What is used of each bound, today or in all, by the journal; claims in doubt count.",
-            [({"of": bound.value}, spent) for bound, (spent, _) in used.items()],
+            [({"of": one.bound.value}, one.used) for one in campaign.bounds],
         )
 
 

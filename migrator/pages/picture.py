@@ -9,7 +9,6 @@ from typing import Any
 from migrator.core.campaign.forecast import Day, Forecast, forecast
 from migrator.core.campaign.idle import IdleMoney
 from migrator.core.campaign.life import ExceptionCode, LifeCounts, LifeStage, SimLife
-from migrator.pages.operation import Used, used_of_bounds
 from migrator.reports.campaign.model import FleetReport
 from migrator.store import Store
 from migrator.version import VERSION
@@ -37,7 +36,6 @@ class Picture:
         days: what happened on each day (UTC), oldest first.
         forecast: of the day on which the fleet is cut over.
         claims: SIMs that were claimed, or may have been, by organization's plan.
-        used: of each bound of the open campaign; empty without one.
         caps: of the newest plan, what is used and what is left; empty without one.
         outcomes: requests by kind and outcome.
         run_states: runs by state.
@@ -54,7 +52,6 @@ class Picture:
     days: Sequence[Day]
     forecast: Forecast
     claims: int
-    used: Used
     caps: Mapping[str, Any]
     outcomes: Mapping[tuple[str, str], int]
     run_states: Mapping[str, int]
@@ -118,7 +115,6 @@ def picture_of(store: Store, now: float) -> Picture:
         days=days,
         forecast=told,
         claims=sum(one.sims for one in claimed),
-        used=used_of_bounds(store, now),
         caps={} if header is None else caps_used(store, header),
         outcomes=store.glance.outcomes(),
         run_states=store.glance.run_states(),

@@ -12,9 +12,6 @@ from migrator.inputs.settings.settings import SECRET_NAMES, Settings
 
 __all__ = ["Withheld", "secret_source", "withheld"]
 
-CARRIERS = (*SECRET_NAMES, "ONOMONDO_API_KEY")
-"""Names of the secrets of all carriers, also without a setting."""
-
 
 def secret_source(name: str) -> SecretSource:
     """Return the source of the secret of this name.
@@ -61,7 +58,7 @@ def withheld(settings: Settings | None, names: Iterable[str] = ()) -> Withheld:
         settings: of this installation, whose configuration file may name files; None for the environment alone.
         names: of the secrets of all receivers.
     """
-    sources = {name: secret_source(name) for name in (*CARRIERS, *names)}
+    sources = {name: secret_source(name) for name in (*SECRET_NAMES, *names)}
     sources |= {} if settings is None else {one.name: one for one in settings.secret_sources}
     return Withheld(tuple(sources.values()))
 

@@ -1,11 +1,11 @@
 """Days and quiet hours of a campaign, in its time zone."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from migrator.core.policy.policy import QuietHours
 
-__all__ = ["day_began_s", "is_quiet", "quiet_in_s"]
+__all__ = ["day_began_s", "is_over", "is_quiet", "quiet_in_s"]
 
 LOOKS_AHEAD = 3
 """Days ahead in which quiet hours surely begin."""
@@ -17,6 +17,11 @@ def day_began_s(now: datetime, zone: tzinfo) -> float:
     A day in which the clock is set has 23 or 25 hours.
     """
     return datetime.combine(now.astimezone(zone).date(), time(0), zone).timestamp()
+
+
+def is_over(now: datetime, last_day: date, zone: tzinfo) -> bool:
+    """True if a campaign's last day is over."""
+    return now.astimezone(zone).date() > last_day
 
 
 def is_quiet(now: datetime, hours: QuietHours | None, zone: tzinfo) -> bool:

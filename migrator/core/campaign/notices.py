@@ -129,7 +129,7 @@ def end_notices(
     Args:
         named: the plan that ran.
         exit_code: of the run.
-        told: with the `reason`.
+        told: with the `reason`; an `exit_code` in it is told in place of the run's.
         cause: the reason without the words of others, such as a hook's, which may name the time of day.
         day: today.
         to: the receivers.
@@ -140,7 +140,7 @@ def end_notices(
         return []
     same = re.sub("[0-9]+", "#", cause) if exit_code is ExitCode.RESUMABLE else cause
     key = f"{event}:{named}:{day}:{int(exit_code)}:{_digest(same)}"
-    return [Notice(event, key, {**told, "exit_code": int(exit_code)}, to, plan_id or named)]
+    return [Notice(event, key, {"exit_code": int(exit_code), **told}, to, plan_id or named)]
 
 
 def spend_notices(

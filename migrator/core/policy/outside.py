@@ -8,7 +8,15 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["HookPrograms", "NoticeEvent", "Receiver", "ReceiverKind", "receiver_from", "receiver_values"]
+__all__ = [
+    "SECRET_FIELDS",
+    "HookPrograms",
+    "NoticeEvent",
+    "Receiver",
+    "ReceiverKind",
+    "receiver_from",
+    "receiver_values",
+]
 
 
 class NoticeEvent(StrEnum):
@@ -35,6 +43,10 @@ class ReceiverKind(StrEnum):
     COMMAND = "command"  # a program of ours, with JSON on its standard input
 
 
+SECRET_FIELDS = ("url_from", "secret_from", "password_from")
+"""Fields of a receiver that name its secrets."""
+
+
 @dataclass(frozen=True, slots=True)
 class Receiver:
     """`[[notify]]`: who is told of which events.
@@ -59,7 +71,7 @@ class Receiver:
     @property
     def secret_names(self) -> tuple[str, ...]:
         """Names of the secrets that a delivery needs."""
-        return tuple(name for name in (self.url_from, self.secret_from, self.password_from) if name)
+        return tuple(name for field in SECRET_FIELDS if (name := getattr(self, field)))
 
     def __str__(self) -> str:
         place = self.url_from or ", ".join(self.recipients) or " ".join(self.command[:1])

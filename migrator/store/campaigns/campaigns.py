@@ -182,6 +182,13 @@ class Campaigns:
         """Return every approval of a campaign, oldest first."""
         return [_approval(row) for row in self._db.rows(_given(campaign))]
 
+    def ref(self, campaign: Campaign) -> str:
+        """Return the change or ticket of the newest approval that names one.
+
+        The text is empty where none does.
+        """
+        return next((one.ref for one in reversed(self.approvals(campaign)) if one.ref), "")
+
     def people(self, campaign: Campaign) -> list[str]:
         """Return who approved the present policy, each person once."""
         return _people(self.approvals(campaign), campaign)

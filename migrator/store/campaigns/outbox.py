@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select, update
 
 from migrator.core.campaign.notices import DeliveryState, Notice
-from migrator.core.policy.outside import NoticeEvent, Receiver, receiver_from
+from migrator.core.policy.outside import SECRET_FIELDS, NoticeEvent, Receiver, receiver_from
 from migrator.store.database.database import Database, storable
 from migrator.store.database.sql import changed_rows, json_at
 from migrator.store.log import note
@@ -25,7 +25,6 @@ SENDING_S = 600.0
 A try takes at most ten seconds: who took it up is dead, or stood still.
 """
 
-_NAMES_OF_SECRETS = ("url_from", "secret_from", "password_from")
 _OPEN = (DeliveryState.WAITING, DeliveryState.SENDING)
 _ALL = (
     select(notices, *(column for column in deliveries.c if column.name != "notice_no"))
@@ -147,7 +146,7 @@ class Outbox:
             listed = json_at(table.c.policy_json, "notify").label("listed")
             for row in self._db.rows(select(listed).where(listed.is_not(None)).distinct()):
                 receivers += json.loads(row.listed)
-        return {value for one in receivers for key, value in one.items() if key in _NAMES_OF_SECRETS and value}
+        return {one[key] for one in receivers for key in SECRET_FIELDS if one.get(key)}
 
     def take_up(self, delivery: Delivery, now: float) -> bool:
         """Note that a delivery is about to be sent.

@@ -12,7 +12,7 @@ from migrator.engine.run.context import Stopper
 from migrator.wiring.gc import collecting_rarely
 from migrator.workflows.campaign.tick import Tick
 from migrator.workflows.check_pairs import last_organization
-from migrator.workflows.field.discover import Discovered, ask_old_sims, judged
+from migrator.workflows.field.discover import Discovered, ask_live, judged
 
 __all__ = ["find_pairs"]
 
@@ -36,19 +36,8 @@ def find_pairs(tick: Tick) -> None:
     with collecting_rarely(), closing(site.store.discovery(last_organization(site.store))) as seen:
 
         async def body(stopper: Stopper) -> None:
-            async with (
-                site.outside.source(site.settings, site.store, stopper) as source,
-                site.heartbeat(tick.me, stopper),
-            ):
-                result.asked = await ask_old_sims(
-                    seen,
-                    source,
-                    source=site.settings.carrier.name,
-                    rps=site.settings.source_rps,
-                    clock=site.clock,
-                    stopper=stopper,
-                    progress=site.progress,
-                )
+            async with site.heartbeat(tick.me, stopper):
+                await ask_live(site, seen, stopper, result)
 
         site.outside.run_async(body)
         accepts = tick.bounds.discover is DiscoverMode.EXACT
@@ -75,11 +64,10 @@ def find_pairs(tick: Tick) -> None:
 
 def _left_open(tick: Tick) -> Mapping[str, Any]:
     """Return what the tick before left; nothing if it left nothing."""
-    before = next(iter(tick.earlier()), None)
-    if before is None:
-        return {}
-    left: Mapping[str, Any] = before.told.get(OPEN, {}) if before.ended_s is not None else {"judged": False}
-    return left
+    for before in tick.earlier()[:1]:
+        left: Mapping[str, Any] = before.told.get(OPEN, {}) if before.ended_s is not None else {"judged": False}
+        return left
+    return {}
 
 
 def _is_due(tick: Tick, left: Mapping[str, Any]) -> bool:

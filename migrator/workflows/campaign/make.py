@@ -4,15 +4,18 @@ from collections.abc import Iterable
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from migrator.core.campaign.calendar import is_over
 from migrator.core.plan.refs import LONGEST_REF, ref_of
+from migrator.core.policy.policy import CampaignPolicy
 from migrator.errors import InputError
-from migrator.inputs.policy.file import LoadedPolicy, read_policy
+from migrator.inputs.policy.file import LoadedPolicy, read_policy, stored_policy
 from migrator.store.campaigns.campaigns import Campaign, CampaignApproval
 from migrator.workflows.site import Site, named_person
 
 __all__ = [
     "INTAKE",
     "approve_campaign",
+    "bounds_of",
     "create_campaign",
     "end_campaign",
     "pause_campaign",
@@ -138,6 +141,13 @@ def with_bounds(loaded: LoadedPolicy) -> LoadedPolicy:
     return loaded
 
 
+def bounds_of(campaign: Campaign) -> CampaignPolicy:
+    """Return the bounds of a campaign, as its kept policy has them."""
+    bounds = stored_policy(campaign.policy_text, name=campaign.name).campaign
+    assert bounds is not None  # noqa: S101 - a campaign is made of a policy with bounds
+    return bounds
+
+
 def _before_its_end(loaded: LoadedPolicy, site: Site) -> LoadedPolicy:
     """Return a policy under which something may still be sent.
 
@@ -145,7 +155,7 @@ def _before_its_end(loaded: LoadedPolicy, site: Site) -> LoadedPolicy:
     """
     bounds = loaded.policy.campaign
     assert bounds is not None  # noqa: S101 - it has bounds
-    if site.clock.now().astimezone(ZoneInfo(bounds.time_zone)).date() > bounds.until:
+    if is_over(site.clock.now(), bounds.until, ZoneInfo(bounds.time_zone)):
         words = f"{loaded.name}: [campaign] until = {bounds.until} is over: nothing would be sent"
         raise InputError(words, code="until_over", hint="set a day that is to come")
     return loaded

@@ -11,17 +11,17 @@ from zoneinfo import ZoneInfo
 
 from migrator import wiring
 from migrator.core.campaign.budget import bounds_used
-from migrator.core.campaign.calendar import day_began_s
+from migrator.core.campaign.calendar import day_began_s, is_over
 from migrator.core.campaign.forecast import forecast
 from migrator.core.campaign.idle import idle_money
 from migrator.core.campaign.life import ExceptionCode, LifeCounts, LifeStage
 from migrator.core.fleet.units import money
 from migrator.errors import InputError
-from migrator.inputs.policy.file import read_policy, stored_policy
+from migrator.inputs.policy.file import read_policy
 from migrator.reports.model import moment
 from migrator.version import VERSION
 from migrator.wiring.gc import collecting_rarely
-from migrator.workflows.campaign.make import INTAKE
+from migrator.workflows.campaign.make import INTAKE, bounds_of
 from migrator.workflows.report import caps_used
 from migrator.workflows.site import Site, living_holder
 
@@ -146,19 +146,17 @@ def campaign_standing(store: "Store", now: float) -> "CampaignStanding | None":
     campaign = store.campaigns.open()
     if campaign is None:
         return None
-    bounds = stored_policy(campaign.policy_text, name=campaign.name).campaign
-    assert bounds is not None  # noqa: S101 - a campaign is made of a policy with bounds
+    bounds = bounds_of(campaign)
     today, zone = datetime.fromtimestamp(now, UTC), ZoneInfo(bounds.time_zone)
-    refs = [one.ref for one in store.campaigns.approvals(campaign) if one.ref]
     return CampaignStanding(
         campaign_no=campaign.campaign_no,
         name=campaign.name,
         state=campaign.state.value,
         people=store.campaigns.people(campaign),
         required=bounds.approvals,
-        ref=refs[-1] if refs else "",
+        ref=store.campaigns.ref(campaign),
         until=bounds.until,
-        is_over=today.astimezone(zone).date() > bounds.until,
+        is_over=is_over(today, bounds.until, zone),
         is_changed=_is_changed(campaign),
         cutover=bounds.cutover.value,
         intake=str(Path(campaign.folder) / INTAKE),

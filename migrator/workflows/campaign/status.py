@@ -9,9 +9,9 @@ from migrator.core.campaign.calendar import day_began_s
 from migrator.core.campaign.idle import IdleMoney
 from migrator.core.campaign.life import LifeCounts
 from migrator.core.policy.policy import CampaignPolicy
-from migrator.inputs.policy.file import stored_policy
 from migrator.store.campaigns.campaigns import Campaign
 from migrator.store.campaigns.ticks import KeptTick
+from migrator.workflows.campaign.make import bounds_of
 from migrator.workflows.campaign.report import fleet_report
 from migrator.workflows.site import Site, living_holder
 
@@ -55,8 +55,7 @@ def campaign_status(site: Site) -> CampaignStatus:
     from migrator.reports.campaign.model import headline, next_commands
 
     store, campaign = site.store, site.store.campaigns.required()
-    bounds = stored_policy(campaign.policy_text, name=campaign.name).campaign
-    assert bounds is not None  # noqa: S101 - a campaign is made of a policy with bounds
+    bounds = bounds_of(campaign)
     began_s = day_began_s(site.clock.now(), ZoneInfo(bounds.time_zone))
     holder = None if site.held_by else living_holder(store)
     report = fleet_report(store, now=site.now(), holder=holder)

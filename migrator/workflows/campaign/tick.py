@@ -7,7 +7,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from migrator.core.campaign.calendar import day_began_s, is_quiet, quiet_in_s
+from migrator.core.campaign.calendar import day_began_s, is_over, is_quiet, quiet_in_s
 from migrator.core.campaign.life import LifeCounts
 from migrator.core.fleet.units import n_people
 from migrator.core.policy.policy import CampaignPolicy
@@ -84,6 +84,7 @@ class Tick:
     held: list[Held] = field(default_factory=list)
     counts: LifeCounts | None = field(default=None, init=False)  # once the exceptions were counted
     _waits: bool = field(default=True, init=False)
+    _earlier: list[KeptTick] | None = field(default=None, init=False)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -143,7 +144,7 @@ class Tick:
 
     def _closed(self) -> Held | None:
         now = self.now()
-        if now.astimezone(self.zone).date() > self.bounds.until:
+        if is_over(now, self.bounds.until, self.zone):
             words = f"[campaign] until = {self.bounds.until} is over"
             return Held(ExitCode.HALTED, words, "set a later day in the policy, then `migrator campaign approve`")
         if is_quiet(now, self.bounds.quiet_hours, self.zone) or self.longest_run_s() < SHORTEST_RUN_S:
@@ -174,18 +175,20 @@ class Tick:
         self._waits = False
 
     def earlier(self) -> list[KeptTick]:
-        """Return the ticks before this one, newest first."""
-        return self.site.store.ticks.list(LATELY)[1:]
+        """Return the ticks before this one, newest first.
+
+        They are read once: no other tick begins or ends beside this one.
+        """
+        if self._earlier is None:
+            self._earlier = self.site.store.ticks.list(LATELY)[1:]
+        return self._earlier
 
     def ref(self) -> str:
         """Return the reference of the call, else of the newest approval.
 
         The text is empty where there is none.
         """
-        if self.given_ref:
-            return self.given_ref
-        refs = [one.ref for one in self.site.store.campaigns.approvals(self.campaign) if one.ref]
-        return refs[-1] if refs else ""
+        return self.given_ref or self.site.store.campaigns.ref(self.campaign)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

@@ -1,6 +1,5 @@
 """Results of a tick for others: exceptions, report, changed units, notices."""
 
-from dataclasses import replace
 from pathlib import Path
 
 from migrator.core.campaign.life import ExceptionCode, LifeStage
@@ -72,12 +71,12 @@ def notices_of(tick: Tick, ended: ExitCode) -> list[Notice]:
     event = ended
     if ended is ExitCode.INPUT:
         event = ExitCode.ATTENTION if tick.trouble is None else ExitCode.HALTED
+    at_end, cause = told | {"exit_code": int(ended)}, tick.cause()
     ends = (
         []
         if ended is ExitCode.RESUMABLE
-        else end_notices(f"campaign {name}", event, told, cause=tick.cause(), day=day, to=to)
+        else end_notices(f"campaign {name}", event, at_end, cause=cause, day=day, to=to)
     )
-    ends = [replace(one, told={**one.told, "exit_code": int(ended)}) for one in ends]
     spent = store.due.spent(tick.campaign, tick.day_began_s())
     numbers = {
         "stages": tick.told.get("stages", {}),
@@ -96,5 +95,4 @@ def _has_changed(tick: Tick) -> bool:
     """
     if CHANGES & tick.told.keys():
         return True
-    before = tick.site.store.ticks.list(2)[1:]
-    return any(one.ended_s is None or one.told.get("stages") != tick.told.get("stages") for one in before)
+    return any(one.ended_s is None or one.told.get("stages") != tick.told.get("stages") for one in tick.earlier()[:1])

@@ -32,7 +32,7 @@ from migrator.workflows.check_pairs import last_organization
 from migrator.workflows.cutover.old_use import asking, calls_for_use
 from migrator.workflows.site import Site, required_inventory
 
-__all__ = ["OUT_COLUMNS", "Discovered", "ask_old_sims", "discover", "judged", "read_devices"]
+__all__ = ["OUT_COLUMNS", "Discovered", "ask_live", "ask_old_sims", "discover", "judged", "read_devices"]
 
 MOST_PAGES = 100_000
 WORKERS = 8
@@ -110,7 +110,7 @@ def discover(
 
     with collecting_rarely(), closing(hardware()) as seen:
         if live and wiring.is_asked(site.settings, store):
-            site.outside.run_async(lambda stopper: _ask_live(site, seen, stopper, result))
+            site.outside.run_async(lambda stopper: ask_live(site, seen, stopper, result))
         judged(
             seen,
             result,
@@ -136,7 +136,8 @@ async def _read_live(site: Site, stopper: Stopper, result: Discovered) -> int:
         return account.org_id
 
 
-async def _ask_live(site: Site, seen: Discovery, stopper: Stopper, result: Discovered) -> None:
+async def ask_live(site: Site, seen: Discovery, stopper: Stopper, result: Discovered) -> None:
+    """Open the chosen source, and ask it about replaced old SIMs."""
     async with site.outside.source(site.settings, site.store, stopper) as source:
         result.asked = await ask_old_sims(
             seen,

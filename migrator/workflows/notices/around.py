@@ -38,7 +38,9 @@ def _outside(
     site: Site, policy: Policy, plan_id: str, hook: str, command: tuple[str, ...], *, ref: str, who: str
 ) -> Around:
     store = site.store
-    kept = withheld(site.settings, store.outbox.secret_names()) if command else withheld(site.settings)
+    if not command:
+        return Around(tell=store.outbox.tell, to=policy.notify, ref=ref, who=who)
+    kept = withheld(site.settings, store.outbox.secret_names())
 
     async def ask(told: Mapping[str, Any]) -> Veto | None:
         document = {"schema": INPUT_VERSION, "hook": hook, "plan_id": plan_id, "store": store.outbox.store_name, **told}
@@ -52,4 +54,4 @@ def _outside(
         cause = f"[hooks] {hook} vetoes, and nothing is sent: {command[0]} ended with {ended.code}"
         return Veto(f"{cause}: {ended.words}" if ended.words else cause, cause)
 
-    return Around(ask=ask if command else None, tell=store.outbox.tell, to=policy.notify, ref=ref, who=who)
+    return Around(ask=ask, tell=store.outbox.tell, to=policy.notify, ref=ref, who=who)

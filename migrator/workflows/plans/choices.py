@@ -1,7 +1,7 @@
 """Choices that a policy must make before it is planned with."""
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from migrator.core.fleet.candidates import Candidate
 from migrator.core.fleet.sims import ONENCE, AccountLimits, ToldVolumes
@@ -69,25 +69,26 @@ def must_have_basis(loaded: "LoadedPolicy", source: str, told: ToldVolumes, acco
         *_sms_bases(loaded.policy, told, account, is_onence=is_onence),
     ]
     if loaded.policy.claim.tags is OldTags.COPY and not told.tags:
-        need = (False, "the tags of each SIM")
-        lacking.append(("[claim] tags", OldTags.COPY.value, need, 'write tags = "leave"'))
-    problems = [
-        Problem("basis_missing", f'{loaded.name}: {place} = "{basis}" needs {needs}, and {source} tells none', hint)
-        for place, basis, (has, needs), hint in lacking
-        if not has
-    ]
-    if problems:
-        raise refusal(problems, what=loaded.name)
+        lacking.append(_Lacking("[claim] tags", OldTags.COPY, "the tags of each SIM", 'write tags = "leave"'))
+    if lacking:
+        raise refusal([one.problem(loaded.name, source) for one in lacking], what=loaded.name)
 
 
-Need = tuple[str, str, tuple[bool, str], str]
-"""Place of a basis, the basis, its need, and a remedy.
+class _Lacking(NamedTuple):
+    """Basis that a policy names, and that the source lacks."""
 
-The need says if the source has it, and what it is.
-"""
+    place: str
+    basis: str
+    needs: str
+    remedy: str
+
+    def problem(self, policy: str, source: str) -> Problem:
+        """Return it as a problem of the policy."""
+        words = f'{policy}: {self.place} = "{self.basis}" needs {self.needs}, and {source} tells none'
+        return Problem("basis_missing", words, self.remedy)
 
 
-def _data_bases(policy: Policy, told: ToldVolumes, account: AccountLimits, *, is_onence: bool) -> Iterator[Need]:
+def _data_bases(policy: Policy, told: ToldVolumes, account: AccountLimits, *, is_onence: bool) -> Iterator[_Lacking]:
     own = [(rule.name, rule.data_limit) for rule in policy.rules if "data_limit.basis" in rule.gives]
     for name, part in [("", policy.data_limit), *own]:
         is_capped = is_onence or account.data_mb is not None or part.monthly_cap_mb is not None
@@ -98,11 +99,12 @@ def _data_bases(policy: Policy, told: ToldVolumes, account: AccountLimits, *, is
             DataBasis.MONTHLY_LIMIT: (is_capped, "a monthly data cap of the account (or monthly_cap_mb)"),
         }
         basis = part.basis_for(has_limit=told.data_limit)
-        if basis in needs:
-            yield _place("data_limit", name), basis.value, needs[basis], DATA_REMEDY
+        is_told, words = needs.get(basis, (True, ""))
+        if not is_told:
+            yield _Lacking(_place("data_limit", name), basis, words, DATA_REMEDY)
 
 
-def _sms_bases(policy: Policy, told: ToldVolumes, account: AccountLimits, *, is_onence: bool) -> Iterator[Need]:
+def _sms_bases(policy: Policy, told: ToldVolumes, account: AccountLimits, *, is_onence: bool) -> Iterator[_Lacking]:
     needs = {
         SmsBasis.TOTAL: (told.sms or is_onence, "a booked SMS volume of each SIM"),
         SmsBasis.REMAINING: (told.sms_left or is_onence, "what is left of an SMS volume"),
@@ -110,8 +112,9 @@ def _sms_bases(policy: Policy, told: ToldVolumes, account: AccountLimits, *, is_
     }
     own = [(rule.name, rule.sms_limit) for rule in policy.rules if "sms_limit.basis" in rule.gives]
     for name, part in [("", policy.sms_limit), *own]:
-        if part.basis in needs:
-            yield _place("sms_limit", name), part.basis.value, needs[part.basis], SMS_REMEDY
+        is_told, words = needs.get(part.basis, (True, ""))
+        if not is_told:
+            yield _Lacking(_place("sms_limit", name), part.basis, words, SMS_REMEDY)
 
 
 def _place(section: str, rule: str) -> str:

@@ -322,10 +322,6 @@ def _printed(iccid: Iccid) -> str | None:
     return iccid.digits + luhn_digit(iccid.digits) if len(iccid.digits) == PRINTED - 1 else None
 
 
-def _api(store: "Store", version: str) -> str:
-    return f"{store.inventory.source_name()} {api_words(version)}"
-
-
 def _old_sim(store: "Store", known: _Known) -> dict[str, Any] | None:
     iccid, sim = known.source, known.sim
     if iccid is None:
