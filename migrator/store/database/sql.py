@@ -6,7 +6,7 @@ the database that runs it. What both understand needs no construct.
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import (
     ColumnElement,
@@ -173,12 +173,29 @@ def only_digits(text: ColumnElement[str]) -> ColumnElement[bool]:
 
 
 class _Spelled(FunctionElement[Any]):
-    """Function of ours that is spelled for each dialect."""
+    """Function of ours that is spelled for each dialect.
+
+    Args:
+        sqlite: its text there, with the numbers of its arguments.
+        postgresql: the same for PostgreSQL.
+    """
 
     inherit_cache = True
+    sqlite: ClassVar[str]
+    postgresql: ClassVar[str]
 
 
-def _parts(element: FunctionElement[Any], compiler: Any, options: Mapping[str, Any]) -> list[str]:
+@compiles(_Spelled, "sqlite")
+def _by_sqlite(element: _Spelled, compiler: Any, **options: Any) -> str:
+    return element.sqlite.format(*_parts(element, compiler, options))
+
+
+@compiles(_Spelled, "postgresql")
+def _by_postgresql(element: _Spelled, compiler: Any, **options: Any) -> str:
+    return element.postgresql.format(*_parts(element, compiler, options))
+
+
+def _parts(element: _Spelled, compiler: Any, options: Mapping[str, Any]) -> list[str]:
     return [compiler.process(part, **options) for part in element.clauses]
 
 
@@ -187,16 +204,7 @@ class _Position(_Spelled):
 
     type = Integer
     inherit_cache = True
-
-
-@compiles(_Position, "sqlite")
-def _instr(element: _Position, compiler: Any, **options: Any) -> str:
-    return "instr({}, {})".format(*_parts(element, compiler, options))
-
-
-@compiles(_Position, "postgresql")
-def _strpos(element: _Position, compiler: Any, **options: Any) -> str:
-    return "strpos({}, {})".format(*_parts(element, compiler, options))
+    sqlite, postgresql = "instr({0}, {1})", "strpos({0}, {1})"
 
 
 def holds(text: ColumnElement[Any], part: Any) -> ColumnElement[bool]:
@@ -216,16 +224,7 @@ class _Elements(_Spelled):
     """Rows of a JSON list."""
 
     inherit_cache = True
-
-
-@compiles(_Elements, "sqlite")
-def _json_each(element: _Elements, compiler: Any, **options: Any) -> str:
-    return "json_each({})".format(*_parts(element, compiler, options))
-
-
-@compiles(_Elements, "postgresql")
-def _json_array_elements(element: _Elements, compiler: Any, **options: Any) -> str:
-    return "json_array_elements_text(CAST({} AS JSON))".format(*_parts(element, compiler, options))
+    sqlite, postgresql = "json_each({0})", "json_array_elements_text(CAST({0} AS JSON))"
 
 
 def elements_of(parameter: ColumnElement[str]) -> Select[tuple[str]]:
@@ -238,6 +237,7 @@ class _At(_Spelled):
 
     type = Text
     inherit_cache = True
+    sqlite, postgresql = "json_extract({0}, {1})", "(CAST({0} AS JSON) #>> {2})"
 
 
 class _NumberAt(_Spelled):
@@ -245,23 +245,7 @@ class _NumberAt(_Spelled):
 
     type = Integer
     inherit_cache = True
-
-
-@compiles(_At, "sqlite")
-@compiles(_NumberAt, "sqlite")
-def _json_extract(element: _Spelled, compiler: Any, **options: Any) -> str:
-    return "json_extract({}, {})".format(*_parts(element, compiler, options))
-
-
-@compiles(_At, "postgresql")
-def _text_at(element: _Spelled, compiler: Any, **options: Any) -> str:
-    document, path = _parts(element, compiler, options)
-    return f"(CAST({document} AS JSON) #>> '{{{path[3:-1].replace('.', ',')}}}')"
-
-
-@compiles(_NumberAt, "postgresql")
-def _bigint_at(element: _Spelled, compiler: Any, **options: Any) -> str:
-    return f"CAST({_text_at(element, compiler, **options)} AS BIGINT)"
+    sqlite, postgresql = _At.sqlite, f"CAST({_At.postgresql} AS BIGINT)"
 
 
 def json_at(document: ColumnElement[Any], path: str) -> ColumnElement[Any]:
@@ -271,16 +255,17 @@ def json_at(document: ColumnElement[Any], path: str) -> ColumnElement[Any]:
     NULL if there is none, or a JSON null. To be compared with text or NULL: only SQLite tells numbers as numbers. The
     path stands in the statement as it is.
     """
-    return _At(document, _path(path))
+    return _At(document, *_paths(path))
 
 
 def json_number_at(document: ColumnElement[Any], path: str) -> ColumnElement[Any]:
     """Return the whole number at a path, or NULL."""
-    return _NumberAt(document, _path(path))
+    return _NumberAt(document, *_paths(path))
 
 
-def _path(path: str) -> ColumnClause[Any]:
-    return literal_column(f"'$.{path}'")
+def _paths(path: str) -> tuple[ColumnClause[Any], ColumnClause[Any]]:
+    """Return a path as SQLite writes it, and as PostgreSQL does."""
+    return literal_column(f"'$.{path}'"), literal_column(f"'{{{path.replace('.', ',')}}}'")
 
 
 class _With(_Spelled):
@@ -288,22 +273,13 @@ class _With(_Spelled):
 
     type = Text
     inherit_cache = True
-
-
-@compiles(_With, "sqlite")
-def _json_set(element: _With, compiler: Any, **options: Any) -> str:
-    return "json_set({}, {}, {})".format(*_parts(element, compiler, options))
-
-
-@compiles(_With, "postgresql")
-def _jsonb_set(element: _With, compiler: Any, **options: Any) -> str:
-    document, path, value = _parts(element, compiler, options)
-    return f"CAST(jsonb_set(CAST({document} AS JSONB), '{{{path[3:-1]}}}', to_jsonb({value})) AS TEXT)"
+    sqlite = "json_set({0}, {1}, {3})"
+    postgresql = "CAST(jsonb_set(CAST({0} AS JSONB), {2}, to_jsonb({3})) AS TEXT)"
 
 
 def json_with(document: ColumnElement[Any], name: str, value: ColumnElement[Any]) -> ColumnElement[Any]:
     """Return the JSON text of an object with a text under `name`."""
-    return _With(document, _path(name), value)
+    return _With(document, *_paths(name), value)
 
 
 class _Truncated(_Spelled):
@@ -311,16 +287,7 @@ class _Truncated(_Spelled):
 
     type = Integer
     inherit_cache = True
-
-
-@compiles(_Truncated, "sqlite")
-def _cast(element: _Truncated, compiler: Any, **options: Any) -> str:
-    return "CAST({} AS INTEGER)".format(*_parts(element, compiler, options))
-
-
-@compiles(_Truncated, "postgresql")
-def _trunc(element: _Truncated, compiler: Any, **options: Any) -> str:
-    return "CAST(trunc({}) AS BIGINT)".format(*_parts(element, compiler, options))  # a cast alone rounds
+    sqlite, postgresql = "CAST({0} AS INTEGER)", "CAST(trunc({0}) AS BIGINT)"  # a cast alone rounds in PostgreSQL
 
 
 def truncated(number: ColumnElement[Any]) -> ColumnElement[int]:
@@ -333,10 +300,15 @@ class _EpochS(_Spelled):
 
     type = Integer
     inherit_cache = True
+    sqlite = "CAST(strftime('%s', {0}) AS INTEGER)"
+    postgresql = (
+        "CASE WHEN {0} ~ {1} "
+        "THEN CAST(extract(epoch FROM CAST(substr({0}, 1, 19) || '+00' AS TIMESTAMPTZ)) AS BIGINT) END"
+    )
 
 
-_PLAIN_MOMENT = (
-    "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])[ T]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]+)?Z?$"
+_PLAIN_MOMENT: ColumnElement[str] = literal_column(
+    "'^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])[ T]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]+)?Z?$'"
 )
 """Moments that PostgreSQL may be asked for.
 
@@ -344,40 +316,19 @@ A text that is none would end the transaction.
 """
 
 
-@compiles(_EpochS, "sqlite")
-def _strftime(element: _EpochS, compiler: Any, **options: Any) -> str:
-    return "CAST(strftime('%s', {}) AS INTEGER)".format(*_parts(element, compiler, options))
-
-
-@compiles(_EpochS, "postgresql")
-def _extract(element: _EpochS, compiler: Any, **options: Any) -> str:
-    (text,) = _parts(element, compiler, options)
-    seconds = f"CAST(extract(epoch FROM CAST(substr({text}, 1, 19) || '+00' AS TIMESTAMPTZ)) AS BIGINT)"
-    return f"CASE WHEN {text} ~ '{_PLAIN_MOMENT}' THEN {seconds} END"
-
-
 def epoch_s(text: ColumnElement[Any]) -> ColumnElement[int]:
     """Return the UTC seconds of a moment's text, without its fraction.
 
     NULL for what is no moment. PostgreSQL leaves a few moments out, too, so callers judge NULL by themselves.
     """
-    return _EpochS(text)
+    return _EpochS(text, _PLAIN_MOMENT)
 
 
 class _ByGreatest(_Spelled):
     """Value of the row in which another value is the greatest."""
 
     inherit_cache = True
-
-
-@compiles(_ByGreatest, "sqlite")
-def _bare(element: _ByGreatest, compiler: Any, **options: Any) -> str:
-    return _parts(element, compiler, options)[0]
-
-
-@compiles(_ByGreatest, "postgresql")
-def _first_of_array(element: _ByGreatest, compiler: Any, **options: Any) -> str:
-    return "(array_agg({} ORDER BY {} DESC NULLS LAST))[1]".format(*_parts(element, compiler, options))
+    sqlite, postgresql = "{0}", "(array_agg({0} ORDER BY {1} DESC NULLS LAST))[1]"
 
 
 def by_greatest(value: ColumnElement[Any], by: ColumnElement[Any]) -> ColumnElement[Any]:
