@@ -8,7 +8,6 @@ import click
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table, warned
 from migrator.cli.app.refs import ref_option
 from migrator.core.fleet.units import grouped, money
-from migrator.core.plan.refs import ref_of
 from migrator.core.policy.policy import CampaignPolicy
 from migrator.errors import InputError
 from migrator.inputs.files.iccids import read_iccids
@@ -74,7 +73,7 @@ def approve(shared: Globals, /, *, by: str | None, ref: str | None, note: str) -
 
     def body() -> Outcome:
         with open_site(shared.state, config=shared.config, warn=warned) as site:
-            campaign, loaded = approve_campaign(site, by=by, ref=ref_of(ref), note=note)
+            campaign, loaded = approve_campaign(site, by=by, ref=ref or "", note=note)
             people = site.store.campaigns.people(campaign)
         bounds = loaded.policy.campaign
         assert bounds is not None  # noqa: S101 - it was approved

@@ -120,16 +120,12 @@ def _write_campaign(campaign: CampaignStanding, out: TextIO) -> None:
 
 def _bounds_of(campaign: CampaignStanding | None) -> list[dict[str, str]]:
     """Return the bounds as JSON values: numbers as text, money exact."""
-    bounds = () if campaign is None else campaign.bounds
-    return [
-        {
-            "bound": one.bound.value,
-            "used": money(one.used) if one.is_money else str(one.used),
-            "at_most": money(one.at_most) if one.is_money else str(one.at_most),
-            "left": money(one.left) if one.is_money else str(one.left),
-        }
-        for one in bounds
-    ]
+    rows = []
+    for one in () if campaign is None else campaign.bounds:
+        told = money if one.is_money else str
+        row = {"bound": one.bound.value, "used": told(one.used), "at_most": told(one.at_most), "left": told(one.left)}
+        rows.append(row)
+    return rows
 
 
 def _campaign_of(campaign: CampaignStanding) -> dict[str, Any]:

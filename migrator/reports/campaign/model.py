@@ -70,7 +70,7 @@ class CampaignStanding:
         intake: the folder for lists of units.
         due: old SIMs with a pair that wait for their claim.
         bounds: the use of each bound.
-        calls: the last calls of `campaign run` that ended, newest first, as JSON values.
+        calls: the last calls of `campaign run`, newest first, as JSON values; one without an end is at work, or died.
     """
 
     campaign_no: int
