@@ -21,7 +21,7 @@ __all__ = ["must_have_basis", "must_have_chosen"]
 
 DATA_REMEDY = (
     'write basis = "data_limit" (the SIM\'s own limit at its source; `inventory pull --quotas` reads those that a list '
-    'does not tell), "total", "fixed" with fixed_mb, or "unlimited"'
+    'does not tell), {total}"fixed" with fixed_mb, or "unlimited"'
 )
 SMS_REMEDY = 'write basis = "fixed" with fixed = 10, or "keep", which leaves Hologram\'s own limit'
 
@@ -90,6 +90,7 @@ class _Lacking(NamedTuple):
 
 def _data_bases(policy: Policy, told: ToldVolumes, account: AccountLimits, *, is_onence: bool) -> Iterator[_Lacking]:
     own = [(rule.name, rule.data_limit) for rule in policy.rules if "data_limit.basis" in rule.gives]
+    remedy = DATA_REMEDY.format(total='"total", ' if told.data else "")
     for name, part in [("", policy.data_limit), *own]:
         is_capped = is_onence or account.data_mb is not None or part.monthly_cap_mb is not None
         needs = {
@@ -101,7 +102,7 @@ def _data_bases(policy: Policy, told: ToldVolumes, account: AccountLimits, *, is
         basis = part.basis_for(has_limit=told.data_limit)
         is_told, words = needs.get(basis, (True, ""))
         if not is_told:
-            yield _Lacking(_place("data_limit", name), basis, words, DATA_REMEDY)
+            yield _Lacking(_place("data_limit", name), basis, words, remedy)
 
 
 def _sms_bases(policy: Policy, told: ToldVolumes, account: AccountLimits, *, is_onence: bool) -> Iterator[_Lacking]:

@@ -75,6 +75,7 @@ def test_a_basis_that_onomondo_does_not_have_makes_no_plan(tmp_path: Path, polic
     assert words in caught.value.message
     assert "Onomondo tells none" in caught.value.message
     assert "write" in caught.value.hint
+    assert '"total"' not in caught.value.hint  # nobody is sent to what the source lacks, too
 
 
 def test_limits_that_no_list_tells_and_nobody_read_make_no_plan(tmp_path: Path) -> None:
