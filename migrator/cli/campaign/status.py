@@ -19,7 +19,10 @@ __all__ = ["status"]
 @global_options
 @click.pass_obj
 def status(shared: Globals, /) -> int:
-    """Show how far the campaign is, and what it may still do."""
+    """Show how far the campaign is, and what it may still do.
+
+    Without an open one: the last that was ended.
+    """
 
     def body() -> Outcome:
         with open_site(shared.state, config=shared.config, warn=warned) as site:
@@ -44,6 +47,7 @@ def _told(found: CampaignStatus) -> Outcome:
     data = {
         "campaign": campaign.name,
         "state": campaign.state.value,
+        "ended_at": None if campaign.ended_s is None else _moment(campaign.ended_s),
         "people": list(found.people),
         "required": bounds.approvals,
         "until": bounds.until.isoformat(),
@@ -73,8 +77,10 @@ def _told(found: CampaignStatus) -> Outcome:
         ("money in all", f"{grouped(money(spent.money))} of {grouped(money(bounds.spend_total))}"),
     ]
     stages = [(words, f"{found.counts.of(stage):,}") for stage, words in STAGE_WORDS.items() if found.counts.of(stage)]
+    ended = "" if campaign.ended_s is None else f" at {_moment(campaign.ended_s)}"
+    people = f"approved by {len(found.people)} of {bounds.approvals}"
     text: list[Any] = [
-        f"Campaign {campaign.name!r}: {campaign.state.value}, approved by {len(found.people)} of {bounds.approvals}.",
+        f"Campaign {campaign.name!r}: {campaign.state.value}{ended}, {people}.",
         found.headline,
         *([table("Where the SIMs are", ("", "SIMs"), stages)] if stages else []),
         f"Idle: {found.idle.words}." if found.idle.all.cards else "Idle: no card.",

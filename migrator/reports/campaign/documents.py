@@ -142,6 +142,7 @@ def _campaign_of(campaign: CampaignStanding) -> dict[str, Any]:
         "due": campaign.due,
         "bounds": _bounds_of(campaign),
         "calls": list(campaign.calls),
+        "held": list(campaign.held),
     }
 
 

@@ -6,11 +6,12 @@ from datetime import date
 from typing import Any
 
 from migrator.core.campaign.baseline import Baseline
-from migrator.core.campaign.budget import Bound, BoundUsed
+from migrator.core.campaign.budget import Bound, BoundUsed, Spent
 from migrator.core.campaign.forecast import Day, Forecast
 from migrator.core.campaign.idle import IdleMoney
 from migrator.core.campaign.life import ExceptionCode, LifeCounts, LifeStage, SimLife
 from migrator.core.fleet.units import counted, grouped, money
+from migrator.core.run.results import ExitCode
 from migrator.reports.advice import Headline
 from migrator.reports.model import moment
 
@@ -52,6 +53,16 @@ LIFE_COLUMNS = (
 """
 
 
+DAY_S = 86_400.0
+UNCALLED_S = 2 * DAY_S
+"""Seconds without a call after which something is wrong with what calls."""
+
+MOST_DEATHS = 3
+"""Calls that did not end, one after the other, after which somebody must look."""
+
+_NOT_GRAVE = frozenset({ExitCode.ATTENTION, ExitCode.RESUMABLE})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignStanding:
     """Standing of the campaign that is open.
@@ -65,12 +76,18 @@ class CampaignStanding:
         ref: the change or ticket of the newest approval; "" for none.
         until: its last day.
         is_over: whether that day is over.
-        is_changed: whether the policy's file is another one than was approved.
+        is_changed: whether the policy's file is another one than was approved, or cannot be used.
+        trouble: words on a policy's file that cannot be used; "" for none.
         cutover: ask or auto.
         intake: the folder for lists of units.
         due: old SIMs with a pair that wait for their claim.
         bounds: the use of each bound.
+        spent: what the bounds are counted from.
         calls: the last calls of `campaign run`, newest first, as JSON values; one without an end is at work, or died.
+        held: what held the last call up, as JSON values with `exit_code`, `words` and `hint`; what the report sees by
+            itself is left out.
+        uncalled_s: seconds since the last call, or since the approval; 0.0 where nobody is to call.
+        died: how many calls before the newest did not end, one after the other.
     """
 
     campaign_no: int
@@ -82,11 +99,16 @@ class CampaignStanding:
     until: date
     is_over: bool
     is_changed: bool
+    trouble: str = ""
     cutover: str
     intake: str
     due: int
     bounds: Sequence[BoundUsed]
+    spent: Spent
     calls: Sequence[Mapping[str, Any]] = ()
+    held: Sequence[Mapping[str, Any]] = ()
+    uncalled_s: float = 0.0
+    died: int = 0
 
     @property
     def used_up(self) -> Bound | None:
@@ -167,24 +189,36 @@ def life_values_of(life: SimLife) -> dict[str, Any]:
 
 def headline(report: FleetReport) -> Headline:
     """Return whether all is well: the first that fits."""
+    return next(_headlines(report))
+
+
+def _headlines(report: FleetReport) -> Iterator[Headline]:
+    """Yield what may be said first, the gravest first."""
     counts = report.counts
     off, total = counts.of(LifeStage.CUT_OVER), counts.total
     done = f"{off:,} of {total:,} units are cut over"
     if not total:
-        return Headline("open", "Nothing is known of the fleet yet", "The store holds no inventory.")
+        yield Headline("open", "Nothing is known of the fleet yet", "The store holds no inventory.")
+    is_done = off + counts.of(LifeStage.LEFT_ALONE) + counts.exceptions == total
     pressing = _pressing(counts)
     sims = "1 SIM needs a person" if pressing == 1 else f"{pressing:,} SIMs need a person"
+    others = f"{done}. {sims}." if pressing else f"{done}."
     if (held := _held(report.campaign)) is not None:
-        others = f" {sims}." if pressing else ""
-        return Headline("open" if held.is_ordered else "bad", held.words, f"{done}.{others}")
+        yield Headline("open" if held.is_ordered else "bad", held.words, others)
+    if report.campaign is not None:
+        yield from (Headline("bad", one.words, f"{one.detail}{others}") for one in _bad(report.campaign, is_done))
     if pressing:
-        return Headline("bad", sims, f"{done}; {report.forecast.words}.")
-    if off + counts.of(LifeStage.LEFT_ALONE) + counts.exceptions == total:
-        return Headline("good", "All is done", f"{done}; the others were left behind on purpose.")
+        yield Headline("bad", sims, f"{done}; {report.forecast.words}.")
+    if report.campaign is not None and report.campaign.held:
+        first, *more = (one["words"] for one in report.campaign.held)
+        also = f"{_sentence('; '.join(more))} " if more else ""
+        yield Headline("open", f"{first[:1].upper()}{first[1:]}", f"{also}{done}.")
+    if is_done:
+        yield Headline("good", "All is done", f"{done}; the others were left behind on purpose.")
     if off or report.plans:
         words = report.forecast.words
-        return Headline("good", f"All is well: {done}", f"{words[:1].upper()}{words[1:]}.")
-    return Headline("open", "Nothing was planned yet", f"{total:,} SIMs wait.")
+        yield Headline("good", f"All is well: {done}", f"{words[:1].upper()}{words[1:]}.")
+    yield Headline("open", "Nothing was planned yet", f"{total:,} SIMs wait.")
 
 
 def next_commands(report: FleetReport) -> list[str]:
@@ -214,12 +248,37 @@ def _holds(campaign: CampaignStanding) -> Iterator[tuple[bool, _Hold]]:
     step = f"`migrator campaign approve` approves its policy, as the file is now: {have} so far."
     yield campaign.state == "made", _Hold("The campaign is not approved yet", step, is_ordered=True)
     step = "`migrator campaign approve` approves the policy's file as it is now."
+    cannot = f"Put the policy's file right: {campaign.trouble}. Other values need `migrator campaign approve`."
+    yield bool(campaign.trouble), _Hold("The policy's file cannot be used", cannot)
     yield campaign.is_changed, _Hold("The policy's file was changed since it was approved", step)
     step = "To go on, set a later day in the policy, then `migrator campaign approve`."
     yield campaign.is_over, _Hold(f"The campaign's last day is over: {campaign.until}", step)
     bound, due = campaign.used_up, f"{counted(campaign.due, 'SIM')} {'waits' if campaign.due == 1 else 'wait'}"
     step = f"{due} for a claim: to go on, raise {bound} in the policy, then `migrator campaign approve`."
     yield bool(campaign.due) and bound is not None, _Hold(f"[campaign] {bound} is used up", step)
+
+
+@dataclass(frozen=True, slots=True)
+class _Bad:
+    """Words on calls of `campaign run` that do not go well, and a sentence more."""
+
+    words: str
+    detail: str = ""
+
+
+def _bad(campaign: CampaignStanding, is_done: bool) -> Iterator[_Bad]:  # noqa: FBT001 - the one thing that it asks
+    """Yield what is wrong with the calls of `campaign run`."""
+    for one in campaign.held:
+        if one["exit_code"] not in _NOT_GRAVE:
+            yield _Bad("The last call was held up", f"{_sentence(one['words'])} ")
+    if campaign.uncalled_s > UNCALLED_S and not is_done:
+        yield _Bad(f"Nobody called `campaign run` for {counted(int(campaign.uncalled_s // DAY_S), 'day')}")
+    if campaign.died >= MOST_DEATHS:
+        yield _Bad(f"The last {campaign.died} calls of `campaign run` did not end")
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}".rstrip(".") + "."
 
 
 def _steps(report: FleetReport) -> Iterator[str]:
@@ -231,6 +290,8 @@ def _steps(report: FleetReport) -> Iterator[str]:
         yield f"{report.running} is at work now: look again when it has ended."
     if (held := _held(report.campaign)) is not None:
         yield held.step
+    if report.campaign is not None:
+        yield from _of_last_call(report.campaign, is_held=held is not None)
     if report.running is None:
         yield from _begun(report, is_held=held is not None)
     if _pressing(counts):
@@ -238,6 +299,18 @@ def _steps(report: FleetReport) -> Iterator[str]:
     yield from _of_stages(counts) if report.campaign is None else _of_campaign(report.campaign, counts)
     if report.idle.all.cards:
         yield f"{report.idle.words[:1].upper()}{report.idle.words[1:]}: put them into their units first."
+
+
+def _of_last_call(campaign: CampaignStanding, *, is_held: bool) -> Iterator[str]:
+    """Yield the way on of what held the last call up.
+
+    Why nothing is sent at all is said already, where that is known by now.
+    """
+    for one in campaign.held:
+        if not is_held or one["exit_code"] == ExitCode.ATTENTION:
+            yield _sentence(f"{one['words']}: {one['hint']}" if one["hint"] else one["words"])
+    if campaign.uncalled_s > UNCALLED_S or campaign.died >= MOST_DEATHS:
+        yield "Look at the scheduler: `migrator campaign run --once` is to be called once a day or oftener."
 
 
 def _begun(report: FleetReport, *, is_held: bool) -> Iterator[str]:

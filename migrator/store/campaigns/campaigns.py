@@ -64,6 +64,7 @@ class CampaignApproval:
 
 
 _OPEN = select(campaigns).where(campaigns.c.state != CampaignState.ENDED)
+_LAST = select(campaigns).order_by(campaigns.c.campaign_no.desc()).limit(1)
 
 
 def open_bounds(database: Database) -> Mapping[str, Any]:
@@ -97,6 +98,14 @@ class Campaigns:
             hint = "`migrator campaign create --policy FILE` makes one"
             raise InputError("the store holds no campaign", code="no_campaign", hint=hint)
         return campaign
+
+    def last(self) -> Campaign:
+        """Return the open campaign, or the one that was made last.
+
+        Raises: InputError, if there never was one.
+        """
+        rows = self._db.rows(_LAST)
+        return _campaign(rows[0]) if rows else self.required()
 
     def create(
         self,

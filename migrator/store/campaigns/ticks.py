@@ -1,7 +1,7 @@
 """Ticks of campaigns: one row per `campaign run --once`."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,10 @@ from migrator.store.log import note
 from migrator.store.notices import add_notices
 from migrator.store.tables.campaigns import ticks
 
-__all__ = ["KeptTick", "Ticks"]
+__all__ = ["HELD", "KeptTick", "Ticks"]
+
+HELD = "held"
+"""Name of what held a tick up, in what is told of it."""
 
 _NEWEST = ticks.c.tick_no.desc()
 
@@ -33,6 +36,12 @@ class KeptTick:
     exit_code: int | None
     reason: str
     told: Mapping[str, Any]
+
+    @property
+    def held(self) -> Sequence[Mapping[str, Any]]:
+        """What held it up until the next tick: `exit_code`, `words` and `hint` of each."""
+        found: Sequence[Mapping[str, Any]] = self.told.get(HELD, [])
+        return found
 
 
 class Ticks:

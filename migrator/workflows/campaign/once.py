@@ -10,6 +10,7 @@ from migrator.core.run.results import ExitCode
 from migrator.errors import InputError
 from migrator.inputs.policy.file import LoadedPolicy, read_policy, stored_policy
 from migrator.store.campaigns.campaigns import Campaign
+from migrator.store.campaigns.ticks import HELD
 from migrator.workflows.campaign.cutovers import cut_over
 from migrator.workflows.campaign.discovery import find_pairs
 from migrator.workflows.campaign.intake import take_files
@@ -72,7 +73,7 @@ def run_once(site: Site, *, ref: str = "") -> Ticked:
         for name, stage in _STAGES:
             with tick.stage(name):
                 stage(tick)
-        code = tick.exit_code()
+        code, tick.told[HELD] = tick.exit_code(), tick.lasting()
         told, notices = tick.told, notices_of(tick, code)
         site.store.ticks.end(tick_no, exit_code=code, reason=tick.reason(), told=told, now=site.now(), notices=notices)
     deliver_after_run(site)

@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -16,9 +17,11 @@ from migrator.core.campaign.forecast import forecast
 from migrator.core.campaign.idle import idle_money
 from migrator.core.campaign.life import ExceptionCode, LifeCounts, LifeStage
 from migrator.core.fleet.units import money
+from migrator.core.run.results import ExitCode
 from migrator.errors import InputError
 from migrator.inputs.policy.file import read_policy
 from migrator.reports.model import moment
+from migrator.store.campaigns.campaigns import CampaignState
 from migrator.version import VERSION
 from migrator.wiring.gc import collecting_rarely
 from migrator.workflows.campaign.make import INTAKE, bounds_of
@@ -26,12 +29,20 @@ from migrator.workflows.report import caps_used
 from migrator.workflows.site import Site, living_holder
 
 if TYPE_CHECKING:
+    from migrator.core.campaign.idle import IdleMoney
     from migrator.reports.campaign.model import CampaignStanding, FleetReport
     from migrator.store import Owner, Store
     from migrator.store.campaigns.campaigns import Campaign
     from migrator.store.campaigns.ticks import KeptTick
 
-__all__ = ["WrittenFleet", "campaign_exceptions", "campaign_report", "campaign_standing", "fleet_report"]
+__all__ = [
+    "WrittenFleet",
+    "campaign_exceptions",
+    "campaign_report",
+    "campaign_standing",
+    "fleet_report",
+    "fleet_summary",
+]
 
 MOST_RUNS, MOST_IDLE, MOST_CALLS = 100, 1000, 20
 _TIMES = ("created_at", "started_at", "finished_at", "ended_at")
@@ -63,6 +74,7 @@ def campaign_report(
     *,
     now: float | None = None,
     counts: LifeCounts | None = None,
+    held: Sequence[Mapping[str, Any]] | None = None,
 ) -> WrittenFleet:
     """Write the report over all plans.
 
@@ -72,6 +84,7 @@ def campaign_report(
         folder: where `campaign.html` and the others go.
         now: UTC seconds; None for the system's time.
         counts: of this moment, where they are known already; else they are counted.
+        held: what holds up the call of `campaign run` that writes it; None for what held up the last one.
 
     Raises: InputError, if a file cannot be written.
     """
@@ -80,7 +93,7 @@ def campaign_report(
 
     with collecting_rarely():
         holder = None if site.held_by else living_holder(site.store)
-        report = fleet_report(site.store, now=_now(now), counts=counts, holder=holder)
+        report = fleet_report(site.store, now=_now(now), counts=counts, holder=holder, held=held)
         files = write_fleet_report(report, Path(folder), tuple(FORMATS) if formats is None else formats)
     told = headline(report)
     return WrittenFleet(files, report.counts, f"{told.words}. {told.detail}", next_commands(report), report.idle.words)
@@ -103,7 +116,12 @@ def campaign_exceptions(
 
 
 def fleet_report(
-    store: "Store", *, now: float, counts: LifeCounts | None = None, holder: "Owner | None" = None
+    store: "Store",
+    *,
+    now: float,
+    counts: LifeCounts | None = None,
+    holder: "Owner | None" = None,
+    held: Sequence[Mapping[str, Any]] | None = None,
 ) -> "FleetReport":
     """Return the content of the report.
 
@@ -112,12 +130,34 @@ def fleet_report(
         now: UTC seconds.
         counts: those of this moment, where they are known already.
         holder: who else is at work on the store; None for nobody.
+        held: what holds up the call of `campaign run` that is at work; None for what held up the last one.
+    """
+    cards = sorted((card.idle() for card in store.cards.never_seen()), key=lambda card: card.claimed_s or 0.0)
+    summary = fleet_summary(store, now=now, idle=idle_money(cards, now), counts=counts, holder=holder, held=held)
+    return replace(
+        summary,
+        idle_cards=[card.as_dict(now) for card in cards[:MOST_IDLE]],
+        runs=[_with_moments(run) for run in store.all_plans.runs(MOST_RUNS)],
+        money=_money(store),
+    )
+
+
+def fleet_summary(
+    store: "Store",
+    *,
+    now: float,
+    idle: "IdleMoney",
+    counts: LifeCounts | None = None,
+    holder: "Owner | None" = None,
+    held: Sequence[Mapping[str, Any]] | None = None,
+) -> "FleetReport":
+    """Return what a report says first; single cards, runs, and money beside the caps are left out.
+
+    See `fleet_report`.
     """
     from migrator.reports.campaign.model import FleetReport
 
     counts, days = counts or store.lives.counts(now), store.daily()
-    cards = sorted((card.idle() for card in store.cards.never_seen()), key=lambda card: card.claimed_s or 0.0)
-    idle = idle_money(cards, now)
     left = counts.total - counts.of(LifeStage.CUT_OVER) - counts.of(LifeStage.LEFT_ALONE)
     left -= counts.codes.get(ExceptionCode.ROLLED_BACK, 0)
     return FleetReport(
@@ -126,21 +166,26 @@ def fleet_report(
         store=store.lineage,
         counts=counts,
         idle=idle,
-        idle_cards=[card.as_dict(now) for card in cards[:MOST_IDLE]],
         days=days,
         forecast=forecast(days, left, datetime.fromtimestamp(now, UTC).date()),
         exceptions=lambda: store.lives.walk(now, stage=LifeStage.EXCEPTION),
         lives=lambda: store.lives.walk(now),
         plans=[_with_moments(plan) for plan in store.all_plans.plans()],
-        runs=[_with_moments(run) for run in store.all_plans.runs(MOST_RUNS)],
-        money=_money(store),
         running=None if holder is None else str(holder),
-        campaign=campaign_standing(store, now),
+        campaign=campaign_standing(store, now, held=held),
     )
 
 
-def campaign_standing(store: "Store", now: float) -> "CampaignStanding | None":
-    """Return where the open campaign stands; None without one."""
+def campaign_standing(
+    store: "Store", now: float, *, held: Sequence[Mapping[str, Any]] | None = None
+) -> "CampaignStanding | None":
+    """Return where the open campaign stands; None without one.
+
+    Args:
+        store: the store.
+        now: UTC seconds.
+        held: what holds up the call that is at work; None for what held up the last one.
+    """
     from migrator.reports.campaign.model import CampaignStanding
 
     campaign = store.campaigns.open()
@@ -148,6 +193,11 @@ def campaign_standing(store: "Store", now: float) -> "CampaignStanding | None":
         return None
     bounds = bounds_of(campaign)
     today, zone = datetime.fromtimestamp(now, UTC), ZoneInfo(bounds.time_zone)
+    spent, trouble = store.due.spent(campaign, day_began_s(today, zone)), _trouble(campaign)
+    ticks = [one for one in store.ticks.list(MOST_CALLS) if one.campaign_no == campaign.campaign_no]
+    newest_s = max([campaign.approved_s or campaign.created_s, *(one.began_s for one in ticks[:1])])
+    unended = list(takewhile(lambda one: one.ended_s is None, ticks))
+    is_awaited = held is None and campaign.state is CampaignState.APPROVED
     return CampaignStanding(
         campaign_no=campaign.campaign_no,
         name=campaign.name,
@@ -157,26 +207,44 @@ def campaign_standing(store: "Store", now: float) -> "CampaignStanding | None":
         ref=store.campaigns.ref(campaign),
         until=bounds.until,
         is_over=is_over(today, bounds.until, zone),
-        is_changed=_is_changed(campaign),
+        is_changed=trouble != "",
+        trouble=trouble or "",
         cutover=bounds.cutover.value,
         intake=str(Path(campaign.folder) / INTAKE),
         due=sum(1 for _ in store.due.waiting(campaign)),
-        bounds=bounds_used(bounds, store.due.spent(campaign, day_began_s(today, zone))),
-        calls=[_call(one) for one in store.ticks.list(MOST_CALLS) if one.campaign_no == campaign.campaign_no],
+        bounds=bounds_used(bounds, spent),
+        spent=spent,
+        calls=list(map(_call, ticks)),
+        held=_held_last(campaign, ticks) if held is None else held,
+        uncalled_s=max(0.0, now - newest_s) if is_awaited else 0.0,
+        died=max(0, len(unended) - 1) if is_awaited else 0,
     )
 
 
-def _is_changed(campaign: "Campaign") -> bool:
-    """True if the policy's file is known to be another one.
+def _held_last(campaign: "Campaign", ticks: Sequence["KeptTick"]) -> Sequence[Mapping[str, Any]]:
+    """Return what held the last call up that ended.
+
+    What a person let go on since is none of it.
+    """
+    ended = next((one for one in ticks if one.ended_s is not None), None)
+    if ended is None:
+        return []
+    is_older = ended.began_s <= max(campaign.approved_s or 0.0, campaign.budget_since_s)
+    return [one for one in ended.held if not is_older or one["exit_code"] != ExitCode.HALTED]
+
+
+def _trouble(campaign: "Campaign") -> str | None:
+    """Return what is wrong with the policy's file: "" for nothing, None where it is another one than was approved.
 
     A machine that only watches need not have it, or may not read it.
     """
     if not os.access(campaign.policy_file, os.R_OK):
-        return False
+        return ""
     try:
-        return read_policy(Path(campaign.policy_file)).fingerprint != campaign.policy_sha256
-    except InputError:
-        return True
+        is_same = read_policy(Path(campaign.policy_file)).fingerprint == campaign.policy_sha256
+    except InputError as error:
+        return error.problems[0].message
+    return "" if is_same else None
 
 
 def _call(tick: "KeptTick") -> dict[str, Any]:

@@ -50,13 +50,15 @@ _GRAVITY = (
 class Held:
     """Work that a tick left, with the command that goes on.
 
-    `cause` is the words without those of a hook or carrier; "" where there are none.
+    `cause` is the words without those of a hook or carrier; "" where there are none. `lasts`: a report says it until
+    the next tick. What a report sees by itself, or what only waits, does not last.
     """
 
     exit_code: ExitCode
     words: str
     hint: str = ""
     cause: str = ""
+    lasts: bool = True
 
 
 @dataclass(slots=True)
@@ -104,11 +106,18 @@ class Tick:
         if number:
             self.told[name] = self.told.get(name, 0) + number
 
-    def hold(self, exit_code: ExitCode, words: str, hint: str = "", cause: str = "") -> None:
+    def hold(self, exit_code: ExitCode, words: str, hint: str = "", cause: str = "", *, lasts: bool = True) -> None:
         """Note what holds the tick up."""
-        held = Held(exit_code, words, hint, cause)
+        self._note(Held(exit_code, words, hint, cause, lasts and exit_code is not ExitCode.RESUMABLE))
+
+    def _note(self, held: Held) -> None:
         if held not in self.held:
             self.held.append(held)
+
+    def lasting(self) -> list[dict[str, Any]]:
+        """Return what a report says of this tick until the next one, as JSON values."""
+        held = [one for one in self.held if one.lasts]
+        return [{"exit_code": int(one.exit_code), "words": one.words, "hint": one.hint} for one in held]
 
     def may_write(self) -> bool:
         """True if something may be sent now; else notes why not.
@@ -118,37 +127,41 @@ class Tick:
         if not self.is_approved():
             return False
         if (held := self._closed()) is not None:
-            self.hold(held.exit_code, held.words, held.hint)
+            self._note(held)
         return held is None
 
     def is_approved(self) -> bool:
         """True if the campaign is approved; else notes why not."""
         if (held := self._unapproved()) is not None:
-            self.hold(held.exit_code, held.words, held.hint)
+            self._note(held)
         return held is None
 
     def _unapproved(self) -> Held | None:
         if self.trouble is not None:
             return self.trouble
-        campaign = self.site.store.campaigns.required()
+        campaign = self.site.store.campaigns.open()
+        if campaign is None or campaign.campaign_no != self.campaign.campaign_no:
+            hint = "`migrator campaign create --policy FILE` makes another one"
+            return _stopped("the campaign was ended meanwhile", hint)
         if campaign.policy_sha256 != self.loaded.fingerprint:
             words = "the policy's file was changed since it was approved"
-            return Held(ExitCode.HALTED, words, "`migrator campaign approve` approves it as it is now")
+            return _stopped(words, "`migrator campaign approve` approves it as it is now")
         if campaign.state is CampaignState.PAUSED:
-            return Held(ExitCode.HALTED, "the campaign is paused", "`migrator campaign resume --by NAME` goes on")
+            return _stopped("the campaign is paused", "`migrator campaign resume --by NAME` goes on")
         if campaign.state is not CampaignState.APPROVED:
             have = len(self.site.store.campaigns.people(campaign))
             words = f"the campaign needs the approval of {n_people(self.bounds.approvals)} and has {have}"
-            return Held(ExitCode.HALTED, words, "`migrator campaign approve` approves it")
+            return _stopped(words, "`migrator campaign approve` approves it")
         return None
 
     def _closed(self) -> Held | None:
         now = self.now()
         if is_over(now, self.bounds.until, self.zone):
             words = f"[campaign] until = {self.bounds.until} is over"
-            return Held(ExitCode.HALTED, words, "set a later day in the policy, then `migrator campaign approve`")
+            return _stopped(words, "set a later day in the policy, then `migrator campaign approve`")
         if is_quiet(now, self.bounds.quiet_hours, self.zone) or self.longest_run_s() < SHORTEST_RUN_S:
-            return Held(ExitCode.RESUMABLE, "quiet hours: nothing is sent", "the next `migrator campaign run` goes on")
+            words = "quiet hours: nothing is sent"
+            return Held(ExitCode.RESUMABLE, words, "the next `migrator campaign run` goes on", lasts=False)
         return None
 
     def longest_run_s(self) -> float:
@@ -204,7 +217,7 @@ class Tick:
             raise
         except MigratorError as error:
             code = ExitCode(error.exit_code) if error.exit_code in _GRAVITY else ExitCode.HALTED
-            self.hold(code, f"{name}: {error.message}", error.hint)
+            self._note(Held(code, f"{name}: {error.message}", error.hint))
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -241,3 +254,8 @@ class Tick:
         """Return the command that goes on; "" for none."""
         code = self.exit_code()
         return next((held.hint for held in self.held if held.exit_code is code and held.hint), "")
+
+
+def _stopped(words: str, hint: str) -> Held:
+    """Return what a report sees by itself: the approval, and the last day."""
+    return Held(ExitCode.HALTED, words, hint, lasts=False)

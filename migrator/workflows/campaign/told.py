@@ -7,6 +7,7 @@ from migrator.core.campaign.notices import Notice, daily_notice, end_notices
 from migrator.core.fleet.units import money
 from migrator.core.run.results import ExitCode
 from migrator.files import placed_text
+from migrator.store.campaigns.ticks import HELD
 from migrator.workflows.campaign.report import campaign_exceptions, campaign_report
 from migrator.workflows.campaign.tick import Tick
 from migrator.workflows.handover.export import handover
@@ -28,16 +29,18 @@ def count_exceptions(tick: Tick) -> None:
     tick.told["exceptions"] = found
     if found.keys() - {ExceptionCode.ROLLED_BACK.value}:
         words = ", ".join(f"{code}: {sims}" for code, sims in found.items())
-        tick.hold(ExitCode.ATTENTION, f"exceptions: {words}", "`migrator campaign exceptions` lists them")
+        tick.hold(ExitCode.ATTENTION, f"exceptions: {words}", "`migrator campaign exceptions` lists them", lasts=False)
 
 
 def write_report(tick: Tick) -> None:
     """Write report and exceptions, where something changed, or once a day."""
+    tick.told[HELD] = held = tick.lasting()
     is_told = any("report" in one.told and one.began_s >= tick.day_began_s() for one in tick.earlier())
-    if is_told and not _has_changed(tick):
+    is_held_otherwise = any(one.held != held for one in tick.earlier()[:1])
+    if is_told and not is_held_otherwise and not _has_changed(tick):
         return
     now, folder = tick.site.now(), Path(tick.campaign.folder) / "report"
-    campaign_report(tick.site, None, folder, now=now, counts=tick.counts)
+    campaign_report(tick.site, None, folder, now=now, counts=tick.counts, held=held)
     with placed_text(folder / "exceptions.csv") as out:
         for line in campaign_exceptions(tick.site, now=now):
             out(line)

@@ -118,15 +118,21 @@ def test_the_report_of_a_call_does_not_take_the_call_for_somebody_else(tmp_path:
     assert not any("at work now" in step for step in document["next"])
 
 
-@pytest.mark.parametrize("more", ["[gates]\nmax_failures = 7\n", "[gatse]\n"])
-def test_a_changed_policy_needs_a_person(tmp_path: Path, more: str) -> None:
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ("[gates]\nmax_failures = 7\n", "The policy's file was changed since it was approved"),
+        ("[gatse]\n", "The policy's file cannot be used"),
+    ],
+)
+def test_a_changed_policy_needs_a_person(tmp_path: Path, more: str, words: str) -> None:
     """Also one that cannot be read any more."""
     world = began(tmp_path)
     world.tick()
     assert reported(world)["headline"]["tone"] == "good"
     world.write_policy(more=more)
     told = reported(world)
-    assert told["headline"]["words"] == "The policy's file was changed since it was approved"
+    assert told["headline"]["words"] == words
     assert "`migrator campaign approve`" in told["next"][0]
     (tmp_path / "policy.toml").unlink()  # as on a machine that only watches
     assert reported(world)["headline"]["tone"] == "good"
