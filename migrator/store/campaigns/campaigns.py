@@ -300,10 +300,15 @@ def _approval(row: AnyRow) -> CampaignApproval:
 
 
 def _people(given: Iterable[CampaignApproval], campaign: Campaign) -> list[str]:
-    """Return who approved the campaign's policy, each person once."""
+    """Return who approved the campaign's policy, each person once.
+
+    Approvals from before another policy was approved do not count: nobody alone brings a former policy back.
+    """
     people: dict[str, str] = {}
     for one in given:
-        if one.policy_sha256 == campaign.policy_sha256:
+        if one.policy_sha256 != campaign.policy_sha256:
+            people.clear()
+        else:
             people.setdefault(same_person(one.approved_by), one.approved_by)
     return list(people.values())
 

@@ -52,6 +52,17 @@ def test_people_count_once_and_for_the_policy_that_they_saw(store: Store) -> Non
     assert (campaign.state, store.campaigns.people(campaign)) == (CampaignState.MADE, [])
 
 
+def test_nobody_alone_brings_a_former_policy_back(store: Store) -> None:
+    """Two people approved it, and then another one in its place."""
+    campaign = made(store)
+    for sha256 in ("a", "b", "a"):
+        campaign = store.campaigns.take_policy(campaign, text="", policy={}, sha256=sha256, now=NOW)
+        campaign = approved(store, campaign, "ann", required=2, sha256=sha256)
+        assert (campaign.state, store.campaigns.people(campaign)) == (CampaignState.MADE, ["ann"])
+        campaign = approved(store, campaign, "bob", required=2, sha256=sha256)
+        assert campaign.state is CampaignState.APPROVED
+
+
 @pytest.mark.parametrize("between", ["approval", "pause", "policy"])
 def test_an_approval_counts_what_others_did_until_it_is_written(
     store: Store, monkeypatch: pytest.MonkeyPatch, between: str
