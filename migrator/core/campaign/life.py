@@ -89,15 +89,16 @@ MEANINGS: Mapping[ExceptionCode, str] = MappingProxyType(
 
 REMEDIES: Mapping[ExceptionCode, str] = MappingProxyType(
     {
-        ExceptionCode.IN_DOUBT: "Run its plan again (`migrator apply`, `cutover apply` or `rollback apply`): it reads "
-        "what became of the order before it sends anything.",
+        ExceptionCode.IN_DOUBT: "Run its plan again (`migrator apply`, `cutover apply` or `rollback apply`; in a "
+        "campaign: `campaign run --once`): it reads what became of the order before it sends anything.",
         ExceptionCode.ROLLED_BACK: "Nothing, if it stays: its new SIM is paused and billed (`migrator retire list`). "
         "To move it after all: `migrator plan create --include-rolled-back`, `apply`, and a new cutover.",
         ExceptionCode.REFUSED: "Read the carrier's words (`migrator show ICCID`); mend the cause, or pair another "
-        "card.",
-        ExceptionCode.BLOCKED: "Mend what `migrator show ICCID` says, then make a new plan.",
-        ExceptionCode.MISMATCH: "See who changed it (`migrator show ICCID`). A new plan sets it again; nothing is "
-        "claimed twice.",
+        "card. In a campaign, `campaign retry` then asks again.",
+        ExceptionCode.BLOCKED: "Mend what `migrator show ICCID` says, then make a new plan; in a campaign: "
+        "`campaign retry`.",
+        ExceptionCode.MISMATCH: "See who changed it (`migrator show ICCID`). A new plan sets it again, in a campaign "
+        "`campaign retry --code mismatch`; nothing is claimed twice.",
         ExceptionCode.OTHER_UNIT: "`migrator pair discover` finds whose unit it is; `migrator pair correct` gives each "
         "unit the card that it has.",
         ExceptionCode.OLD_SIM_TALKING: ADVICE[Silence.OLD_SIM_TALKS],

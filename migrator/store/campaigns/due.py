@@ -41,12 +41,13 @@ _LEFT = (Action.SKIP, Action.BLOCK)
 _OVER = (StepState.FAILED, StepState.SKIPPED)
 _asked_at = func.coalesce(claim_retries.c.asked_at, 0)
 _was_left, _is_over = _change.action.in_(_LEFT), func.coalesce(_step.state, "").in_(_OVER)
+_judged_at = func.coalesce(_judged.verified_at, _plan.created_at)
 _is_handled = or_(  # a plan has done what it can for the SIM, or is about to
     _plan.state == PlanState.STARTED,
-    _change.action == Action.NO_OP,
+    and_(_change.action == Action.NO_OP, _asked_at <= _judged_at),
     and_(_was_left, _asked_at <= _plan.created_at),
     and_(~_was_left, _is_over, _asked_at <= _step.since),
-    and_(~_was_left, ~_is_over, func.coalesce(_judged.verdict, UNREAD).not_in(_OPEN)),
+    and_(~_was_left, ~_is_over, func.coalesce(_judged.verdict, UNREAD).not_in(_OPEN), _asked_at <= _judged_at),
 )
 _MIGRATES = and_(_plan.kind == PlanKind.MIGRATE, _plan.plan_id.is_not(None))
 _newer, _newer_plan = changes.alias("newer"), plans.alias("newer_plan")

@@ -5,6 +5,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from migrator.core.campaign.calendar import is_over
+from migrator.core.campaign.life import ExceptionCode
 from migrator.core.plan.refs import LONGEST_REF, ref_of
 from migrator.core.policy.policy import CampaignPolicy
 from migrator.errors import InputError
@@ -114,19 +115,23 @@ def end_campaign(site: Site, *, by: str | None = None) -> Campaign:
 def retry_refused(
     site: Site, *, keys: Iterable[str] | None = None, code: str | None = None, by: str | None = None
 ) -> int:
-    """Let refused or blocked SIMs go again.
+    """Let refused or blocked SIMs go again, and set those again whose card was changed.
 
     Args:
         site: the store of the campaign.
         keys: the old SIMs; None for all with `code`.
-        code: of an exception (`refused`, `blocked`), of the refusal, or the reason of the plan that left them.
+        code: of an exception (`refused`, `blocked`, `mismatch`), of the refusal, or the reason of the plan that left
+            them.
         by: who answers for it.
 
     Returns: how many.
     """
     store, campaign = site.store, site.store.campaigns.required()
     if keys is None:
-        keys = store.due.refused(campaign, code or "")
+        if code == ExceptionCode.MISMATCH:
+            keys = store.lives.keys(site.now(), code=ExceptionCode.MISMATCH)
+        else:
+            keys = store.due.refused(campaign, code or "")
     return store.campaigns.retry(keys, named_person(by, option="--by"), site.now())
 
 
