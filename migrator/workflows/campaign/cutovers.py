@@ -1,7 +1,8 @@
 """Cutovers of a campaign: old SIMs whose new SIM has rested."""
 
-from collections.abc import Iterator, Mapping
-from itertools import groupby
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from migrator.core.cutover.plan import Direction, Require, SwitchHeader, SwitchItem, SwitchReason
 from migrator.core.cutover.rules import Demand, is_open
@@ -31,17 +32,18 @@ def cut_over(tick: Tick) -> None:
     Cutovers that were begun go on first. An old SIM that does not qualify yet is asked about once a day: nothing is
     kept of that but the moment.
     """
-    is_auto = tick.bounds.cutover is CutoverMode.AUTO
-    if is_auto and not _went_on(tick):
+    is_auto, own = tick.bounds.cutover is CutoverMode.AUTO, _own(tick)
+    if is_auto and not _went_on(tick, own.begun):
         return
     asked_s, rested = tick.site.now(), _rested(tick)
-    waiting = _begun_keys(tick) if is_auto else _offered(tick, rested)
-    since_s = _last_asked_s(tick)
-    new = [one for one in rested.values() if one.key not in waiting and one.since_s > since_s - _rest_s(tick)]
-    for plan_id, some in groupby(new, key=lambda one: one.plan_id):
+    waiting = _begun_keys(tick, own.begun) if is_auto else _offered(tick, own, rested)
+    since_s, new = _last_asked_s(tick), defaultdict[str, set[str]](set)
+    for one in rested.values():
+        if one.key not in waiting and one.since_s > since_s - _rest_s(tick):
+            new[one.plan_id].add(one.key)
+    for plan_id, keys in new.items():
         if is_auto and not tick.may_write():
             return
-        keys = {one.key for one in some}
         with tick.alone():
             header = plan_cutover(
                 tick.site, tick.site.store.plans.header(plan_id), _demand(tick), listed=keys, is_small=True
@@ -82,31 +84,41 @@ def _last_asked_s(tick: Tick) -> float:
     """
     began_s = tick.day_began_s()
     times = [float(one.told.get(ASKED, 0.0)) for one in tick.earlier() if one.began_s >= began_s]
-    return max(times, default=0.0)
+    return max((asked_s for asked_s in times if asked_s <= tick.site.now()), default=0.0)  # a clock may be set back
 
 
 # --- cutovers that are there --------------------------------------------------------------------------------------
 
 
-def _own(tick: Tick, state: PlanState) -> Iterator[SwitchHeader]:
-    """Yield the campaign's cutovers in a state, the newest first.
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """Cutovers of the campaign that are begun, and those that wait to be; the newest first."""
+
+    begun: list[SwitchHeader] = field(default_factory=list)
+    made: list[SwitchHeader] = field(default_factory=list)
+
+
+def _own(tick: Tick) -> _Own:
+    """Return the campaign's cutovers that are not over.
 
     A cutover that a later one has overtaken is none of them.
     """
-    store, own = tick.site.store, set(tick.site.store.due.all_plans(tick.campaign))
+    store, own, found = tick.site.store, set(tick.site.store.due.all_plans(tick.campaign)), _Own()
     for switch_id, known in store.switches.known(Direction.CUTOVER).items():
-        if known == state:
-            header = store.switches.header(switch_id)
-            if header.count and header.plan_id in own and store.switches.superseded_by(switch_id) is None:
-                yield header
+        if known not in {PlanState.STARTED, PlanState.CREATED}:
+            continue
+        header = store.switches.header(switch_id)
+        if header.count and header.plan_id in own and store.switches.superseded_by(switch_id) is None:
+            (found.begun if known == PlanState.STARTED else found.made).append(header)
+    return found
 
 
-def _went_on(tick: Tick) -> bool:
+def _went_on(tick: Tick, begun: Sequence[SwitchHeader]) -> bool:
     """Go on with begun cutovers, the oldest first.
 
     Returns: False if nothing may be sent.
     """
-    for header in reversed(list(_own(tick, PlanState.STARTED))):
+    for header in reversed(begun):
         if not tick.may_write():
             return False
         with tick.alone():
@@ -133,27 +145,28 @@ def _is_unsent(item: SwitchItem) -> bool:
     return step is None or (step.state is StepState.PENDING and step.doubt not in MAY_STILL_COME)
 
 
-def _begun_keys(tick: Tick) -> set[str]:
+def _begun_keys(tick: Tick, begun: Sequence[SwitchHeader]) -> set[str]:
     """Return the SIMs that a begun cutover is not through with."""
     store = tick.site.store
     return {
         item.key
-        for header in _own(tick, PlanState.STARTED)
+        for header in begun
+        if store.switches.state(header.switch_id) == PlanState.STARTED  # it may be over by now
         for item in store.switches.all_items(header.switch_id)
         if is_open(item, Direction.CUTOVER)
     }
 
 
-def _offered(tick: Tick, rested: Mapping[str, Rested]) -> set[str]:
+def _offered(tick: Tick, own: _Own, rested: Mapping[str, Rested]) -> set[str]:
     """Say the commands of cutovers that wait for a person.
 
     Returns: the SIMs of these cutovers.
     """
-    store, keys = tick.site.store, _begun_keys(tick)
-    for header in _own(tick, PlanState.STARTED):
+    store, keys = tick.site.store, _begun_keys(tick, own.begun)
+    for header in own.begun:
         words = f"cutover {header.switch_id} was begun, and is not through"
         tick.hold(ExitCode.ATTENTION, words, f"`migrator cutover apply {header.switch_id}` goes on with it")
-    for header in _own(tick, PlanState.CREATED):
+    for header in own.made:
         mine = {item.key for item in store.switches.all_items(header.switch_id)}
         if mine - keys and mine <= rested.keys() and not stale_reasons(store, header):
             _offer(tick, header)

@@ -93,6 +93,20 @@ def test_days_without_work_add_no_plan_no_row_and_no_read(tmp_path: Path) -> Non
     assert stuck in world.on()
 
 
+def test_a_call_under_a_clock_that_was_far_ahead_hides_no_cutover_and_no_report(tmp_path: Path) -> None:
+    world = began(tmp_path)
+    gone = world.on()[0]
+    world.swap(gone)
+    next_day(world)
+    with site_of(world, world.outside) as site:
+        ahead_s = site.now() + 300 * DAY_S
+        tick_no = site.store.ticks.begin(site.store.campaigns.required().campaign_no, ahead_s)
+        told = {"cutovers_asked_s": ahead_s, "report": "somewhere"}
+        site.store.ticks.end(tick_no, exit_code=0, reason="", told=told, now=ahead_s)
+    assert "report" in next_day(world).told
+    assert gone not in world.on()
+
+
 # --- a person is waited for ---------------------------------------------------------------------------------------
 
 
