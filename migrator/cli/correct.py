@@ -18,6 +18,7 @@ __all__ = ["correct"]
 
 SHOWN = 10
 NEXT = "Next: `migrator plan create --policy FILE`: these cards get the names and limits of their units, and no claim."
+NEXT_OF_CAMPAIGN = "Next: the next `migrator campaign run` gives these cards the names and limits of their units."
 
 
 @click.command(
@@ -50,10 +51,11 @@ def correct(shared: Globals, /, *, file: Path, columns: Sequence[str], by: str |
 def _correct(shared: Globals, file: Path, columns: Sequence[str], by: str | None, reason: str) -> Outcome:
     chosen = parse_choices(columns, tuple(CORRECTION_TITLES))
     with open_site(shared.state, config=shared.config, warn=warned) as site:
-        return _corrected(correct_pairs(site, file, by=by, reason=" ".join(reason.split()), columns=chosen))
+        found = correct_pairs(site, file, by=by, reason=" ".join(reason.split()), columns=chosen)
+        return _corrected(found, NEXT if site.store.campaigns.open() is None else NEXT_OF_CAMPAIGN)
 
 
-def _corrected(found: CorrectedPairs) -> Outcome:
+def _corrected(found: CorrectedPairs, way_on: str) -> Outcome:
     kept = found.corrected
     changes = [
         {
@@ -88,7 +90,7 @@ def _corrected(found: CorrectedPairs) -> Outcome:
         text.append(f"Lines passed over, as their evidence settles nothing: {found.passed_over}.")
     if kept.plans:
         text.append(f"Left alone from now on by {', '.join(kept.plans)}: {counted(kept.set_aside, 'SIM')}.")
-    return Outcome(data, (*text, NEXT), problems=tuple(_warnings(found)))
+    return Outcome(data, (*text, way_on), problems=tuple(_warnings(found)))
 
 
 def _warnings(found: CorrectedPairs) -> list[Problem]:

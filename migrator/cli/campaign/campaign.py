@@ -11,7 +11,7 @@ from migrator.core.fleet.units import grouped, money
 from migrator.core.policy.policy import CampaignPolicy
 from migrator.errors import InputError
 from migrator.inputs.files.iccids import read_iccids
-from migrator.store.campaigns.campaigns import Campaign
+from migrator.store.campaigns.campaigns import Campaign, CampaignState
 from migrator.workflows.campaign.make import (
     INTAKE,
     approve_campaign,
@@ -21,6 +21,7 @@ from migrator.workflows.campaign.make import (
     resume_campaign,
     retry_refused,
 )
+from migrator.workflows.campaign.status import campaign_status
 from migrator.workflows.site import open_site
 
 __all__ = ["approve", "bounds_table", "create", "end", "pause", "resume", "retry"]
@@ -79,7 +80,9 @@ def approve(shared: Globals, /, *, by: str | None, ref: str | None, note: str) -
         assert bounds is not None  # noqa: S101 - it was approved
         text: list[Any] = [bounds_table(bounds)]
         text.append(f"Approved by {', '.join(people)}: {len(people)} of {bounds.approvals} needed.")
-        if len(people) >= bounds.approvals:
+        if campaign.state is CampaignState.PAUSED:
+            text.append("The campaign is paused: `migrator campaign resume --by NAME` lets it go on.")
+        elif len(people) >= bounds.approvals:
             text.append("Next: `migrator campaign run --once`, once a day or oftener.")
         return Outcome(_told(campaign) | {"people": people, "required": bounds.approvals}, text)
 
@@ -121,12 +124,14 @@ def end(shared: Globals, /, *, by: str | None) -> int:
 
 @click.command("retry", epilog=CODES)
 @click.option("--iccids", type=click.Path(path_type=Path), help="File of old ICCIDs, one a line.")
-@click.option("--code", metavar="CODE", help="All with this code: refused, blocked, or one that `show` names.")
+@click.option(
+    "--code", metavar="CODE", help="All with this code: refused, blocked, mismatch, or one that `show` names."
+)
 @_BY
 @global_options
 @click.pass_obj
 def retry(shared: Globals, /, *, iccids: Path | None, code: str | None, by: str | None) -> int:
-    """Let refused or blocked SIMs go again."""
+    """Let refused or blocked SIMs go again, and set changed cards again."""
 
     def body() -> Outcome:
         if (iccids is None) is (code is None):
@@ -146,7 +151,8 @@ _ORDERS = {"paused": pause_campaign, "resumed": resume_campaign, "ended": end_ca
 def _ordered(shared: Globals, word: str, by: str | None) -> Outcome:
     with open_site(shared.state, config=shared.config, warn=warned) as site:
         campaign = _ORDERS[word](site, by=by)
-    return Outcome(_told(campaign), (f"Campaign {campaign.name!r} is {word}.",))
+        begun = [f"Next: {step}" for step in campaign_status(site).steps[:1]] if word == "ended" else []
+    return Outcome(_told(campaign), (f"Campaign {campaign.name!r} is {word}.", *begun))
 
 
 def _told(campaign: Campaign) -> dict[str, Any]:

@@ -46,7 +46,10 @@ def test_a_campaign_from_its_policy_to_its_end(make_desk: Callable[..., Desk]) -
     assert "50,000" in shown
     assert told["headline"] in shown.replace("\n", " ")
     assert f"Next: {told['next'][0]}".split("`")[0] in shown
+    assert desk.run("pair", "export", "known.csv").code == 0
+    assert "Next: the next `migrator campaign run`" in desk.run("pair", "correct", "known.csv", "--reason", "seen").out
     assert desk.run("campaign", "pause", "--by", "ann").code == 0
+    assert "Next: `migrator campaign run" not in desk.run("campaign", "approve", "--by", "ann").out, "it is paused"
     assert desk.run("campaign", "run", "--once").code == 6
     assert desk.run("campaign", "resume", "--by", "ann").code == 0
     assert desk.run("campaign", "retry", "--code", "claim_refused").code == 0
