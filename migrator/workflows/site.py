@@ -32,6 +32,7 @@ class Site:
         warn: called with words that a person should read at once.
         outside: clock, signals and carriers; real unless somebody gives others.
         held_by: who holds the lease already, for a stage that is a part of a larger one.
+        campaign: name of the campaign whose call is at work; "" for none. That call tells how its stages end.
     """
 
     store: Store
@@ -40,6 +41,7 @@ class Site:
     warn: Callable[[str], None] = _unheard
     outside: wiring.Outside = field(default_factory=wiring.Outside)
     held_by: Owner | None = None
+    campaign: str = ""
 
     @property
     def clock(self) -> Clock:

@@ -23,6 +23,7 @@ STAGES = (
     "claims",
     "discovery",
     "cutover",
+    "intake again",
     "exceptions",
     "report",
     "handover",

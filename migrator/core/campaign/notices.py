@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from migrator.core.campaign.budget import BoundUsed
 from migrator.core.fleet.units import money
 from migrator.core.money.caps import Used
 from migrator.core.policy.outside import NoticeEvent, Receiver
@@ -19,6 +20,7 @@ __all__ = [
     "MASK",
     "DeliveryState",
     "Notice",
+    "bounds_notices",
     "daily_notice",
     "end_notices",
     "masked",
@@ -163,6 +165,23 @@ def spend_notices(
     return found
 
 
+def bounds_notices(
+    bounds: Sequence[BoundUsed], campaign_no: int, told: Mapping[str, Any], *, to: tuple[Receiver, ...]
+) -> list[Notice]:
+    """Return a notice for each bound of a whole campaign of which four fifths are used.
+
+    It is told once for each value of the bound.
+    """
+    found = []
+    for one in bounds:
+        if not one.bound.opens_by_itself and one.at_most > 0 and one.used >= one.at_most * SPEND_SHARE:
+            used, at_most = (money(value) if one.is_money else str(value) for value in (one.used, one.at_most))
+            words = f"{used} of [campaign] {one.bound} = {at_most} are used"
+            key = f"spend_80:campaign {campaign_no}:{one.bound}:{one.at_most.normalize():f}"
+            found.append(Notice(NoticeEvent.SPEND_80, key, {**told, "reason": words}, to))
+    return found
+
+
 def sims_notice(
     event: NoticeEvent, plan_id: str, sims: Sequence[str], told: Mapping[str, Any], to: tuple[Receiver, ...]
 ) -> list[Notice]:
@@ -176,9 +195,9 @@ def sims_notice(
     return [Notice(event, key, {**told, "sims": sorted(sims)[:MOST_NAMED]}, to, plan_id)]
 
 
-def daily_notice(campaign: str, day: date, told: Mapping[str, Any], to: tuple[Receiver, ...]) -> Notice:
+def daily_notice(campaign_no: int, day: date, told: Mapping[str, Any], to: tuple[Receiver, ...]) -> Notice:
     """Return a campaign's day in numbers, once a day."""
-    return Notice(NoticeEvent.DAILY, f"daily:{campaign}:{day}", {"campaign": campaign, **told}, to)
+    return Notice(NoticeEvent.DAILY, f"daily:campaign {campaign_no}:{day}", told, to)
 
 
 def _digest(text: str) -> str:
@@ -194,7 +213,7 @@ _TITLES = {
     NoticeEvent.CUTOVER_DONE: "Cutover done",
     NoticeEvent.DRIFT: "Drift",
     NoticeEvent.SILENT: "Silent SIMs",
-    NoticeEvent.SPEND_80: "Four fifths of a cap are used",
+    NoticeEvent.SPEND_80: "Four fifths of a cap or bound are used",
     NoticeEvent.DAILY: "The day in numbers",
     NoticeEvent.TEST: "A test: nothing happened",
 }

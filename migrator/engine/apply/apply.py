@@ -213,7 +213,7 @@ class Applying:
         only = self.ctx.options.wave
         earlier = () if only is None else takewhile(lambda wave: wave != only, self.ctx.header.waves)
         waits_for = next((wave for wave in earlier if gate_after(self.ctx, wave) is not Gate.OPEN), None)
-        return way_on(f"migrator apply {self.ctx.plan_id}", waits_for)
+        return way_on(self.ctx.around.way_on(f"migrator apply {self.ctx.plan_id}"), waits_for)
 
     def _blocked(self) -> int:
         return self.ctx.header.counts.get(Action.BLOCK, 0)

@@ -23,8 +23,9 @@ def told_at_end(ctx: Context, result: ApplyResult) -> list[Notice]:
     counts |= {str(verdict): count for verdict, count in result.verdicts.items() if count}
     told = {**_head(ctx), "run_id": result.run_id, "counts": counts, "failed": dict(result.failed)}
     told |= {"money": _money(ctx), "reason": result.reason, "hint": result.hint, "next": _next(ctx, result.exit_code)}
-    day = ctx.clock.now().date()
-    ended = end_notices(ctx.plan_id, result.exit_code, told, cause=result.cause, day=day, to=ctx.around.to)
+    day, ended = ctx.clock.now().date(), list[Notice]()
+    if not ctx.around.campaign:
+        ended = end_notices(ctx.plan_id, result.exit_code, told, cause=result.cause, day=day, to=ctx.around.to)
     return [*ended, *told_of_spend(ctx)]
 
 
@@ -35,7 +36,7 @@ def told_of_wave(ctx: Context, wave: str) -> list[Notice]:
     verdicts = ctx.journal.verdicts(ctx.plan_id, wave)
     words = f"wave {wave!r} is done: {verdicts.get(Verdict.OK, 0)} of {sum(verdicts.values())} SIMs are verified"
     told = {**_head(ctx), "wave": wave, "counts": {str(verdict): n for verdict, n in verdicts.items() if n}}
-    told |= {"money": _money(ctx), "reason": words, "next": f"migrator apply {ctx.plan_id}"}
+    told |= {"money": _money(ctx), "reason": words, "next": _next(ctx, ExitCode.DONE)}
     return [Notice(NoticeEvent.WAVE_DONE, f"wave_done:{ctx.plan_id}:{wave}", told, ctx.around.to, ctx.plan_id)]
 
 
@@ -61,7 +62,8 @@ def asked_of_hook(ctx: Context, price: Decimal | None) -> Mapping[str, Any]:
 
 
 def _head(ctx: Context) -> dict[str, Any]:
-    return {"plan_id": ctx.plan_id, "org_id": ctx.header.org_id, "ref": ctx.around.ref, "who": ctx.around.who}
+    head = {"plan_id": ctx.plan_id, "org_id": ctx.header.org_id, "ref": ctx.around.ref, "who": ctx.around.who}
+    return {"campaign": ctx.around.campaign, **head} if ctx.around.campaign else head
 
 
 def _used(ctx: Context, price: Decimal | None = None) -> Used:
@@ -76,4 +78,6 @@ def _money(ctx: Context, price: Decimal | None = None) -> dict[str, Any]:
 def _next(ctx: Context, exit_code: ExitCode) -> str:
     if exit_code is ExitCode.STALE:
         return "migrator plan create"
-    return f"migrator {'report' if exit_code is ExitCode.ATTENTION else 'apply'} {ctx.plan_id}"
+    if exit_code is ExitCode.ATTENTION:
+        return f"migrator report {ctx.plan_id}"
+    return ctx.around.way_on(f"migrator apply {ctx.plan_id}")

@@ -244,7 +244,8 @@ class Switching:
     def _way_on(self) -> str:
         """Return the command that continues the plan."""
         waits_for = None if self.ctx.options.wave is None else self._waits_for
-        return way_on(f"migrator {self.ctx.header.direction} apply {self.ctx.switch_id}", waits_for)
+        own = f"migrator {self.ctx.header.direction} apply {self.ctx.switch_id}"
+        return way_on(self.ctx.around.way_on(own), waits_for)
 
     def _silent_words(self) -> str:
         if not self._not_alive:

@@ -22,13 +22,15 @@ def told_at_end(ctx: SwitchContext, result: SwitchResult) -> list[Notice]:
     counts = {"planned": ctx.header.count, "proved": result.proved, "as_found": result.already}
     counts |= {"paused": result.paused, "open": result.unproved, "not_alive": len(result.not_alive)}
     bad = {**result.aside, **result.failed, **result.changed}
-    command = "cutover show" if result.exit_code in _OVER else f"{ctx.header.direction} apply"
+    command = f"migrator cutover show {ctx.switch_id}" if result.exit_code in _OVER else _command(ctx)
     told = {**_head(ctx), "run_id": result.run_id, "counts": counts, "failed": bad, "reason": result.reason}
-    told |= {"hint": result.hint, "next": f"migrator {command} {ctx.switch_id}", "sims": list(result.not_alive)}
+    told |= {"hint": result.hint, "next": command, "sims": list(result.not_alive)}
     to, day = ctx.around.to, ctx.clock.now().date()
-    notices = end_notices(
-        ctx.switch_id, result.exit_code, told, cause=result.cause, day=day, to=to, plan_id=ctx.header.plan_id
-    )
+    notices = list[Notice]()
+    if not ctx.around.campaign:
+        notices = end_notices(
+            ctx.switch_id, result.exit_code, told, cause=result.cause, day=day, to=to, plan_id=ctx.header.plan_id
+        )
     if result.exit_code in _OVER and not result.unproved:
         key = f"cutover_done:{ctx.switch_id}"
         notices.append(Notice(NoticeEvent.CUTOVER_DONE, key, told, to, ctx.header.plan_id))
@@ -39,8 +41,7 @@ def told_of_wave(ctx: SwitchContext, wave: str, words: str, next_wave: str) -> l
     """Return the notice that a wave opened the next one."""
     if not ctx.around.to:
         return []
-    command = f"migrator {ctx.header.direction} apply {ctx.switch_id}"
-    told = {**_head(ctx), "wave": wave, "reason": f"{words}: {next_wave!r} is open", "next": command}
+    told = {**_head(ctx), "wave": wave, "reason": f"{words}: {next_wave!r} is open", "next": _command(ctx)}
     key = f"wave_done:{ctx.switch_id}:{wave}"
     return [Notice(NoticeEvent.WAVE_DONE, key, told, ctx.around.to, ctx.header.plan_id)]
 
@@ -51,6 +52,11 @@ def asked_of_hook(ctx: SwitchContext, left_in_wave: int) -> Mapping[str, Any]:
     return {"direction": Direction(ctx.header.direction).value, "counts": counts, "money": None}
 
 
+def _command(ctx: SwitchContext) -> str:
+    return ctx.around.way_on(f"migrator {ctx.header.direction} apply {ctx.switch_id}")
+
+
 def _head(ctx: SwitchContext) -> dict[str, Any]:
-    head = {"plan_id": ctx.header.plan_id, "switch_id": ctx.switch_id, "direction": ctx.header.direction.value}
+    head = {"campaign": ctx.around.campaign} if ctx.around.campaign else {}
+    head |= {"plan_id": ctx.header.plan_id, "switch_id": ctx.switch_id, "direction": ctx.header.direction.value}
     return {**head, "ref": ctx.around.ref, "who": ctx.around.who}

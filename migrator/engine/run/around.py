@@ -62,6 +62,8 @@ class Around:
         to: the receivers of the policy.
         ref: the change or ticket that the run is for; "" for none.
         who: the person who runs, and the process.
+        campaign: name of the campaign whose call this run is a part of; "" for none. The call tells how it ends, and
+            goes on with it.
     """
 
     ask: Ask | None = None
@@ -69,6 +71,7 @@ class Around:
     to: tuple[Receiver, ...] = ()
     ref: str = ""
     who: str = ""
+    campaign: str = ""
     _agreed: "_Agreement | None" = field(default=None, init=False)
 
     async def may_send(self, wave: str | None, told: Callable[[], Mapping[str, Any]], clock: _Steady) -> float:
@@ -95,6 +98,10 @@ class Around:
             raise Vetoed(veto.words, veto.cause)
         self._agreed = _Agreement(wave, asked_at, took_s)
         return took_s
+
+    def way_on(self, command: str) -> str:
+        """Return the command that goes on with the run: the plan's own, or the campaign's."""
+        return "migrator campaign run --once" if self.campaign else command
 
     def vouch(self, clock: _Steady) -> None:
         """Refuse to let an order leave on an old agreement.

@@ -16,7 +16,9 @@ from migrator.inputs.pairing.list_columns import NAMES_OF_OLD
 
 __all__ = ["NameLookup", "NamedBy", "NotATime", "imei_of", "old_sim", "scan_time"]
 
-CLEAR_TIME = "write it as 2026-04-03T14:05:00+02:00; or leave the column out: --column scanned_at="
+CLEAR_TIME = (
+    "write it as 2026-04-03T14:05:00+02:00; or leave the column out: `migrator pair import FILE --column scanned_at=`"
+)
 LONGEST_AHEAD = timedelta(days=1)
 """Time that the clock of a scanner may be ahead."""
 

@@ -58,6 +58,7 @@ OWN_SOURCE_HINT = (
     "give the ICCID of the new Hologram SIM; where Hologram took the ICCID over, leave the line out, and pair "
     "such SIMs with `migrator pair identity` afterwards"
 )
+OTHER_PAIR = "correct the line; or, if this file is right: `migrator pair import FILE --replace`"
 UNKNOWN_HINT = "check the digits, or read the source again: `inventory pull`"
 
 SourceLookup = Callable[[Sequence[str]], Mapping[str, Iccid]]
@@ -341,7 +342,7 @@ class ImportDraft:
             return False
         if had.eid is not None and not self.replace:
             words = f"target {pair.target} has EID {had.eid} already ({had.origin}), not {pair.eid}"
-            self.note(pair, "contradicts_pair", words, "correct the line; or pass --replace, if this file is right")
+            self.note(pair, "contradicts_pair", words, OTHER_PAIR)
             return False
         self.chips.append(pair)
         return True
@@ -408,7 +409,7 @@ class ImportDraft:
             if holder is not None:
                 self.taken_over.append((pair, holder))
             return True
-        hint = "correct the line; or pass --replace, if this file is right"
+        hint = OTHER_PAIR
         if had is not None:
             words = f"source {pair.source} is paired with {had.target} already ({had.origin}), not with {pair.target}"
             self.note(pair, "contradicts_pair", words, hint)

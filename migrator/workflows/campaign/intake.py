@@ -1,6 +1,7 @@
 """Intake: files that people put into the campaign's folder."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,12 +9,13 @@ from pathlib import Path
 from migrator.core.run.results import ExitCode
 from migrator.errors import InputError
 from migrator.inputs.pairing.pool import read_pool
+from migrator.store.campaigns.campaigns import Campaign
 from migrator.workflows.campaign.make import INTAKE
-from migrator.workflows.campaign.tick import Tick
+from migrator.workflows.campaign.tick import PLACE, Look, Tick, unusable
 from migrator.workflows.field.import_pairs import import_pairs
 from migrator.workflows.field.stock import import_stock
 
-__all__ = ["take_files"]
+__all__ = ["files_of", "give_back", "take_files"]
 
 ENDINGS = {".csv", ".txt"}
 SHEETS = {".xlsx", ".xlsm", ".xls", ".ods", ".numbers"}
@@ -21,29 +23,80 @@ SHIPPED, STOCK = "shipped", "stock"
 TAKEN, REFUSED = "taken", "refused"
 
 
+def files_of(campaign: Campaign) -> dict[Path, Look]:
+    """Return the files of the intake as they are now; none where the folder cannot be read."""
+    found = {}
+    with suppress(OSError):
+        for file in _files(Path(campaign.folder) / INTAKE):
+            with suppress(OSError):
+                found[file] = _look(file)
+    return found
+
+
 def take_files(tick: Tick) -> None:
-    """Take every file of the intake, in the order of their names.
+    """Take the files of the intake that were there when the tick began, in the order of their names.
 
     A file is moved once its rows are kept; one that was taken before a kill is taken again, which changes nothing. Rows
     with a problem stand beside the taken file. Names that begin with a dot, or that end in neither `.csv` nor `.txt`,
-    are of files that are still being written; but a spreadsheet is refused, as somebody waits for it.
+    are of files that are still being written; but a spreadsheet is refused, as somebody waits for it. So is a file that
+    changed since the tick began.
     """
     folder = Path(tick.campaign.folder) / INTAKE
     folder.mkdir(parents=True, exist_ok=True)
     for file in sorted(_files(folder)):
-        place, way = _place(folder / TAKEN, file, tick), _way(file)
         try:
-            way.take(tick, file, place)
-        except InputError as error:
-            place = _place(folder / REFUSED, file, tick)
-            lines = [f"{one.message}  {way.remedy(one.hint, place)}".rstrip() for one in error.problems]
-            place.with_name(f"{place.name}.problems.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-            hint = f"{place}.problems.txt says why; put it right, and into {folder} again"
-            tick.hold(ExitCode.ATTENTION, f"{file.name} cannot be used: {error.message}", hint)
-            tick.count("files_refused", 1)
-        else:
-            tick.count("files_taken", 1)
-        file.rename(place)
+            look = _look(file)
+            if look != tick.files.get(file, look):
+                _is_being_written(tick, file.name)
+            elif file in tick.files:
+                tick.taken[_take(tick, folder, file)] = (file.name, look)
+        except OSError as error:
+            tick.hold(ExitCode.ATTENTION, f"{file.name} cannot be taken: {unusable(error)}", PLACE)
+
+
+def give_back(tick: Tick) -> None:
+    """Put files that were written on after they were read into the intake again.
+
+    A program that writes a file goes on with it wherever the file is moved to.
+    """
+    folder = Path(tick.campaign.folder) / INTAKE
+    for place, (name, look) in tick.taken.items():
+        try:
+            if _look(place) != look:
+                place.rename(folder / name)
+                _is_being_written(tick, name)
+        except OSError as error:
+            hint = f"put {place} into {folder} again"
+            tick.hold(ExitCode.ATTENTION, f"{name} was written on after it was read: {unusable(error)}", hint)
+
+
+def _take(tick: Tick, folder: Path, file: Path) -> Path:
+    """Take one file, and return where it is now."""
+    place, way = _place(folder / TAKEN, file, tick), _way(file)
+    try:
+        way.take(tick, file, place)
+    except InputError as error:
+        place = _place(folder / REFUSED, file, tick)
+        lines = [f"{one.message}  {way.remedy(one.hint, place)}".rstrip() for one in error.problems]
+        place.with_name(f"{place.name}.problems.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        hint = f"{place}.problems.txt says why; put it right, and into {folder} again"
+        tick.hold(ExitCode.ATTENTION, f"{file.name} cannot be used: {error.message}", hint)
+        tick.count("files_refused", 1)
+    else:
+        tick.count("files_taken", 1)
+    file.rename(place)
+    return place
+
+
+def _is_being_written(tick: Tick, name: str) -> None:
+    tick.hold(
+        ExitCode.RESUMABLE, f"{name} is still being written", "the next `migrator campaign run` takes all that it has"
+    )
+
+
+def _look(file: Path) -> Look:
+    found = file.stat()
+    return found.st_size, found.st_mtime_ns
 
 
 def _files(folder: Path) -> Iterator[Path]:

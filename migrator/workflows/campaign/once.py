@@ -13,12 +13,12 @@ from migrator.store.campaigns.campaigns import Campaign
 from migrator.store.campaigns.ticks import HELD
 from migrator.workflows.campaign.cutovers import cut_over
 from migrator.workflows.campaign.discovery import find_pairs
-from migrator.workflows.campaign.intake import take_files
+from migrator.workflows.campaign.intake import files_of, give_back, take_files
 from migrator.workflows.campaign.make import with_bounds
 from migrator.workflows.campaign.plans import claim_due, go_on
 from migrator.workflows.campaign.reads import read_source, read_target
 from migrator.workflows.campaign.tick import Held, Tick
-from migrator.workflows.campaign.told import count_exceptions, notices_of, write_deltas, write_report
+from migrator.workflows.campaign.told import HANDOVER, count_exceptions, notices_of, write_deltas, write_report
 from migrator.workflows.notices.deliver import deliver_after_run
 from migrator.workflows.site import Site, holding
 
@@ -61,7 +61,8 @@ def run_once(site: Site, *, ref: str = "") -> Ticked:
     ref, (loaded, trouble) = ref_of(ref or None), _policy_of(campaign)
     assert loaded.policy.campaign is not None  # noqa: S101 - it has bounds
     with holding(site) as me:
-        tick = Tick(replace(site, held_by=me), campaign, loaded, loaded.policy.campaign, me, trouble, ref)
+        of_call, bounds = replace(site, held_by=me, campaign=campaign.name), loaded.policy.campaign
+        tick = Tick(of_call, campaign, loaded, bounds, me, trouble, ref, files_of(campaign))
         tick.told |= {"ref": tick.ref()} if tick.ref() else {}
         tick_no = site.store.ticks.begin(campaign.campaign_no, site.now(), ref=ref)
         tick.is_approved()  # said first, also where nothing is due
@@ -104,7 +105,8 @@ _STAGES = (
     ("claims", claim_due),
     ("discovery", find_pairs),
     ("cutover", cut_over),
+    ("intake again", give_back),
     ("exceptions", count_exceptions),
     ("report", write_report),
-    ("handover", write_deltas),
+    (HANDOVER, write_deltas),
 )

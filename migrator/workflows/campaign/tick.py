@@ -1,9 +1,11 @@
 """State of one tick: its rights, and its results."""
 
-from collections.abc import Iterator
+import errno
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,7 +22,10 @@ from migrator.store.campaigns.ticks import KeptTick
 from migrator.workflows.apply import Bounds
 from migrator.workflows.site import Site
 
-__all__ = ["Held", "Tick"]
+__all__ = ["GRAVITY", "PLACE", "Held", "Look", "Tick", "unusable"]
+
+Look = tuple[int, int]
+"""Size of a file, and when it was changed (ns): of one that is still being written they are others a moment later."""
 
 LONGEST_RUN_S = 1800.0
 WAIT_S = 120.0
@@ -32,10 +37,13 @@ A stage waits in vain once at most, however many plans it has: the next tick rea
 LATELY = 200
 """Most ticks that are looked back at."""
 
+PLACE = "give the user of `migrator campaign run` the right to it, and room on its disk"
+"""Remedy for a file or folder that cannot be written."""
+
 SHORTEST_RUN_S = 60.0
 """Least time before quiet hours in which a run is begun."""
 
-_GRAVITY = (
+GRAVITY = (
     ExitCode.ERROR,
     ExitCode.REFUSED,
     ExitCode.INPUT,
@@ -73,6 +81,8 @@ class Tick:
         me: who holds the lease.
         trouble: what makes the policy's file unusable; None if nothing does. Then nothing is sent.
         given_ref: the change or ticket that the call named; "" for none.
+        files: the intake as the tick began.
+        taken: where the files that it took are now, each with its name and its look before it was read.
     """
 
     site: Site
@@ -82,6 +92,8 @@ class Tick:
     me: Owner
     trouble: Held | None = None
     given_ref: str = ""
+    files: Mapping[Path, Look] = field(default_factory=dict)
+    taken: dict[Path, tuple[str, Look]] = field(default_factory=dict, init=False)
     told: dict[str, Any] = field(default_factory=dict)
     held: list[Held] = field(default_factory=list)
     counts: LifeCounts | None = field(default=None, init=False)  # once the exceptions were counted
@@ -216,8 +228,12 @@ class Tick:
         except (StoreBusy, StoreError):
             raise
         except MigratorError as error:
-            code = ExitCode(error.exit_code) if error.exit_code in _GRAVITY else ExitCode.HALTED
-            self._note(Held(code, f"{name}: {error.message}", error.hint))
+            code = ExitCode(error.exit_code) if error.exit_code in GRAVITY else ExitCode.HALTED
+            self._note(Held(code, f"{name}: {error.message}", error.hint, f"{name}: {error.cause}"))
+        except OSError as error:
+            if error.filename is None and error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+                raise  # no trouble with a file
+            self._note(Held(ExitCode.INPUT, f"{name}: {unusable(error)}", PLACE))
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -235,25 +251,23 @@ class Tick:
     def exit_code(self) -> ExitCode:
         """Return the gravest of what held the tick up."""
         codes = {held.exit_code for held in self.held}
-        return next((code for code in _GRAVITY if code in codes), ExitCode.DONE)
+        return next((code for code in GRAVITY if code in codes), ExitCode.DONE)
 
     def reason(self) -> str:
         """Return the gravest of what held the tick up, in words."""
         code = self.exit_code()
         return next((held.words for held in self.held if held.exit_code is code), "all is done that was due")
 
-    def cause(self) -> str:
-        """Return the gravest of what held the tick up.
-
-        The words of others are left out.
-        """
-        code = self.exit_code()
-        return next((held.cause or held.words for held in self.held if held.exit_code is code), "")
-
     def hint(self) -> str:
         """Return the command that goes on; "" for none."""
         code = self.exit_code()
         return next((held.hint for held in self.held if held.exit_code is code and held.hint), "")
+
+
+def unusable(error: OSError) -> str:
+    """Return words on a file or folder that cannot be used."""
+    place = f"{error.filename}: " if error.filename else ""
+    return f"{place}{error.strerror or error}"
 
 
 def _stopped(words: str, hint: str) -> Held:

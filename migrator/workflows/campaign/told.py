@@ -1,18 +1,25 @@
 """Results of a tick for others: exceptions, report, changed units, notices."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from migrator.core.campaign.budget import bounds_used
 from migrator.core.campaign.life import ExceptionCode, LifeStage
-from migrator.core.campaign.notices import Notice, daily_notice, end_notices
+from migrator.core.campaign.notices import Notice, bounds_notices, daily_notice, end_notices
 from migrator.core.fleet.units import money
 from migrator.core.run.results import ExitCode
 from migrator.files import placed_text
 from migrator.store.campaigns.ticks import HELD
 from migrator.workflows.campaign.report import campaign_exceptions, campaign_report
-from migrator.workflows.campaign.tick import Tick
+from migrator.workflows.campaign.tick import GRAVITY, Held, Tick
 from migrator.workflows.handover.export import handover
 
-__all__ = ["count_exceptions", "notices_of", "write_deltas", "write_report"]
+__all__ = ["HANDOVER", "count_exceptions", "notices_of", "write_deltas", "write_report"]
+
+RAISE = "to go past it, raise it in the policy, then `migrator campaign approve`"
+HANDOVER = "handover"
+"""Name of the stage, and of its file in what is told."""
 
 CURSOR = "handover.cursor"
 CHANGES = {"claimed", "writes", "switched_off", "pairs_added", "pairs_replaced", "pairs_discovered", "newly_alive"}
@@ -35,11 +42,12 @@ def count_exceptions(tick: Tick) -> None:
 def write_report(tick: Tick) -> None:
     """Write report and exceptions, where something changed, or once a day."""
     tick.told[HELD] = held = tick.lasting()
-    is_told = any("report" in one.told and one.began_s >= tick.day_began_s() for one in tick.earlier())
+    began_s, now = tick.day_began_s(), tick.site.now()
+    is_told = any("report" in one.told and began_s <= one.began_s <= now for one in tick.earlier())
     is_held_otherwise = any(one.held != held for one in tick.earlier()[:1])
     if is_told and not is_held_otherwise and not _has_changed(tick):
         return
-    now, folder = tick.site.now(), Path(tick.campaign.folder) / "report"
+    folder = Path(tick.campaign.folder) / "report"
     campaign_report(tick.site, None, folder, now=now, counts=tick.counts, held=held)
     with placed_text(folder / "exceptions.csv") as out:
         for line in campaign_exceptions(tick.site, now=now):
@@ -48,8 +56,9 @@ def write_report(tick: Tick) -> None:
 
 
 def write_deltas(tick: Tick) -> None:
-    """Write the rows of units that changed, if any did."""
-    if not _has_changed(tick):
+    """Write the rows of units that changed, if any did, or if the tick before could not."""
+    could_not = any(_stage(one["words"]) == HANDOVER for last in tick.earlier()[:1] for one in last.held)
+    if not could_not and not _has_changed(tick):
         return
     folder = Path(tick.campaign.folder) / "handover"
     folder.mkdir(parents=True, exist_ok=True)
@@ -58,7 +67,7 @@ def write_deltas(tick: Tick) -> None:
     fresh = folder / f"{CURSOR}.new"  # in place of the former one once the rows are written: none is ever left out
     done = handover(tick.site, folder / f"{stamp}.csv", since=cursor if cursor.exists() else None, cursor=fresh)
     fresh.replace(cursor)
-    tick.told["handover"] = str(done.cursor.parent / f"{stamp}.csv") if done.cursor else ""
+    tick.told[HANDOVER] = str(done.cursor.parent / f"{stamp}.csv") if done.cursor else ""
 
 
 def notices_of(tick: Tick, ended: ExitCode) -> list[Notice]:
@@ -69,17 +78,21 @@ def notices_of(tick: Tick, ended: ExitCode) -> list[Notice]:
     to, name, day = tick.loaded.policy.notify, tick.campaign.name, tick.now().astimezone(tick.zone).date()
     if not to:
         return []
-    store, ref = tick.site.store, tick.ref()
+    store, ref, number = tick.site.store, tick.ref(), tick.campaign.campaign_no
     told = {"campaign": name, "reason": tick.reason(), "next": tick.hint(), "ref": ref}
-    event = ended
-    if ended is ExitCode.INPUT:
-        event = ExitCode.ATTENTION if tick.trouble is None else ExitCode.HALTED
-    at_end, cause = told | {"exit_code": int(ended)}, tick.cause()
-    ends = (
-        []
-        if ended is ExitCode.RESUMABLE
-        else end_notices(f"campaign {name}", event, at_end, cause=cause, day=day, to=to)
-    )
+    ends = [
+        notice
+        for event, held in _by_event(tick).items()
+        for notice in end_notices(
+            f"campaign {number}",  # another one may have the same name
+            event,
+            {**told, **_of_held(held), "exit_code": int(ended)},
+            cause="\n".join(sorted(one.cause or one.words for one in held)),
+            day=day,
+            to=to,
+            plan_id=f"campaign {name}",
+        )
+    ]
     spent = store.due.spent(tick.campaign, tick.day_began_s())
     numbers = {
         "stages": tick.told.get("stages", {}),
@@ -88,7 +101,42 @@ def notices_of(tick: Tick, ended: ExitCode) -> list[Notice]:
         "charged_for_claims": money(spent.money),
         "idle": store.idle(tick.site.now()).words,
     }
-    return [*ends, daily_notice(name, day, told | numbers, to)]
+    used = bounds_notices(bounds_used(tick.bounds, spent), number, {**told, "next": RAISE}, to=to)
+    return [*ends, *used, daily_notice(number, day, told | numbers, to)]
+
+
+def _by_event(tick: Tick) -> dict[ExitCode, list[Held]]:
+    """Return what held the tick up and has to be told, by the exit code that names its event.
+
+    What stops the campaign, and who needs a person, are two events: neither hides the other. A carrier that cannot be
+    read is told once two calls in a row came to it: most are back by the next one.
+    """
+    found: dict[ExitCode, list[Held]] = {}
+    last = [one for before in tick.earlier()[:1] for one in before.held]
+    stages = {_stage(one["words"]) for one in last if one["exit_code"] == ExitCode.RESUMABLE}
+    for one in tick.held:
+        if one.exit_code is ExitCode.RESUMABLE:
+            if one.lasts and _stage(one.words) in stages:
+                found.setdefault(ExitCode.HALTED, []).append(one)
+        elif one.exit_code is ExitCode.INPUT and tick.trouble is None:
+            found.setdefault(ExitCode.ATTENTION, []).append(one)
+        else:
+            event = ExitCode.ATTENTION if one.exit_code is ExitCode.ATTENTION else ExitCode.HALTED
+            found.setdefault(event, []).append(one)
+    return found
+
+
+def _stage(words: str) -> str:
+    """Return the stage that trouble is told of."""
+    return words.partition(":")[0]
+
+
+def _of_held(held: Sequence[Held]) -> dict[str, Any]:
+    """Return the gravest of some holds, its command, and the others in words."""
+    first, *others = sorted(held, key=lambda one: GRAVITY.index(one.exit_code))
+    told: dict[str, Any] = {"reason": first.words, "next": first.hint}
+    also = [f"{one.words} ({one.hint})" if one.hint else one.words for one in others]
+    return {**told, "also": also} if also else told
 
 
 def _has_changed(tick: Tick) -> bool:

@@ -39,7 +39,7 @@ def _outside(
 ) -> Around:
     store = site.store
     if not command:
-        return Around(tell=store.outbox.tell, to=policy.notify, ref=ref, who=who)
+        return Around(tell=store.outbox.tell, to=policy.notify, ref=ref, who=who, campaign=site.campaign)
     kept = withheld(site.settings, store.outbox.secret_names())
 
     async def ask(told: Mapping[str, Any]) -> Veto | None:
@@ -54,4 +54,4 @@ def _outside(
         cause = f"[hooks] {hook} vetoes, and nothing is sent: {command[0]} ended with {ended.code}"
         return Veto(f"{cause}: {ended.words}" if ended.words else cause, cause)
 
-    return Around(ask=ask, tell=store.outbox.tell, to=policy.notify, ref=ref, who=who)
+    return Around(ask=ask, tell=store.outbox.tell, to=policy.notify, ref=ref, who=who, campaign=site.campaign)

@@ -1,6 +1,9 @@
 """Files in the intake that are none of ours to read."""
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from migrator.core.run.results import ExitCode
 from tests.worlds.campaigned import CampaignWorld
@@ -23,3 +26,77 @@ def test_a_spreadsheet_is_refused_with_what_to_do(tmp_path: Path) -> None:
         "~$swaps.xlsx",
     ]
     assert world.tick().exit_code is ExitCode.DONE
+
+
+def test_a_file_that_is_written_on_is_left_until_it_is_whole(tmp_path: Path) -> None:
+    """By a program that holds it open: before the tick comes to it, and after the tick moved it."""
+    world = CampaignWorld(tmp_path, sims=8, seed=3)
+    world.began()
+    intake, olds = tmp_path / "campaign" / "intake", world.on()
+    rows = [f"{old},{card}\n" for old, card in zip(olds, world.cards, strict=False)]
+    world.hand_in_pairs("early.csv", [(olds[0], world.cards[0])])
+    late = (intake / "late.csv").open("w", encoding="utf-8")
+    late.write("source_iccid,target_iccid\n" + rows[1])
+    late.flush()
+
+    def writes_on(event: str, values: Mapping[str, Any]) -> None:
+        if event == "campaign_stage" and values["stage"] == "1NCE":
+            with (intake / "early.csv").open("a", encoding="utf-8") as early:
+                early.write(rows[2])
+        if event == "campaign_stage" and values["stage"] == "claims":
+            late.write("".join(rows[3:]))
+            late.close()
+
+    ticked = world.tick(writes_on)
+    assert ticked.exit_code is ExitCode.RESUMABLE
+    assert {one.words for one in ticked.held} == {
+        f"{name} is still being written" for name in ("early.csv", "late.csv")
+    }
+    assert sorted(file.name for file in intake.iterdir() if file.is_file()) == ["early.csv", "late.csv"]
+    assert world.claims() == 1
+    assert world.tick().exit_code is ExitCode.DONE
+    assert world.claims() == len(olds)
+
+
+def test_a_file_or_folder_that_cannot_be_used_stops_nobody(tmp_path: Path) -> None:
+    world = CampaignWorld(tmp_path, sims=8, seed=3)
+    world.began()
+    campaign, olds = tmp_path / "campaign", world.on()
+    first, *rest = zip(olds, world.cards, strict=False)
+    for name in ("report", "handover"):
+        (campaign / name).write_text("a file in the way")
+    world.hand_in_pairs("first.csv", [first])
+    ticked = world.tick()
+    assert (ticked.exit_code, world.claims()) == (ExitCode.INPUT, 1)
+    assert {one.words.split(":")[0] for one in ticked.held} == {"report", "handover"}
+    for name in ("report", "handover"):
+        (campaign / name).unlink()
+    assert {"report", "handover"} <= world.tick().told.keys(), "what could not be written is, though nothing changed"
+    (campaign / "intake" / "taken").rename(campaign / "intake" / "away")
+    (campaign / "intake" / "taken").write_text("a file in the way")
+    world.hand_in_pairs("rest.csv", rest)
+    world.swap(olds[0])
+    ticked = world.tick()
+    assert ticked.exit_code is ExitCode.ATTENTION
+    assert [one.words.split(":")[0] for one in ticked.held] == ["rest.csv cannot be taken"]
+    assert ticked.told["newly_alive"] == 1, "the other stages go on"
+    (campaign / "intake" / "taken").unlink()
+    assert world.tick().exit_code is ExitCode.DONE
+    assert world.claims() == len(olds)
+
+
+def test_what_is_wrong_with_a_row_names_no_option_of_a_tick(tmp_path: Path) -> None:
+    """A tick has none: a command by hand does it, and is named."""
+    world = CampaignWorld(tmp_path, sims=8, seed=3)
+    world.began()
+    old, (first, second, *_) = world.on()[0], world.cards
+    world.hand_in_pairs("a.csv", [(old, first)])
+    world.hand_in("b.csv", [("source_iccid", "target_iccid", "scanned_at"), (old, second, "")])
+    world.hand_in("c.csv", [("source_iccid", "target_iccid", "scanned_at"), (world.on()[1], second, "soon")])
+    world.tick()
+    left = [file.read_text() for file in (tmp_path / "campaign" / "intake" / "taken").glob("*exceptions.csv")]
+    assert len(left) == 2
+    for words in left:
+        option = re.search(r"--(replace|column)", words)
+        assert option is not None
+        assert re.search(r"`migrator pair import FILE --(replace|column)[^`]*`", words), words

@@ -1,0 +1,103 @@
+"""Notices of a campaign: each cause is told once, by the call, with a command that is not refused."""
+
+from pathlib import Path
+from typing import Any
+
+from migrator.carriers.hologram.simulator import HologramSwitches
+from migrator.carriers.simulation import Fault, FaultPlan
+from migrator.core.policy.outside import NoticeEvent
+from migrator.core.run.results import ExitCode
+from migrator.store.campaigns.outbox import Delivery
+from migrator.workflows.campaign.make import create_campaign
+from tests.worlds.campaigned import CampaignWorld
+from tests.worlds.outside import site_of
+from tests.worlds.world import new_sims
+
+DAY_S = 86_400.0
+RECEIVER = (
+    '[[notify]]\nto = "command"\ncommand = ["true"]\non = ["stopped", "needs_attention", "wave_done", "spend_80"]\n'
+)
+
+
+def began(folder: Path, *, switches: HologramSwitches | None = None, more: str = "", **values: Any) -> CampaignWorld:
+    """A campaign with all its pairs in the intake, and somebody who is told."""
+    world = CampaignWorld(folder, sims=14, seed=3, switches=switches or HologramSwitches())
+    world.began(more=more + RECEIVER, **values)
+    world.hand_in_pairs("all.csv", zip(world.on(), world.cards, strict=False))
+    return world
+
+
+def told(world: CampaignWorld, *events: NoticeEvent) -> list[Delivery]:
+    """What was told so far of some events."""
+    with site_of(world, world.outside) as site:
+        return [one for one in site.store.outbox.newest(99) if one.event in events]
+
+
+def test_what_stops_the_campaign_and_what_needs_a_person_hide_nothing_of_each_other(tmp_path: Path) -> None:
+    world = began(tmp_path, approve=False)
+    world.tick()
+    for name in ("one.csv", "two.csv"):
+        world.hand_in(name, [("colour", "size"), ("red", "9")])
+    assert world.tick().exit_code is ExitCode.HALTED
+    (stopped,) = told(world, NoticeEvent.STOPPED)
+    assert "approval" in stopped.told["reason"]
+    (asked,) = told(world, NoticeEvent.NEEDS_ATTENTION)
+    (other,) = asked.told["also"]
+    assert asked.told["reason"].startswith("one.csv cannot be used")
+    assert other.startswith("two.csv cannot be used")
+    assert "problems.txt says why" in other
+    world.hand_in("three.csv", [("colour", "size"), ("red", "9")])
+    world.tick()
+    assert len(told(world, NoticeEvent.NEEDS_ATTENTION)) == 2, "a further cause on the same day is told, too"
+
+
+def test_a_plan_that_halts_is_told_once_by_the_call(tmp_path: Path) -> None:
+    more = "last_units = 20\nerror_budget = 0.1\n"
+    world = began(tmp_path, more=more, switches=HologramSwitches(poison=frozenset(new_sims(3))))
+    assert world.tick().exit_code is ExitCode.HALTED
+    (stopped,) = told(world, NoticeEvent.STOPPED)
+    assert stopped.told["campaign"] == "policy"
+
+
+def test_cards_that_stay_pending_stop_nothing(tmp_path: Path) -> None:
+    world = began(tmp_path, switches=HologramSwitches(stuck=frozenset(new_sims(2))))
+    assert world.tick().exit_code is ExitCode.RESUMABLE
+    assert told(world, NoticeEvent.STOPPED) == []
+
+
+def test_a_wave_of_a_campaign_names_the_command_of_the_campaign(tmp_path: Path) -> None:
+    world = began(tmp_path)
+    world.tick()
+    (wave,) = told(world, NoticeEvent.WAVE_DONE)
+    assert (wave.told["campaign"], wave.told["next"]) == ("policy", "migrator campaign run --once")
+
+
+def test_a_carrier_that_is_down_is_told_at_the_second_call(tmp_path: Path) -> None:
+    world = began(tmp_path)
+    world.source.faults = FaultPlan(rates={Fault.HTML: 1.0})
+    for calls in range(4):
+        assert world.tick().exit_code is not ExitCode.DONE
+        assert len(told(world, NoticeEvent.STOPPED)) == min(1, calls), "once a day"
+        world.wait(900)
+
+
+def test_four_fifths_of_the_bounds_over_all_are_told_once(tmp_path: Path) -> None:
+    world = began(tmp_path, claims_per_day=8, claims_total=20, spend_per_day="100.00", spend_total="10.00")
+    world.tick()
+    used = told(world, NoticeEvent.SPEND_80)
+    assert [one.told["reason"] for one in used] == ["8.00 of [campaign] spend_total = 10.00 are used"]
+    assert "`migrator campaign approve`" in used[0].told["next"]
+    world.wait(DAY_S)
+    world.tick()
+    assert len(told(world, NoticeEvent.SPEND_80)) == 1
+
+
+def test_a_later_campaign_of_the_same_name_is_told_of_its_own(tmp_path: Path) -> None:
+    world = began(tmp_path, approve=False)
+    for folder in ("campaign", "other"):
+        world.tick()
+        with site_of(world, world.outside) as site:
+            if folder == "campaign":
+                site.store.campaigns.end(site.store.campaigns.required(), "ann", site.now())
+                create_campaign(site, tmp_path / "policy.toml", folder=tmp_path / "other")
+    assert len(told(world, NoticeEvent.STOPPED)) == 2
