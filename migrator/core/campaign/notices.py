@@ -168,9 +168,9 @@ def spend_notices(
 def bounds_notices(
     bounds: Sequence[BoundUsed], campaign_no: int, told: Mapping[str, Any], *, to: tuple[Receiver, ...]
 ) -> list[Notice]:
-    """Return a notice for each bound of a whole campaign of which four fifths are used.
+    """Return a notice for each bound that is nearly used.
 
-    It is told once for each value of the bound.
+    Those are bounds of the whole campaign of which four fifths are used. It is told once for each value of the bound.
     """
     found = []
     for one in bounds:

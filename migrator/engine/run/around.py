@@ -100,7 +100,10 @@ class Around:
         return took_s
 
     def way_on(self, command: str) -> str:
-        """Return the command that goes on with the run: the plan's own, or the campaign's."""
+        """Return the command that goes on with the run.
+
+        That is the plan's own, or the campaign's.
+        """
         return "migrator campaign run --once" if self.campaign else command
 
     def vouch(self, clock: _Steady) -> None:

@@ -58,7 +58,7 @@ UNCALLED_S = 2 * DAY_S
 """Seconds without a call after which something is wrong with what calls."""
 
 MOST_DEATHS = 3
-"""Calls that did not end, one after the other, after which somebody must look."""
+"""Calls in a row without an end, after which somebody must look."""
 
 _NOT_GRAVE = frozenset({ExitCode.ATTENTION, ExitCode.RESUMABLE})
 
@@ -260,7 +260,7 @@ def _holds(campaign: CampaignStanding) -> Iterator[tuple[bool, _Hold]]:
 
 @dataclass(frozen=True, slots=True)
 class _Bad:
-    """Words on calls of `campaign run` that do not go well, and a sentence more."""
+    """Words on calls that do not go well, and a sentence more."""
 
     words: str
     detail: str = ""

@@ -17,7 +17,7 @@ from migrator.store.tables.campaigns import ticks
 __all__ = ["HELD", "KeptTick", "Ticks"]
 
 HELD = "held"
-"""Name of what held a tick up, in what is told of it."""
+"""Name of the holds, in what is told of a tick."""
 
 _NEWEST = ticks.c.tick_no.desc()
 
@@ -39,7 +39,10 @@ class KeptTick:
 
     @property
     def held(self) -> Sequence[Mapping[str, Any]]:
-        """What held it up until the next tick: `exit_code`, `words` and `hint` of each."""
+        """Holds that last until the next tick.
+
+        Each has `exit_code`, `words` and `hint`.
+        """
         found: Sequence[Mapping[str, Any]] = self.told.get(HELD, [])
         return found
 

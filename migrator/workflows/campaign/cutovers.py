@@ -92,7 +92,10 @@ def _last_asked_s(tick: Tick) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _Own:
-    """Cutovers of the campaign that are begun, and those that wait to be; the newest first."""
+    """Cutovers of the campaign: begun ones, and others that wait.
+
+    The newest comes first.
+    """
 
     begun: list[SwitchHeader] = field(default_factory=list)
     made: list[SwitchHeader] = field(default_factory=list)

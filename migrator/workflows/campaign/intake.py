@@ -24,7 +24,10 @@ TAKEN, REFUSED = "taken", "refused"
 
 
 def files_of(campaign: Campaign) -> dict[Path, Look]:
-    """Return the files of the intake as they are now; none where the folder cannot be read."""
+    """Return the files of the intake as they are now.
+
+    There are none where the folder cannot be read.
+    """
     found = {}
     with suppress(OSError):
         for file in _files(Path(campaign.folder) / INTAKE):
@@ -34,12 +37,12 @@ def files_of(campaign: Campaign) -> dict[Path, Look]:
 
 
 def take_files(tick: Tick) -> None:
-    """Take the files of the intake that were there when the tick began, in the order of their names.
+    """Take files of the intake, in the order of their names.
 
-    A file is moved once its rows are kept; one that was taken before a kill is taken again, which changes nothing. Rows
-    with a problem stand beside the taken file. Names that begin with a dot, or that end in neither `.csv` nor `.txt`,
-    are of files that are still being written; but a spreadsheet is refused, as somebody waits for it. So is a file that
-    changed since the tick began.
+    Those are the files that were there when the tick began. A file is moved once its rows are kept; one that was taken
+    before a kill is taken again, which changes nothing. Rows with a problem stand beside the taken file. Names that
+    begin with a dot, or that end in neither `.csv` nor `.txt`, are of files that are still being written; but a
+    spreadsheet is refused, as somebody waits for it. So is a file that changed since the tick began.
     """
     folder = Path(tick.campaign.folder) / INTAKE
     folder.mkdir(parents=True, exist_ok=True)
@@ -55,7 +58,7 @@ def take_files(tick: Tick) -> None:
 
 
 def give_back(tick: Tick) -> None:
-    """Put files that were written on after they were read into the intake again.
+    """Put files that changed since into the intake again.
 
     A program that writes a file goes on with it wherever the file is moved to.
     """

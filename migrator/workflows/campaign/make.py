@@ -115,7 +115,7 @@ def end_campaign(site: Site, *, by: str | None = None) -> Campaign:
 def retry_refused(
     site: Site, *, keys: Iterable[str] | None = None, code: str | None = None, by: str | None = None
 ) -> int:
-    """Let refused or blocked SIMs go again, and set those again whose card was changed.
+    """Let refused or blocked SIMs go again, and changed cards.
 
     Args:
         site: the store of the campaign.

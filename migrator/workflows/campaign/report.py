@@ -151,9 +151,9 @@ def fleet_summary(
     holder: "Owner | None" = None,
     held: Sequence[Mapping[str, Any]] | None = None,
 ) -> "FleetReport":
-    """Return what a report says first; single cards, runs, and money beside the caps are left out.
+    """Return what a report says first.
 
-    See `fleet_report`.
+    Single cards, runs, and money beside the caps are left out. See `fleet_report`.
     """
     from migrator.reports.campaign.model import FleetReport
 
@@ -234,9 +234,10 @@ def _held_last(campaign: "Campaign", ticks: Sequence["KeptTick"]) -> Sequence[Ma
 
 
 def _trouble(campaign: "Campaign") -> str | None:
-    """Return what is wrong with the policy's file: "" for nothing, None where it is another one than was approved.
+    """Return what is wrong with the policy's file.
 
-    A machine that only watches need not have it, or may not read it.
+    "" stands for nothing, None for another file than was approved. A machine that only watches need not have it, or may
+    not read it.
     """
     if not os.access(campaign.policy_file, os.R_OK):
         return ""

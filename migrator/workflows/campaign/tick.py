@@ -25,7 +25,10 @@ from migrator.workflows.site import Site
 __all__ = ["GRAVITY", "PLACE", "Held", "Look", "Tick", "unusable"]
 
 Look = tuple[int, int]
-"""Size of a file, and when it was changed (ns): of one that is still being written they are others a moment later."""
+"""Size of a file, and its last change (ns).
+
+Of one that is still being written they are others a moment later.
+"""
 
 LONGEST_RUN_S = 1800.0
 WAIT_S = 120.0
@@ -127,7 +130,7 @@ class Tick:
             self.held.append(held)
 
     def lasting(self) -> list[dict[str, Any]]:
-        """Return what a report says of this tick until the next one, as JSON values."""
+        """Return the holds that last until the next tick, as JSON."""
         held = [one for one in self.held if one.lasts]
         return [{"exit_code": int(one.exit_code), "words": one.words, "hint": one.hint} for one in held]
 
@@ -271,5 +274,8 @@ def unusable(error: OSError) -> str:
 
 
 def _stopped(words: str, hint: str) -> Held:
-    """Return what a report sees by itself: the approval, and the last day."""
+    """Return a hold that a report sees by itself.
+
+    That is the approval, or the last day.
+    """
     return Held(ExitCode.HALTED, words, hint, lasts=False)

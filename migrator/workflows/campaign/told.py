@@ -1,13 +1,14 @@
 """Results of a tick for others: exceptions, report, changed units, notices."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from migrator.core.campaign.budget import bounds_used
 from migrator.core.campaign.life import ExceptionCode, LifeStage
-from migrator.core.campaign.notices import Notice, bounds_notices, daily_notice, end_notices
-from migrator.core.fleet.units import money
+from migrator.core.campaign.notices import Notice, bounds_notices, daily_notice, end_notices, sims_notice
+from migrator.core.fleet.units import money, n_sims
+from migrator.core.policy.outside import NoticeEvent
 from migrator.core.run.results import ExitCode
 from migrator.files import placed_text
 from migrator.store.campaigns.ticks import HELD
@@ -20,6 +21,12 @@ __all__ = ["HANDOVER", "count_exceptions", "notices_of", "write_deltas", "write_
 RAISE = "to go past it, raise it in the policy, then `migrator campaign approve`"
 HANDOVER = "handover"
 """Name of the stage, and of its file in what is told."""
+
+_EVENTS = {
+    ExceptionCode.SILENT: (NoticeEvent.SILENT, "without a sign of life since the claim"),
+    ExceptionCode.MISMATCH: (NoticeEvent.DRIFT, "not as planned at Hologram"),
+}
+"""Exceptions that are events of their own."""
 
 CURSOR = "handover.cursor"
 CHANGES = {"claimed", "writes", "switched_off", "pairs_added", "pairs_replaced", "pairs_discovered", "newly_alive"}
@@ -56,7 +63,10 @@ def write_report(tick: Tick) -> None:
 
 
 def write_deltas(tick: Tick) -> None:
-    """Write the rows of units that changed, if any did, or if the tick before could not."""
+    """Write the rows of units that changed, if any did.
+
+    What the tick before could not write is written, too.
+    """
     could_not = any(_stage(one["words"]) == HANDOVER for last in tick.earlier()[:1] for one in last.held)
     if not could_not and not _has_changed(tick):
         return
@@ -102,14 +112,32 @@ def notices_of(tick: Tick, ended: ExitCode) -> list[Notice]:
         "idle": store.idle(tick.site.now()).words,
     }
     used = bounds_notices(bounds_used(tick.bounds, spent), number, {**told, "next": RAISE}, to=to)
-    return [*ends, *used, daily_notice(number, day, told | numbers, to)]
+    return [*ends, *_of_sims(tick, told), *used, daily_notice(number, day, told | numbers, to)]
+
+
+def _of_sims(tick: Tick, told: Mapping[str, Any]) -> list[Notice]:
+    """Return the notices about some SIMs, each once for these very SIMs."""
+    to, found = tick.loaded.policy.notify, list[Notice]()
+    exceptions: Mapping[str, int] = tick.told.get("exceptions", {})
+    before: Mapping[str, int] = next((one.told.get("exceptions", {}) for one in tick.earlier()[:1]), {})
+    for code, (event, words) in _EVENTS.items():
+        sims = exceptions.get(code, 0)
+        is_asked = any(event in one.on for one in to)
+        if not sims or not is_asked or (sims == before.get(code) and not _has_changed(tick)):
+            continue
+        lives = tick.site.store.lives.walk(tick.site.now(), code=code)
+        named = [f"{life.source_iccid or life.target_iccid} {code}" for life in lives]
+        way_on = f"`migrator campaign exceptions --code {code}` lists them"
+        about = {"reason": f"{n_sims(sims)} {words}", "counts": {code.value: sims}, "next": way_on}
+        found += sims_notice(event, f"campaign {tick.campaign.campaign_no}", named, {**told, **about}, to)
+    return found
 
 
 def _by_event(tick: Tick) -> dict[ExitCode, list[Held]]:
-    """Return what held the tick up and has to be told, by the exit code that names its event.
+    """Return the holds that have to be told, by event.
 
-    What stops the campaign, and who needs a person, are two events: neither hides the other. A carrier that cannot be
-    read is told once two calls in a row came to it: most are back by the next one.
+    The exit code names the event. What stops the campaign, and who needs a person, are two events: neither hides the
+    other. A carrier that cannot be read is told once two calls in a row came to it: most are back by the next one.
     """
     found: dict[ExitCode, list[Held]] = {}
     last = [one for before in tick.earlier()[:1] for one in before.held]
@@ -132,7 +160,7 @@ def _stage(words: str) -> str:
 
 
 def _of_held(held: Sequence[Held]) -> dict[str, Any]:
-    """Return the gravest of some holds, its command, and the others in words."""
+    """Return some holds in words, the gravest first."""
     first, *others = sorted(held, key=lambda one: GRAVITY.index(one.exit_code))
     told: dict[str, Any] = {"reason": first.words, "next": first.hint}
     also = [f"{one.words} ({one.hint})" if one.hint else one.words for one in others]

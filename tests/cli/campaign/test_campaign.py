@@ -57,9 +57,9 @@ def test_a_campaign_from_its_policy_to_its_end(make_desk: Callable[..., Desk]) -
     ended = desk.run("campaign", "run", "--once")
     assert ended.code == 2
     assert "campaign create" in ended.err
-    told = desk.run("campaign", "status")
-    assert told.code == 0
-    assert "'north': ended at 20" in told.out
+    last = desk.run("campaign", "status")
+    assert last.code == 0
+    assert "'north': ended at 20" in last.out
 
 
 @pytest.mark.parametrize(

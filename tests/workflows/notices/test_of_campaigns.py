@@ -14,9 +14,12 @@ from tests.worlds.outside import site_of
 from tests.worlds.world import new_sims
 
 DAY_S = 86_400.0
-RECEIVER = (
-    '[[notify]]\nto = "command"\ncommand = ["true"]\non = ["stopped", "needs_attention", "wave_done", "spend_80"]\n'
-)
+RECEIVER = """
+[[notify]]
+to = "command"
+command = ["true"]
+on = ["stopped", "needs_attention", "wave_done", "spend_80", "silent", "drift"]
+"""
 
 
 def began(folder: Path, *, switches: HologramSwitches | None = None, more: str = "", **values: Any) -> CampaignWorld:
@@ -90,6 +93,28 @@ def test_four_fifths_of_the_bounds_over_all_are_told_once(tmp_path: Path) -> Non
     world.wait(DAY_S)
     world.tick()
     assert len(told(world, NoticeEvent.SPEND_80)) == 1
+
+
+def test_cards_that_stay_silent_and_cards_that_were_changed_are_told_once_each(tmp_path: Path) -> None:
+    world = began(tmp_path)
+    world.tick()
+    old, other = world.on()[:2]
+    for seen in (old, other):
+        world.swap(seen)
+    world.wait(DAY_S)
+    world.tick()
+    world.target.sims[world.pairs()[old]].overage_limit = 7
+    for _ in range(14):
+        world.wait(DAY_S)
+        world.tick()
+    world.wait(900)
+    world.tick()
+    (drift,) = told(world, NoticeEvent.DRIFT)
+    (silent,) = told(world, NoticeEvent.SILENT)
+    assert drift.told["counts"] == {"mismatch": 1}
+    assert silent.told["counts"] == {"silent": 12}
+    assert silent.told["next"] == "`migrator campaign exceptions --code silent` lists them"
+    assert len(silent.told["sims"]) == 12, "for a receiver that may know them"
 
 
 def test_a_later_campaign_of_the_same_name_is_told_of_its_own(tmp_path: Path) -> None:
