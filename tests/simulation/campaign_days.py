@@ -7,7 +7,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from migrator.carriers.hologram.simulator import HologramSwitches
 from migrator.carriers.simulation import Fault, FaultPlan
 from migrator.core.fleet.identifiers import Iccid
+from migrator.core.policy.outside import NoticeEvent
 from migrator.core.run.results import ExitCode
 from migrator.core.run.states import StepKind
 from migrator.engine.run.context import Hooks, quiet
@@ -35,6 +36,19 @@ DEAREST = 10
 MONTH_S = 30 * DAY_S
 FEE = Decimal(1)
 """What a claimed card costs in a month, where only the relation counts."""
+
+
+RECEIVER = """
+[[notify]]
+to = "webhook"
+url_from = "NOBODY_IS_THERE"
+on = ["daily", "stopped", "needs_attention"]
+"""
+STOPS = {ExitCode.REFUSED, ExitCode.HALTED}
+
+
+def _day(at_s: float) -> date:
+    return datetime.fromtimestamp(at_s, UTC).date()
 
 
 @dataclass(slots=True)
@@ -72,6 +86,7 @@ class CampaignDays:
             spend_per_day=f"{self.most_a_day * DEAREST}.00",
             spend_total=f"{world.sims * DEAREST}.00",
             ahead=f"{AHEAD_DAYS}d",
+            more=RECEIVER,
         )
         self.units = world.on()
         order = self.chance.sample(self.units, len(self.units))
@@ -191,6 +206,19 @@ class CampaignDays:
         with site_of(self.world, self.world.outside) as site:
             refused = site.store.due.refused(site.store.campaigns.required(), "claim_refused")
         assert set(refused) == {Iccid.parse(old).key for old in self.bad}
+        self._must_have_told()
+
+    def _must_have_told(self) -> None:
+        """No notice is lost: each day has its numbers, and each end that is nobody's routine is told on its day."""
+        with site_of(self.world, self.world.outside) as site:
+            told = site.store.outbox.newest(1_000_000)
+            ended = [
+                (one.ended_s, one.exit_code) for one in site.store.ticks.list(1_000_000) if one.ended_s is not None
+            ]
+        days = {event: [_day(one.made_at) for one in told if one.event is event] for event in NoticeEvent}
+        assert sorted(days[NoticeEvent.DAILY]) == sorted({_day(at) for at, _ in ended}), "once for each day"
+        assert {_day(at) for at, code in ended if code in STOPS} <= set(days[NoticeEvent.STOPPED])
+        assert {_day(at) for at, code in ended if code == ExitCode.ATTENTION} <= set(days[NoticeEvent.NEEDS_ATTENTION])
 
     def idle(self) -> tuple[Decimal, Decimal]:
         """Return what cards that waited for their swap cost: as claimed, and if all had been claimed on day one."""

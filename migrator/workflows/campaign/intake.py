@@ -42,7 +42,7 @@ def take_files(tick: Tick) -> None:
     Those are the files that were there when the tick began. A file is moved once its rows are kept; one that was taken
     before a kill is taken again, which changes nothing. Rows with a problem stand beside the taken file. Names that
     begin with a dot, or that end in neither `.csv` nor `.txt`, are of files that are still being written; but a
-    spreadsheet is refused, as somebody waits for it. So is a file that changed since the tick began.
+    spreadsheet is refused, as somebody waits for it. A file that changed since the tick began is left to the next one.
     """
     folder = Path(tick.campaign.folder) / INTAKE
     folder.mkdir(parents=True, exist_ok=True)
