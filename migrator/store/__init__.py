@@ -14,6 +14,7 @@ from sqlalchemy import delete, func, insert, select, true
 
 from migrator.core.campaign.forecast import Day
 from migrator.core.campaign.idle import IdleMoney, idle_money
+from migrator.core.run.control import Signs
 from migrator.core.run.states import PlanState
 from migrator.errors import InputError
 from migrator.store.audit import Audit
@@ -28,6 +29,7 @@ from migrator.store.campaigns.ticks import Ticks
 from migrator.store.control.glance import Glance
 from migrator.store.control.lease import Lease, Owner
 from migrator.store.control.orders import Steering
+from migrator.store.control.signs import read_signs
 from migrator.store.corrections import Corrections
 from migrator.store.cutovers.cutovers import Switches
 from migrator.store.cutovers.field_notes import SqlFieldNotes
@@ -181,13 +183,18 @@ class Store:
         """File of the store."""
         return self._db.file
 
-    def must_be_held_by(self, owner: Owner) -> None:
-        """Refuse to go on unless `owner` still holds the store.
+    def signs(self, plan_id: str, holder: Owner | None) -> Signs:
+        """Return what a run goes by, read at once before each request.
+
+        Args:
+            plan_id: the plan whose order counts; an empty text for none.
+            holder: who must still hold the store; None for nobody.
 
         Raises: StoreBusy, if another run took over; StoreError, if the file is not the one at its path any more.
         """
-        self.presence.must_be()
-        self.lease.must_be_held_by(owner)
+        if holder is not None:
+            self.presence.must_be()
+        return read_signs(self._db, plan_id, holder)
 
     def stuck(self, plan_id: str, now: float) -> Stuck:
         """Return the SIMs of a plan that have waited too long.

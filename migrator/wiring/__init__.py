@@ -175,7 +175,7 @@ async def heartbeat(store: "Store", me: "Owner", stopper: Stopper, clock: "Clock
     Once another process took the lease over, no request leaves any more.
     """
     clock = clock or SystemClock()
-    stopper.while_leased(lambda: store.must_be_held_by(me))
+    stopper.while_leased(store.signs, me)
 
     async def beat() -> None:
         while True:
@@ -218,7 +218,7 @@ async def source(
         must_be_of_account(store, chosen.carrier.name, settings.account)
     pacer = _source_pacer(api, settings.max_rps)
     if store is not None:
-        steer(pacer, stopper, ceiling(store, chosen.carrier.key, settings.max_rps))
+        steer(pacer, stopper, store, chosen.carrier.key, settings.max_rps)
     async with _http(settings.base_url) as http:
         yield api.reader(http, settings, pacer)
 
@@ -237,7 +237,7 @@ async def source_switch(
     settings, api = _source_settings(chosen), REGISTRY[chosen.carrier.key]
     must_be_of_account(store, chosen.carrier.name, settings.account)
     pacer = _source_pacer(api, settings.max_rps)
-    steer(pacer, stopper, ceiling(store, chosen.carrier.key, settings.max_rps))
+    steer(pacer, stopper, store, chosen.carrier.key, settings.max_rps)
     async with _http(settings.base_url, read_only=read_only, login=api.login) as http:
         yield api.switch(http, settings, pacer)
 
@@ -247,7 +247,7 @@ def source_rps(chosen: "Settings", store: "Store") -> float:
 
     That is what the settings and an operator's order allow.
     """
-    return ceiling(store, chosen.carrier.key, chosen.source_rps)()
+    return ceiling(store, chosen.carrier.key, chosen.source_rps)
 
 
 @asynccontextmanager
@@ -270,7 +270,7 @@ async def target(
     hologram = _hologram(chosen)
     pacer = AdaptivePacer(min(START_RPS, hologram.max_rps), ceiling=hologram.max_rps, chance=random.Random())
     if store is not None:
-        steer(pacer, stopper, ceiling(store, "hologram", hologram.max_rps))
+        steer(pacer, stopper, store, "hologram", hologram.max_rps)
         remember(pacer, store, SystemClock().now().timestamp())
     async with _http(hologram.base_url, read_only=read_only) as http:
         target = HologramTarget(
