@@ -20,6 +20,7 @@ import anyio
 
 from migrator.engine.run.context import Stopper
 from migrator.errors import LeaseLost, StoreError
+from migrator.inputs.settings.account_names import account_of, with_account
 from migrator.inputs.settings.addresses import used_address
 from migrator.wiring.holding import file_held
 from migrator.wiring.pace import ceiling, keeping_pace, remember, steer
@@ -44,6 +45,7 @@ __all__ = [
     "is_asked",
     "must_be_asked",
     "must_be_of_account",
+    "open_file",
     "open_store",
     "operator",
     "owner",
@@ -85,22 +87,34 @@ def settings(config: Path | None) -> "Settings":
     """
     from migrator.inputs.settings.settings import load_settings
 
-    return load_settings(os.environ, config)
+    return load_settings(with_account(os.environ), config)
 
 
 @contextmanager
 def open_store(url: str, *, create: bool = False) -> Iterator["Store"]:
     """Open the state store, and bring it up to date.
 
-    Raises: InputError, if there is none and `create` is not set.
+    The account that was chosen is the account in the store.
+
+    Raises: InputError, if there is none and `create` is not set; or if an account was chosen and the store is a file.
     """
     from migrator.store import Store
 
-    store = Store.open(url, now=SystemClock().now().timestamp(), create=create)
-    try:
+    chosen = account_of(with_account(os.environ))
+    with Store.open(url, now=SystemClock().now().timestamp(), create=create, account=chosen) as store:
         yield store
-    finally:
-        store.close()
+
+
+@contextmanager
+def open_file(path: Path, *, create: bool = False) -> Iterator["Store"]:
+    """Open a store in a file, whatever account was chosen.
+
+    For stores of the tool's own, as those of the demo.
+    """
+    from migrator.store import Store
+
+    with Store.open(f"sqlite:///{path}", now=SystemClock().now().timestamp(), create=create) as store:
+        yield store
 
 
 def operator() -> str:
