@@ -98,7 +98,9 @@ class Pacer:
         Raises: what `gate` raises; what `vouch` raises.
         """
         async with self._queue:
-            start = await self._steered(anyio.current_time())
+            start = anyio.current_time()
+            if not 0 < self._earliest - start <= GATE_SLICE_S:  # after a short wait, the look at its end is enough
+                start = await self._steered(start)
             while start < self._earliest:  # looked at again after each sleep: a stop may have begun meanwhile
                 start = min(self._earliest, start + GATE_SLICE_S)
                 await anyio.sleep_until(start)

@@ -76,7 +76,8 @@ class Pages:
     ) -> None:
         self._settings, self._now = settings, now
         self._access = Access() if access is None else access
-        self._quick, self._slow = (StoreReader(url), StoreReader(url)), StoreReader(url)
+        one, other, self._slow = (StoreReader(url, settings.account) for _ in range(3))
+        self._quick = one, other
         self._picture = Kept(self._slow, lambda store: picture_of(store, now()))
         self._plans: OrderedDict[str, Kept[PlanCounts]] = OrderedDict()
         routes = [

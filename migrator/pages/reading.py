@@ -26,10 +26,11 @@ class StoreReader:
 
     Args:
         url: of the store.
+        account: the account in the store; None for a store of one.
     """
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, url: str, account: str | None = None) -> None:
+        self._url, self._account = url, account
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="reader")
         self._store: Store | None = None
         self._seen: Seen = (0, 0)
@@ -88,7 +89,7 @@ class StoreReader:
         if self._store is not None and self._store.file.what_became():
             self._let_go()
         if self._store is None:
-            self._store = Store.look(self._url, busy_timeout_s=BUSY_TIMEOUT_S)
+            self._store = Store.look(self._url, busy_timeout_s=BUSY_TIMEOUT_S, account=self._account)
             self._seen = (self._seen[0] + 1, self._store.version())
         elif (version := self._store.version()) != self._seen[1]:
             self._store.must_be_current()

@@ -69,7 +69,7 @@ def serve(url: str, settings: Settings, listen: str, token_file: Path | None, te
     Raises: InputError, for an address or a token that cannot be used, or where there is no store; StoreError, for a
         store of another schema.
     """
-    Store.look(url).close()
+    Store.look(url, account=settings.account).close()
     with _listening(address_of(listen), token_file) as (listener, access, is_loopback):
         port = listener.getsockname()[1]
         tell(f"http://{access.host}:{port}/ shows the store {path_of(url)}, and changes nothing; Ctrl-C ends it")

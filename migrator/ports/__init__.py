@@ -28,6 +28,7 @@ from migrator.ports.orders import (
     TargetOrder,
     Vouch,
 )
+from migrator.ports.queue import Handler, JobQueue, QueuedJob
 from migrator.ports.source import (
     Reading,
     Remaining,
@@ -56,12 +57,15 @@ __all__ = [
     "DataSession",
     "DevicePage",
     "FieldNotes",
+    "Handler",
     "InventoryStore",
+    "JobQueue",
     "Journal",
     "ListPass",
     "MakeTag",
     "MigrationJournal",
     "Progress",
+    "QueuedJob",
     "Reading",
     "Remaining",
     "RemoveTag",

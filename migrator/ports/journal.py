@@ -171,13 +171,15 @@ class Journal(Protocol):
         job_id: str | None = None,
         message: str = "",
         in_doubt: Mapping[str, tuple[str, str]] | None = None,
+        proved: Sequence[str] = (),
     ) -> None:
         """Note the answer to a request.
 
-        The same transaction notes the steps whose outcome is unknown after the answer.
+        The same transaction notes the steps whose outcome is unknown after the answer, or proved by it.
 
         Args:
             in_doubt: code and message by SIM key; their steps become UNCERTAIN.
+            proved: keys of SIMs; their steps become DONE.
         """
         ...
 

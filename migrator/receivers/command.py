@@ -3,23 +3,14 @@
 A receiver of the kind `command` is one, and so is a hook.
 """
 
-import os
-import signal
-import subprocess
-import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import IO
+
+from migrator import programs
 
 __all__ = ["ProgramEnd", "run_program"]
 
-MOST_OUTPUT = 65_536
-"""Bytes that are kept of what a program says."""
-
 MOST_SHOWN = 200
-GRACE_S = 1.0
-"""Seconds to read the rest once the program ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,58 +35,16 @@ def run_program(
 ) -> ProgramEnd:
     """Run a program with `given` on its standard input; blocks meanwhile.
 
-    The program has a process group of its own, which is ended as a whole when the time is over. `struck` takes out of
-    its words what must not be kept, before they are cut.
+    `struck` takes out of its words what must not be kept, before they are cut.
     """
     try:
-        process = subprocess.Popen(  # noqa: S603 - the operator's own policy names it, and no shell is asked
-            list(command),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=dict(environ),
-            start_new_session=True,
-        )
+        ended = programs.run(command, given, environ=environ, timeout_s=timeout_s, with_errors=True)
     except (OSError, ValueError) as error:
-        return ProgramEnd(None, f"cannot be started: {_why(error)}")
-    said = bytearray()
-    threads = [
-        threading.Thread(target=_feed, args=(process.stdin, given), daemon=True),
-        threading.Thread(target=_drain, args=(process.stdout, said), daemon=True),
-    ]
-    for thread in threads:
-        thread.start()
-    code: int | None = None
-    with suppress(subprocess.TimeoutExpired):
-        code = process.wait(timeout_s)
-    if code is None:
-        _end(process)
-    threads[1].join(GRACE_S)  # a child that it left behind may hold the pipe open
-    words = _first_line(bytes(said), struck)
-    if code is None:
+        return ProgramEnd(None, f"cannot be started: {programs.why_not(error)}")
+    words = _first_line(ended.said, struck)
+    if ended.code is None:
         return ProgramEnd(None, f"no answer within {timeout_s:g} s" + (f": {words}" if words else ""))
-    return ProgramEnd(code, words)
-
-
-def _feed(pipe: IO[bytes] | None, given: bytes) -> None:
-    """Write to the program, which need not read."""
-    if pipe is not None:
-        with suppress(OSError, ValueError), pipe:
-            pipe.write(given)
-
-
-def _drain(pipe: IO[bytes] | None, said: bytearray) -> None:
-    if pipe is not None:
-        with suppress(OSError, ValueError), pipe:
-            while chunk := pipe.read1(MOST_OUTPUT):  # type: ignore[attr-defined]  # a buffered pipe has it
-                said += chunk[: MOST_OUTPUT - len(said)]
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    with suppress(OSError):
-        os.killpg(process.pid, signal.SIGKILL)  # its own group: it was begun as a session
-    process.kill()
-    process.wait()
+    return ProgramEnd(ended.code, words)
 
 
 def _first_line(said: bytes, struck: Callable[[str], str]) -> str:
@@ -106,7 +55,3 @@ def _first_line(said: bytes, struck: Callable[[str], str]) -> str:
         for char in struck(first)
     )
     return visible if len(visible) <= MOST_SHOWN else f"{visible[: MOST_SHOWN - 3]}..."
-
-
-def _why(error: OSError | ValueError) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or type(error).__name__

@@ -14,6 +14,7 @@ from sqlalchemy import delete, func, insert, select, true
 
 from migrator.core.campaign.forecast import Day
 from migrator.core.campaign.idle import IdleMoney, idle_money
+from migrator.core.run.control import Signs
 from migrator.core.run.states import PlanState
 from migrator.errors import InputError
 from migrator.store.audit import Audit
@@ -28,6 +29,7 @@ from migrator.store.campaigns.ticks import Ticks
 from migrator.store.control.glance import Glance
 from migrator.store.control.lease import Lease, Owner
 from migrator.store.control.orders import Steering
+from migrator.store.control.signs import read_signs
 from migrator.store.corrections import Corrections
 from migrator.store.cutovers.cutovers import Switches
 from migrator.store.cutovers.field_notes import SqlFieldNotes
@@ -119,6 +121,7 @@ class Store:
         create: bool = True,
         upgrade: bool = True,
         busy_timeout_s: float = BUSY_TIMEOUT_S,
+        account: str | None = None,
     ) -> Self:
         """Open a store, and make or upgrade the store where needed.
 
@@ -128,11 +131,13 @@ class Store:
             create: False to refuse a file that does not exist.
             upgrade: False to refuse a store of an older schema.
             busy_timeout_s: how long to wait for another process that writes.
+            account: the account in a store that has several.
 
         Raises: InputError (wrong address, no such file or folder, not a store, a file with several names), StoreBusy,
             StoreError.
         """
         path = path_of(url)
+        _must_be_alone(account)
         if not create:
             _must_exist(path)
         create_file(path)
@@ -145,7 +150,7 @@ class Store:
             return cls(database, closing.pop_all())
 
     @classmethod
-    def look(cls, url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Self:
+    def look(cls, url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S, account: str | None = None) -> Self:
         """Open a store for reading alone.
 
         Nothing is made, upgraded or written, and nothing can be.
@@ -153,10 +158,12 @@ class Store:
         Args:
             url: `sqlite:///path`.
             busy_timeout_s: how long to wait where another process repairs the file.
+            account: the account in a store that has several.
 
         Raises: InputError, as `open`; StoreError, for a store of another schema, or one that cannot be read.
         """
         path = path_of(url)
+        _must_be_alone(account)
         _must_exist(path)
         must_have_one_name(path)
         with ExitStack() as closing:
@@ -181,13 +188,18 @@ class Store:
         """File of the store."""
         return self._db.file
 
-    def must_be_held_by(self, owner: Owner) -> None:
-        """Refuse to go on unless `owner` still holds the store.
+    def signs(self, plan_id: str, holder: Owner | None) -> Signs:
+        """Return what a run goes by, read at once before each request.
+
+        Args:
+            plan_id: the plan whose order counts; an empty text for none.
+            holder: who must still hold the store; None for nobody.
 
         Raises: StoreBusy, if another run took over; StoreError, if the file is not the one at its path any more.
         """
-        self.presence.must_be()
-        self.lease.must_be_held_by(owner)
+        if holder is not None:
+            self.presence.must_be()
+        return read_signs(self._db, plan_id, holder)
 
     def stuck(self, plan_id: str, now: float) -> Stuck:
         """Return the SIMs of a plan that have waited too long.
@@ -292,6 +304,20 @@ class Store:
     def _fact(self, name: str) -> str:
         with self._db.read() as connection:
             return str(connection.execute(select(tables.meta.c.value).where(tables.meta.c.name == name)).scalar_one())
+
+
+def _must_be_alone(account: str | None) -> None:
+    """Refuse the choice of an account, where there is only one.
+
+    Raises: InputError.
+    """
+    if account is not None:
+        raise InputError(
+            f"account {account} was chosen, and a SQLite file is one account: which one, its path alone says",
+            code="account_of_a_file",
+            hint="leave --account and MIGRATOR_ACCOUNT out, and name that account's file by --state; only a store in "
+            "PostgreSQL has several",
+        )
 
 
 def _must_exist(path: Path) -> None:

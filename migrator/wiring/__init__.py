@@ -20,6 +20,7 @@ import anyio
 
 from migrator.engine.run.context import Stopper
 from migrator.errors import LeaseLost, StoreError
+from migrator.inputs.settings.account_names import account_of, with_account
 from migrator.inputs.settings.addresses import used_address
 from migrator.wiring.holding import file_held
 from migrator.wiring.pace import ceiling, keeping_pace, remember, steer
@@ -44,6 +45,7 @@ __all__ = [
     "is_asked",
     "must_be_asked",
     "must_be_of_account",
+    "open_file",
     "open_store",
     "operator",
     "owner",
@@ -85,22 +87,34 @@ def settings(config: Path | None) -> "Settings":
     """
     from migrator.inputs.settings.settings import load_settings
 
-    return load_settings(os.environ, config)
+    return load_settings(with_account(os.environ), config)
 
 
 @contextmanager
 def open_store(url: str, *, create: bool = False) -> Iterator["Store"]:
     """Open the state store, and bring it up to date.
 
-    Raises: InputError, if there is none and `create` is not set.
+    The account that was chosen is the account in the store.
+
+    Raises: InputError, if there is none and `create` is not set; or if an account was chosen and the store is a file.
     """
     from migrator.store import Store
 
-    store = Store.open(url, now=SystemClock().now().timestamp(), create=create)
-    try:
+    chosen = account_of(with_account(os.environ))
+    with Store.open(url, now=SystemClock().now().timestamp(), create=create, account=chosen) as store:
         yield store
-    finally:
-        store.close()
+
+
+@contextmanager
+def open_file(path: Path, *, create: bool = False) -> Iterator["Store"]:
+    """Open a store in a file, whatever account was chosen.
+
+    For stores of the tool's own, as those of the demo.
+    """
+    from migrator.store import Store
+
+    with Store.open(f"sqlite:///{path}", now=SystemClock().now().timestamp(), create=create) as store:
+        yield store
 
 
 def operator() -> str:
@@ -175,7 +189,7 @@ async def heartbeat(store: "Store", me: "Owner", stopper: Stopper, clock: "Clock
     Once another process took the lease over, no request leaves any more.
     """
     clock = clock or SystemClock()
-    stopper.while_leased(lambda: store.must_be_held_by(me))
+    stopper.while_leased(store.signs, me)
 
     async def beat() -> None:
         while True:
@@ -218,7 +232,7 @@ async def source(
         must_be_of_account(store, chosen.carrier.name, settings.account)
     pacer = _source_pacer(api, settings.max_rps)
     if store is not None:
-        steer(pacer, stopper, ceiling(store, chosen.carrier.key, settings.max_rps))
+        steer(pacer, stopper, store, chosen.carrier.key, settings.max_rps)
     async with _http(settings.base_url) as http:
         yield api.reader(http, settings, pacer)
 
@@ -237,7 +251,7 @@ async def source_switch(
     settings, api = _source_settings(chosen), REGISTRY[chosen.carrier.key]
     must_be_of_account(store, chosen.carrier.name, settings.account)
     pacer = _source_pacer(api, settings.max_rps)
-    steer(pacer, stopper, ceiling(store, chosen.carrier.key, settings.max_rps))
+    steer(pacer, stopper, store, chosen.carrier.key, settings.max_rps)
     async with _http(settings.base_url, read_only=read_only, login=api.login) as http:
         yield api.switch(http, settings, pacer)
 
@@ -247,7 +261,7 @@ def source_rps(chosen: "Settings", store: "Store") -> float:
 
     That is what the settings and an operator's order allow.
     """
-    return ceiling(store, chosen.carrier.key, chosen.source_rps)()
+    return ceiling(store, chosen.carrier.key, chosen.source_rps)
 
 
 @asynccontextmanager
@@ -270,7 +284,7 @@ async def target(
     hologram = _hologram(chosen)
     pacer = AdaptivePacer(min(START_RPS, hologram.max_rps), ceiling=hologram.max_rps, chance=random.Random())
     if store is not None:
-        steer(pacer, stopper, ceiling(store, "hologram", hologram.max_rps))
+        steer(pacer, stopper, store, "hologram", hologram.max_rps)
         remember(pacer, store, SystemClock().now().timestamp())
     async with _http(hologram.base_url, read_only=read_only) as http:
         target = HologramTarget(

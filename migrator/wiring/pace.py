@@ -4,13 +4,13 @@ Orders in the store reach a run by the gate before each request and by the ceili
 what the run learned about the rate.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 import anyio
 
-from migrator.core.run.control import Learned
+from migrator.core.run.control import Ceiling, Learned
 from migrator.engine.run.context import Stopper
 from migrator.errors import StoreError
 from migrator.ports import Clock
@@ -31,25 +31,27 @@ KEEP_EVERY_S = 10.0
 TARGET = "hologram"
 
 
-def steer(pacer: "Pacer", stopper: Stopper, ceiling_now: Callable[[], float]) -> None:
+def steer(pacer: "Pacer", stopper: Stopper, store: "Store", carrier: str, setting: float) -> None:
     """Connect a pacer to the gate and the ceiling of a run.
 
-    Before each request the pacer asks whether the request may leave, and how fast requests may go.
+    Before each request the pacer asks whether the request may leave, and how fast requests may go: never faster than
+    `setting`, in requests per second. Both are of one look at the store.
     """
-    pacer.gate, pacer.ceiling_now = stopper.checkpoint, ceiling_now
+    stopper.watch(store.signs)
+    pacer.gate = stopper.checkpoint
+    pacer.ceiling_now = lambda: _lower(setting, stopper.signs.ceilings.get(carrier))
 
 
-def ceiling(store: "Store", carrier: str, setting: float) -> Callable[[], float]:
-    """Return a function that reads the present ceiling of the rate.
+def ceiling(store: "Store", carrier: str, setting: float) -> float:
+    """Return the present ceiling of the rate, in requests per second.
 
-    The ceiling is in requests per second: what an operator ordered, and never more than the setting.
+    That is what an operator ordered, and never more than the setting.
     """
+    return _lower(setting, store.steering.ceiling(carrier))
 
-    def now() -> float:
-        ordered = store.steering.ceiling(carrier)
-        return setting if ordered is None else min(setting, ordered.per_second)
 
-    return now
+def _lower(setting: float, ordered: Ceiling | None) -> float:
+    return setting if ordered is None else min(setting, ordered.per_second)
 
 
 def remember(pacer: "AdaptivePacer", store: "Store", now: float) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from migrator.core.fleet.secrets import SHORTEST_MASKED, forms_of, struck
 from migrator.inputs.files.toml_checks import Unfit
+from migrator.inputs.settings.account_secrets import PLACES
 from migrator.inputs.settings.secrets import Secret, SecretSource
 from migrator.inputs.settings.settings import SECRET_NAMES, Settings
 
@@ -35,7 +36,7 @@ class Withheld:
 
     def environment(self) -> dict[str, str]:
         """Return our environment without any variable that holds or names a secret."""
-        names = {name for one in self.sources for name in (one.name, f"{one.name}_FILE")}
+        names = {name for one in self.sources for name in (one.variable, f"{one.variable}_FILE")} | set(PLACES)
         return {name: value for name, value in os.environ.items() if name.upper() not in names}
 
     def struck(self, text: str) -> str:
@@ -58,9 +59,12 @@ def withheld(settings: Settings | None, names: Iterable[str] = ()) -> Withheld:
         settings: of this installation, whose configuration file may name files; None for the environment alone.
         names: of the secrets of all receivers.
     """
+    of_accounts = [name for name in os.environ if name.upper().startswith(tuple(f"{one}__" for one in SECRET_NAMES))]
     sources = {name: secret_source(name) for name in (*SECRET_NAMES, *names)}
-    sources |= {} if settings is None else {one.name: one for one in settings.secret_sources}
-    return Withheld(tuple(sources.values()))
+    sources |= {name.upper(): SecretSource(name.upper(), Secret(os.environ[name].strip())) for name in of_accounts}
+    chosen = () if settings is None else settings.secret_sources
+    own = {one.variable: one for one in chosen}  # beside those without an account, which a program may know, too
+    return Withheld(tuple((sources | own).values()))
 
 
 def _value(source: SecretSource) -> str | None:

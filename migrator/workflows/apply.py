@@ -155,7 +155,7 @@ def carry_out_held(site: Site, header: PlanHeader, bounds: Bounds, me: Owner) ->
 
     async def body(stopper: Stopper) -> ApplyResult:
         async with site.outside.target(site.settings, store, stopper) as target, site.heartbeat(me, stopper):
-            stopper.obey(lambda: store.steering.order(header.plan_id), header.plan_id, site.progress)
+            stopper.obey(store.signs, header.plan_id, site.progress)
             ctx = _context_of(
                 site, header, bounds, target=target, stopper=stopper, owner=wiring.runner(me), is_real=True
             )

@@ -1,13 +1,14 @@
 """Opened store with its settings: every stage works on one."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from migrator import wiring
 from migrator.engine.run.context import Stopper, quiet
 from migrator.errors import InputError
+from migrator.inputs.settings.account_names import at_account
 from migrator.inputs.settings.settings import Settings
 from migrator.ports import Clock, Progress
 from migrator.store import Owner, Store
@@ -80,6 +81,7 @@ def open_site(
     create: bool = False,
     progress: Progress = quiet,
     warn: Callable[[str], None] = _unheard,
+    account: str | None = None,
 ) -> Iterator[Site]:
     """Open a store, and read the settings from the environment.
 
@@ -89,11 +91,14 @@ def open_site(
         create: whether to make a store where there is none.
         progress: called with each event of a stage.
         warn: called with words that a person should read at once.
+        account: the account in a store that has several; None: the one that MIGRATOR_ACCOUNT names.
 
     Raises: InputError, for settings that cannot be used, or where there is no store.
     """
-    settings = wiring.settings(config)
-    with wiring.open_store(state or settings.state, create=create) as store:
+    with ExitStack() as opened:
+        with at_account(account):
+            settings = wiring.settings(config)
+            store = opened.enter_context(wiring.open_store(state or settings.state, create=create))
         yield Site(store, settings, progress, warn)
 
 

@@ -4,7 +4,8 @@ import os
 import sys
 from pathlib import Path
 
-from migrator.receivers.command import MOST_OUTPUT, ProgramEnd, run_program
+from migrator.programs import MOST_OUTPUT
+from migrator.receivers.command import ProgramEnd, run_program
 
 
 def ran(script: str, *arguments: str, given: bytes = b"", timeout_s: float = 20.0) -> ProgramEnd:

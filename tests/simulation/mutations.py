@@ -207,14 +207,14 @@ MUTATIONS = (
     Mutation(
         "a lost lease ends the run",
         "migrator/store/journal/journal.py",
-        "    _raise_if_replaced(run, run_id)\n    if run.is_replaced:\n        _raise_lost(run_id)\n",
-        "",
+        " & (runs.c.state == RunState.RUNNING) & ~_is_replaced\n",
+        "\n",
     ),
     Mutation(
         "the lease is looked at before each request",
         "migrator/engine/run/context.py",
-        "        self._must_hold_lease = must_hold_lease\n",
-        "        pass\n",
+        "        self._look, self._holder = look, holder\n",
+        "        self._look = look\n",
     ),
     Mutation(
         "nothing is claimed past a bound on failures",
@@ -261,8 +261,8 @@ MUTATIONS = (
     Mutation(
         "orders hold from the next request on",
         "migrator/engine/run/context.py",
-        "while (order := self._order()) is not None:",
-        "while (order := _no_order()) is not None:",
+        "        return self.signs.order\n",
+        "        return None\n",
     ),
     Mutation(
         "a long pause ends with a look",

@@ -45,3 +45,27 @@ def test_a_secret_of_the_configuration_file_is_struck_too(tmp_path: Path) -> Non
     (tmp_path / "migrator.toml").write_text('[hologram]\napi_key_file = "api"\n')
     settings = load_settings({}, tmp_path / "migrator.toml")
     assert withheld(settings).struck("with apikey-0123456789!") == "with ***!"
+
+
+def test_secrets_of_every_account_are_withheld_and_so_are_their_places(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "acme").mkdir()
+    (tmp_path / "acme" / "hologram_api_key").write_text("apikey-of-acme")
+    monkeypatch.setenv("MIGRATOR_SECRETS_DIR", str(tmp_path))
+    monkeypatch.setenv("MIGRATOR_SECRETS_COMMAND", "vault-read --token t")
+    monkeypatch.setenv("ONENCE_CLIENT_SECRET__ACME", "secret-of-acme")
+    monkeypatch.setenv("HOLOGRAM_API_KEY__OTHER", "apikey-of-other")
+    monkeypatch.setenv("HOLOGRAM_API_KEY", "apikey-of-nobody")
+    environ = {
+        "MIGRATOR_ACCOUNT": "acme",
+        "MIGRATOR_SECRETS_DIR": str(tmp_path),
+        "ONENCE_CLIENT_SECRET__ACME": "secret-of-acme",
+    }
+    kept = withheld(load_settings(environ, None))
+    left = kept.environment()
+    assert [
+        name for name in left if name.startswith(("MIGRATOR_SECRETS_", "ONENCE_CLIENT_SECRET", "HOLOGRAM_API_KEY"))
+    ] == []
+    said = "apikey-of-acme secret-of-acme apikey-of-other apikey-of-nobody"
+    assert kept.struck(said) == "*** *** *** ***"

@@ -33,7 +33,7 @@ from migrator.engine.run.context import ApplyOptions, Context, Hooks, Stopper, q
 from migrator.inputs.policy.file import LoadedPolicy, parse_policy
 from migrator.ports import Progress, SourcePage, SourcePlatform, SourceRow
 from migrator.store import Owner, Store
-from migrator.wiring.pace import ceiling, steer
+from migrator.wiring.pace import steer
 from migrator.workflows.plans.make import applying, make_plan
 from tests.support import run_virtual
 
@@ -188,7 +188,7 @@ class World:
         """The true adapter on the simulated carrier, steered from the store where there is one."""
         pacer = AdaptivePacer(min(self.start_rps, self.ceiling_rps), ceiling=self.ceiling_rps)
         if store is not None and stopper is not None:
-            steer(pacer, stopper, ceiling(store, "hologram", self.ceiling_rps))
+            steer(pacer, stopper, store, "hologram", self.ceiling_rps)
         return HologramTarget(
             http,
             api_key=self.target.api_key,
@@ -287,7 +287,7 @@ class World:
         async def body() -> ApplyResult:
             async with self.http() as http, self._holding(store, stopper, wanted=leased):
                 ctx = self._context(http, store, stopper, options, plan_id, progress=progress, hooks=hooks or Hooks())
-                stopper.obey(lambda: store.steering.order(ctx.plan_id), ctx.plan_id, progress)
+                stopper.obey(store.signs, ctx.plan_id, progress)
                 async with anyio.create_task_group() as others:
                     if beside is not None:
                         others.start_soon(beside)
@@ -312,7 +312,7 @@ class World:
         stopper = Stopper()
         with self.store() as store:
             store.lease.acquire(other, other.started_at, is_gone=lambda _first: True)
-            stopper.while_leased(lambda: store.lease.must_be_held_by(other))
+            stopper.while_leased(store.signs, other)
             result = await applying(store, self._context(http, store, stopper, options)).run()
             store.lease.release(other)
             return result

@@ -18,6 +18,7 @@ from migrator.cli.app import voice
 from migrator.cli.app.tables import PIPE_WIDTH, printable, table, wrapped
 from migrator.core.fleet.spelling import json_text
 from migrator.errors import InputError, Interrupted, MigratorError, Problem
+from migrator.inputs.settings.account_names import at_account
 from migrator.inputs.settings.addresses import telling_addresses, used_addresses
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Globals:
     """Options that every command takes, before or after its name."""
 
     state: str | None = None
+    account: str | None = None
     config: Path | None = None
     json: bool = False
     events: bool = False
@@ -77,6 +79,7 @@ def global_options(command: F) -> F:
     """Let a command take the global options anywhere in its command line."""
     options = (
         click.option("--state", metavar="URL", help="State store [MIGRATOR_STATE, sqlite:///migrator.db]."),
+        click.option("--account", metavar="NAME", help="Account in a store that has several [MIGRATOR_ACCOUNT]."),
         click.option("--config", metavar="FILE", type=click.Path(path_type=Path), help="Settings [migrator.toml]."),
         click.option("--json", is_flag=True, default=None, help="Print one JSON document."),
         click.option("--events", is_flag=True, default=None, help="Print what happens as NDJSON."),
@@ -93,7 +96,7 @@ def global_options(command: F) -> F:
 
 def _collecting(command: F) -> F:
     """Move the global options from the call into the context's `Globals`."""
-    names = ("state", "config", "json", "events", "quiet", "verbose", "no_input")
+    names = ("state", "account", "config", "json", "events", "quiet", "verbose", "no_input")
 
     @click.pass_context
     def collect(ctx: click.Context, /, *args: Any, **kwargs: Any) -> Any:
@@ -118,7 +121,7 @@ def finish(name: str, shared: Globals, body: Callable[[], Outcome]) -> int:
     Returns: the exit code, which `root.run` passes on.
     """
     voice.begin(is_json=shared.json, is_events=shared.events)
-    with telling_addresses(say):
+    with telling_addresses(say), at_account(shared.account):
         return _finished(name, shared, body)
 
 

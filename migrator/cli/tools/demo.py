@@ -252,12 +252,12 @@ def _steps(show: _Show, pull_options: Sequence[str]) -> str:
 
 
 def _newest_cutover(show: _Show) -> int:
-    with wiring.open_store(f"sqlite:///{show.folder / 'migrator.db'}") as store:
+    with wiring.open_file(show.folder / "migrator.db") as store:
         return store.switches.header(store.switches.newest(Direction.CUTOVER) or "").count
 
 
 def _newest_plan(show: _Show) -> tuple[str, int]:
 
-    with wiring.open_store(f"sqlite:///{show.folder / 'migrator.db'}") as store:
+    with wiring.open_file(show.folder / "migrator.db") as store:
         header = store.plans.header(store.plans.newest() or "")
         return header.plan_id, header.claims

@@ -4,7 +4,7 @@ An order holds a run, ends it, changes its request rate, or chooses SIMs.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from migrator.core.run.sources import SOURCES
 from migrator.errors import Halted
 
-__all__ = ["CEILING_SETTINGS", "Ceiling", "Learned", "Order", "OrderKind", "Selection", "halted_by"]
+__all__ = ["CEILING_SETTINGS", "Ceiling", "Learned", "Order", "OrderKind", "Selection", "Signs", "halted_by"]
 
 CEILING_SETTINGS = {"hologram": "HOLOGRAM_MAX_RPS", **{key: f"{one.prefix}_MAX_RPS" for key, one in SOURCES.items()}}
 """Carriers whose request rate can be changed, each with its setting.
@@ -75,6 +75,19 @@ class Ceiling:
     per_second: float
     given_by: str
     given_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """Orders that a run goes by, as they stood before a request.
+
+    Args:
+        order: the order in force for the run's plan; None lets the plan go on.
+        ceilings: the most requests per second that an operator allows, by carrier.
+    """
+
+    order: Order | None = None
+    ceilings: Mapping[str, Ceiling] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -327,7 +327,7 @@ class Changer:
         """
         order = SetName(_device_ids([item])[0], name)
         try:
-            await send(self.ctx, StepKind.NAME, [item], order)
+            await send(self.ctx, StepKind.NAME, [item], order, proves=True)
         except Unforeseen:
             return True  # says nothing of the gateway, and is bounded SIM by SIM
         except OutcomeUnknown as error:
@@ -342,7 +342,6 @@ class Changer:
             check_failures(self.ctx)
             return False
         self._lost_in_a_row = 0
-        self._move(StepKind.NAME, StepEvent.CONFIRMED, keys_of([item]))
         self.ctx.progress("name", {"sims": 1})
         return True
 

@@ -12,7 +12,7 @@ import anyio.lowlevel
 
 from migrator.core.plan.plan import PlanHeader
 from migrator.core.policy.policy import Policy
-from migrator.core.run.control import Order, OrderKind, halted_by
+from migrator.core.run.control import Order, OrderKind, Signs, halted_by
 from migrator.core.run.states import StepKind
 from migrator.core.run.steps import Item
 from migrator.engine.run.around import Around
@@ -107,13 +107,16 @@ def quiet(_event: str, _values: Mapping[str, Any]) -> None:
     """Ignore progress that nobody watches."""
 
 
-def _at_ease() -> None:
-    """Do nothing: this process needs no lease."""
+Look = Callable[[str, Any], Signs]
+"""Function that reads the signs for a plan, in one read.
+
+Its second argument is who must hold the lease; None for nobody. It raises StoreBusy, if another process has the lease.
+"""
 
 
-def _no_order() -> Order | None:
-    """Return no order: nobody steers this run."""
-    return None
+def _no_signs(_plan_id: str, _holder: Any) -> Signs:
+    """Return no signs: nobody steers this run."""
+    return Signs()
 
 
 @dataclass(slots=True)
@@ -121,7 +124,7 @@ class Stopper:
     """Stop or pause a run; checked before every request.
 
     A stop also ends a wait early. A request to stop comes from this process (a signal, a lost lease); orders come from
-    other terminals, by the store.
+    other terminals, by the store. Lease, order and ceilings are looked at together: the store may be a machine away.
     """
 
     reason: str = ""
@@ -130,35 +133,46 @@ class Stopper:
     _deadline: tuple[float, str, int] = field(
         default=(math.inf, "", 0), init=False
     )  # by anyio's clock, with the reason and exit code
-    _must_hold_lease: Callable[[], None] = field(default=_at_ease, init=False)
-    _order: Callable[[], Order | None] = field(default=_no_order, init=False)
+    signs: Signs = field(default_factory=Signs, init=False)  # as of the last checkpoint
+    _look: Look = field(default=_no_signs, init=False)
+    _holder: Any = field(default=None, init=False)
     _plan_id: str = field(default="", init=False)
+    _ordered_by: str = field(default="", init=False)  # the plan by which the orders stand
     _command: str = field(default="apply", init=False)
     _progress: Progress = field(default=quiet, init=False)
     _paused_at: float | None = field(default=None, init=False)
     _must_look_again: bool = field(default=False, init=False)
 
-    def obey(self, order: Callable[[], Order | None], plan_id: str, progress: Progress, command: str = "apply") -> None:
+    def watch(self, look: Look) -> None:
+        """Look at the signs before each request from now on."""
+        self._look = look
+
+    def obey(
+        self, look: Look, plan_id: str, progress: Progress, command: str = "apply", *, migration: str | None = None
+    ) -> None:
         """Obey the orders for a plan from now on.
 
         Args:
-            order: reads the order in force; called before every request.
+            look: reads the order in force; called before every request.
             plan_id: the plan.
             progress: called when the run is paused and when the run goes on.
             command: the command that continues the plan after an abort.
+            migration: the plan by which the orders stand; None for the plan itself.
         """
-        self._order, self._plan_id, self._progress, self._command = order, plan_id, progress, command
+        self._look, self._plan_id, self._progress, self._command = look, plan_id, progress, command
+        self._ordered_by = migration or plan_id
 
-    def while_leased(self, must_hold_lease: Callable[[], None]) -> None:
+    def while_leased(self, look: Look, holder: Any) -> None:
         """Send nothing without the lease from now on.
 
         The lease is checked right before each request leaves. A heartbeat alone is too slow: a process that stood still
         while another process took over and claimed must not send the request that it was about to send.
 
         Args:
-            must_hold_lease: raises StoreBusy, if another process has it.
+            look: raises StoreBusy, if another process has the lease.
+            holder: who must have the lease.
         """
-        self._must_hold_lease = must_hold_lease
+        self._look, self._holder = look, holder
 
     def stop(self, reason: str, exit_code: int = 130) -> None:
         """Ask the run to stop after the request in flight."""
@@ -204,7 +218,6 @@ class Stopper:
             StoreBusy, if another process took the lease.
         """
         self.check()
-        self._must_hold_lease()
         waited = False
         while (order := self._order()) is not None:
             if order.kind is OrderKind.ABORT:
@@ -212,11 +225,15 @@ class Stopper:
             self._note_pause(order)
             waited = True
             await self._rest(ORDER_POLL_S)
-            self._must_hold_lease()
         self._note_resume()
         if self._must_look_again:
             raise LookAgain("the run was paused for long, and what it knew is old", exit_code=7)
         return waited
+
+    def _order(self) -> Order | None:
+        """Look at the signs, and return the order in force."""
+        self.signs = self._look(self._ordered_by, self._holder)
+        return self.signs.order
 
     async def sleep(self, seconds: float) -> None:
         """Wait, unless asked to stop.
@@ -224,7 +241,7 @@ class Stopper:
         Raises: as `checkpoint`, which is called every few seconds.
         """
         until = anyio.current_time() + seconds
-        slice_s = math.inf if self._order is _no_order else SLEEP_SLICE_S
+        slice_s = SLEEP_SLICE_S if self._ordered_by else math.inf
         while (left_s := until - anyio.current_time()) > 0:
             await self._rest(min(left_s, slice_s))
             await self.checkpoint()

@@ -66,12 +66,14 @@ async def send(
     *,
     vouch: Vouch | None = None,
     said: Callable[[Answer | Permanent], Mapping[str, tuple[str, str]]] | None = None,
+    proves: bool = False,
 ) -> Answer:
     """Journal the intent, send the order, journal what came back.
 
     The caller settles the steps, as only the caller knows what the answer is worth. A lost answer makes them UNCERTAIN.
     So does an answer, or a refusal for good, with `said`: it gives code and words by SIM key, which are kept in the
-    same commit, so that a process that dies right after it has forgotten nothing. Else the steps stay IN_FLIGHT.
+    same commit, so that a process that dies right after it has forgotten nothing. An answer that accepts an order
+    makes the steps DONE, if it `proves` them. Else they stay IN_FLIGHT.
 
     Args:
         run: of a migration, a cutover or a rollback.
@@ -80,6 +82,7 @@ async def send(
         order: what goes out.
         vouch: called as the order leaves.
         said: what an answer means for the SIMs.
+        proves: whether the answer alone shows that the order took effect.
 
     Raises: PlatformError, after the request's outcome is on disk; what `Stopper.checkpoint` raises, and InputError for
         an order that must not leave, before its intent.
@@ -116,7 +119,10 @@ async def send(
         raise defect from error
     run.hooks.after_effect(kind)
     in_doubt = None if said is None else said(answer)
-    run.journal.answered(request_id, RequestOutcome.ACCEPTED, now=run.now(), job_id=answer.job_id, in_doubt=in_doubt)
+    proved = [item.key for item in items] if proves else ()
+    run.journal.answered(
+        request_id, RequestOutcome.ACCEPTED, now=run.now(), job_id=answer.job_id, in_doubt=in_doubt, proved=proved
+    )
     run.hooks.after_outcome(kind)
     return answer
 

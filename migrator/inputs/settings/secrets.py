@@ -9,7 +9,7 @@ from migrator.errors import InputError
 from migrator.inputs.files.text import small_text
 from migrator.inputs.files.toml_checks import Unfit
 
-__all__ = ["KEYRING_SERVICE", "Secret", "SecretSource"]
+__all__ = ["KEYRING_SERVICE", "Secret", "SecretSource", "from_keyring"]
 
 KEYRING_SERVICE = "migrator"
 
@@ -57,6 +57,20 @@ class SecretSource:
     file: Path | None = None
     configured_file: Path | None = None
 
+    @property
+    def called(self) -> str:
+        """Name for people."""
+        return self.name
+
+    @property
+    def variable(self) -> str:
+        """Variable that may hold the secret."""
+        return self.name
+
+    def how_to_set(self) -> str:
+        """Return the places where the secret may be put."""
+        return f"set {self.name}, or {self.name}_FILE, or run: keyring set {KEYRING_SERVICE} {self.name}"
+
     def resolve(self) -> Secret | None:
         """Return the secret.
 
@@ -70,7 +84,11 @@ class SecretSource:
         if self.value is not None:
             return self.value
         path = self.file or self.configured_file
-        return _from_keyring(self.name) if path is None else self._from_file(path)
+        return self._from_file(path) if path is not None else self._from_own_keyring()
+
+    def _from_own_keyring(self) -> Secret | None:
+        value = from_keyring(KEYRING_SERVICE, self.name, self.name, f"set {self.name} or {self.name}_FILE")
+        return None if value is None else Secret(value)
 
     def _from_file(self, path: Path) -> Secret:
         """Read the secret from the first line of a file."""
@@ -84,20 +102,28 @@ class SecretSource:
         return Secret(first.strip())
 
 
-def _from_keyring(name: str) -> Secret | None:
-    """Read the entry `name` from the system's keyring.
+def from_keyring(service: str, name: str, called: str, remedy: str) -> str | None:
+    """Read an entry from the system's keyring.
 
     None without the optional library, a keyring, or an entry.
+
+    Args:
+        service: of the entry.
+        name: of the entry.
+        called: name of the secret for people.
+        remedy: another way to give the secret.
+
+    Raises: Unfit, for a keyring that cannot be read.
     """
     try:
         keyring: Any = importlib.import_module("keyring")
     except ImportError:
         return None
     try:
-        value = keyring.get_password(KEYRING_SERVICE, name)
+        value = keyring.get_password(service, name)
     except keyring.errors.NoKeyringError:
         return None
     except keyring.errors.KeyringError as error:
-        words = f"{name}: the system keyring cannot be read ({type(error).__name__})"
-        raise Unfit("keyring", words, f"unlock it, or set {name} or {name}_FILE") from None
-    return Secret(value.strip()) if value and value.strip() else None
+        words = f"{called}: the system keyring cannot be read ({type(error).__name__})"
+        raise Unfit("keyring", words, f"unlock it, or {remedy}") from None
+    return value.strip() or None if value else None

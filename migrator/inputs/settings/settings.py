@@ -15,6 +15,8 @@ from migrator.errors import InputError, Problem
 from migrator.inputs.files.problems import closest, nearest, refusal
 from migrator.inputs.files.toml import read_toml
 from migrator.inputs.files.toml_checks import Check, Findings, Unfit
+from migrator.inputs.settings.account_names import ACCOUNT, account_of, variable_of
+from migrator.inputs.settings.account_secrets import PLACES, account_secret
 from migrator.inputs.settings.secrets import KEYRING_SERVICE, Secret, SecretSource
 from migrator.inputs.settings.values import (
     as_text,
@@ -122,7 +124,14 @@ _SECRETS = (
 SECRET_NAMES = tuple(secret.name for secret in _SECRETS)
 """Variables that hold the carriers' secrets."""
 
-_NAMES = {setting.name for setting in (*_SETTINGS, *_SECRETS)} | {f"{secret.name}_FILE" for secret in _SECRETS}
+_OF_ACCOUNTS = tuple(setting.name for setting in _SETTINGS if setting.section not in {"state", "run"})
+"""Settings that each account may have for itself."""
+
+_NAMES = {
+    *(setting.name for setting in (*_SETTINGS, *_SECRETS)),
+    *(f"{secret.name}_FILE" for secret in _SECRETS),
+    *(ACCOUNT, *PLACES),
+}
 _PREFIXES = (*(f"{source.prefix}_" for source in SOURCES.values()), "HOLOGRAM_", "MIGRATOR_")
 
 
@@ -208,6 +217,7 @@ class Settings:
     Args:
         carrier: the source that was chosen.
         state: the URL of the state store; not shown, since a database's URL may hold a password.
+        account: the account in the store that was chosen; None for a store of one account.
         settle_timeout_s: how long `apply` waits for SIMs that are only pending.
         absent_after_s: how long after a lost claim a SIM that is not there counts as absent.
         claim_timeout_s: how long a claim may take: its answer is waited for, and what stays unanswered may go on.
@@ -225,6 +235,7 @@ class Settings:
     _values: Mapping[str, Any] = field(repr=False)
     _secrets: Mapping[str, SecretSource] = field(repr=False)
     _strays: tuple[str, ...] = field(default=(), repr=False)
+    account: str | None = None
 
     @property
     def secret_sources(self) -> tuple[SecretSource, ...]:
@@ -324,32 +335,37 @@ class Settings:
                 problems.append(Problem(error.code, error.words, error.hint))
             else:
                 if values[name] is None:
-                    problems.append(Problem("missing_setting", f"{name} is not set", self._how_to_set(name)))
+                    called = self._secrets[name].called if name in self._secrets else name
+                    problems.append(Problem("missing_setting", f"{called} is not set", self._how_to_set(name)))
         if problems:
             headline = f"{carrier} cannot be reached yet: {'; '.join(problem.message for problem in problems)}"
             raise InputError(headline, code=problems[0].code, hint=problems[0].hint, problems=tuple(problems))
         return values
 
     def _how_to_set(self, name: str) -> str:
-        stray = closest(name, self._strays)
+        secret = self._secrets.get(name)
+        stray = closest(name if secret is None else secret.variable, self._strays)
         typo = f"{stray} is set: is that a typing error? " if stray else ""
-        if name in self._secrets:
-            return f"{typo}set {name}, or {name}_FILE, or run: keyring set {KEYRING_SERVICE} {name}"
+        if secret is not None:
+            return f"{typo}{secret.how_to_set()}"
         return f"{typo}set {name}, or its key in {CONFIG_FILE}"
 
 
 def load_settings(environ: Mapping[str, str], config_path: Path | None) -> Settings:
     """Read the settings.
 
-    A variable that is set but empty counts as not set.
+    A variable that is set but empty counts as not set. For an account, its own variables go before those for all.
 
     Args:
-        environ: the environment.
+        environ: the environment; its MIGRATOR_ACCOUNT names the account.
         config_path: the configuration file, which must exist; None takes `migrator.toml` here, if there is one.
 
     Raises: InputError, with every problem at once; not for missing credentials, see `Settings.onence`.
     """
     given = {name: value.strip() for name, value in environ.items() if value.strip()}
+    account = account_of(given)
+    own = {} if account is None else {variable_of(name, account): name for name in _OF_ACCOUNTS}
+    given |= {name: given[variable] for variable, name in own.items() if variable in given}
     if config_path is None and CONFIG_FILE.exists():
         config_path = CONFIG_FILE
     values = {setting.name: setting.default for setting in _SETTINGS}
@@ -369,8 +385,14 @@ def load_settings(environ: Mapping[str, str], config_path: Path | None) -> Setti
         claim_batch=values["MIGRATOR_CLAIM_BATCH"],
         batch=values["MIGRATOR_BATCH"],
         _values=values,
-        _secrets={secret.name: _source(secret.name, given, secret_files) for secret in _SECRETS},
-        _strays=tuple(sorted(name for name in given if name.startswith(_PREFIXES) and name not in _NAMES)),
+        _secrets={
+            secret.name: _source(secret.name, given, secret_files)
+            if account is None
+            else account_secret(secret.name, account, given, environ)
+            for secret in _SECRETS
+        },
+        _strays=tuple(sorted(name for name in given if name.startswith(_PREFIXES) and name not in {*_NAMES, *own})),
+        account=account,
     )
 
 

@@ -19,7 +19,7 @@ from migrator.store.log import LAST_EVENT, remember_last
 from migrator.store.tables.fleet import meta
 from migrator.store.tables.plans import events, lease
 
-__all__ = ["EXPIRY_S", "Lease", "Owner"]
+__all__ = ["EXPIRY_S", "Lease", "Owner", "lost_to"]
 
 EXPIRY_S = 60.0
 """Seconds of silence after which a holder is taken for dead.
@@ -122,17 +122,7 @@ class Lease:
         with self._db.write(is_fenced=False) as connection:
             moved = connection.execute(update(lease).where(_is(owner)).values(heartbeat_at=now))
             if changed_rows(moved) != 1:
-                raise _lost_to(_holder(connection))
-
-    def must_be_held_by(self, owner: Owner) -> None:
-        """Check that `owner` still holds the lease.
-
-        Raises: LeaseLost, if somebody else took over.
-        """
-        rows = self._db.rows(_HOLDER)
-        held = rows[0] if rows else None
-        if held is None or _owner(held) != owner:
-            raise _lost_to(held)
+                raise lost_to(_holder(connection))
 
     def release(self, owner: Owner) -> None:
         """Give the lease back; nothing happens if somebody else took over."""
@@ -191,7 +181,7 @@ def _must_be(connection: Connection, fence: int) -> None:
     found = connection.execute(_GUARD).one()
     remember_last(connection, found.seq, found.digest)
     if int(found.fence or 0) != fence:
-        raise _lost_to(_holder(connection))
+        raise lost_to(_holder(connection))
 
 
 _WAIT = (
@@ -224,7 +214,11 @@ def _holder(connection: Connection) -> AnyRow | None:
     return connection.execute(_HOLDER).one_or_none()
 
 
-def _lost_to(held: AnyRow | None) -> LeaseLost:
+def lost_to(held: AnyRow | None) -> LeaseLost:
+    """Return the error of a run that another one replaced.
+
+    `held` is the row of the lease, if there is one.
+    """
     return LeaseLost(
         f"this run lost the store to {'another one, which is over' if held is None else _owner(held)}",
         hint="see `migrator status`; the same command goes on once the other run has ended",

@@ -24,9 +24,9 @@ _RATE = select(rates).where(rates.c.carrier == bindparam("carrier"))
 
 
 class Steering:
-    """Orders and rates, which are read before every request.
+    """Orders and rates, to be given and shown.
 
-    Each read is of one row by its key.
+    A run reads them before each request: `store.control.signs`.
     """
 
     def __init__(self, database: Database) -> None:

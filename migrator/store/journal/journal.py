@@ -5,7 +5,7 @@ The intent is written before a request leaves, and the outcome after. Steps move
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, func, select, update
 
@@ -24,7 +24,7 @@ from migrator.core.run.states import (
     advance,
 )
 from migrator.core.run.steps import JobRecord, RequestOutcome
-from migrator.errors import IllegalTransition, LeaseLost, StalePlan, StoreError
+from migrator.errors import IllegalTransition, LeaseLost, MigratorError, StalePlan, StoreError
 from migrator.ports import Request
 from migrator.store.database.database import Database, storable
 from migrator.store.database.documents import document_text, raw_text
@@ -46,11 +46,21 @@ __all__ = ["SqlJournal"]
 _PLAN = (plans.c.plan_id, plans.c.kind, plans.c.of_plan_no)  # what `note_of_plan` asks of a row, beside its number
 _later = runs.alias("later").c
 _is_replaced = select(_later.run_id).where(_later.run_id > runs.c.run_id, _later.state == RunState.RUNNING).exists()
-_RUN = (
-    select(runs.c.plan_no, runs.c.state.label("run_state"), runs.c.ended_at, *_PLAN, _is_replaced.label("is_replaced"))
-    .join_from(runs, plans)
-    .where(runs.c.run_id == bindparam("run_id"))
+_PLAN_OF = select(runs.c.plan_no, *_PLAN).join_from(runs, plans).where(runs.c.run_id == bindparam("run_id"))
+_RUN = _PLAN_OF.add_columns(runs.c.state.label("run_state"), runs.c.ended_at)
+_told = ("kind", "wave", "method", "path", "body", "sims", "intent_at", "outcome", "message")
+_may_send = (runs.c.run_id == bindparam("of_run", type_=Integer)) & (runs.c.state == RunState.RUNNING) & ~_is_replaced
+_intent = select(runs.c.plan_no, runs.c.run_id, *(bindparam(name, type_=requests.c[name].type) for name in _told))
+_INTENT = (
+    insert(requests)
+    .from_select(["plan_no", "run_id", *_told], _intent.where(_may_send))
+    .returning(requests.c.request_id)
 )
+"""Request of a run that may still send.
+
+For any other run there is no row.
+"""
+
 _this_step = (
     (steps.c.plan_no == bindparam("at_plan"))
     & (steps.c.source_key == bindparam("at_key"))
@@ -75,7 +85,8 @@ class SqlJournal(Counts):
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
-        self._sent: dict[int, tuple[PlanRow, StepKind]] = {}  # what never changes of requests without an answer yet
+        self._plans: dict[int, PlanRow] = {}  # what never changes: the plan of each run
+        self._sent: dict[int, tuple[PlanRow, StepKind]] = {}  # and that of each request without an answer yet
 
     # --- runs -----------------------------------------------------------------------------------------------------
 
@@ -99,7 +110,8 @@ class SqlJournal(Counts):
             run_id = new_number(connection.execute(insert(runs).values(run | {"ref": ref})))
             began = {"run_id": run_id, "owner": owner} | ({"ref": ref} if ref else {})
             note_of_plan(connection, now, "run.started", plan, began)
-            return run_id
+        self._plans[run_id] = plan
+        return run_id
 
     def end_run(
         self,
@@ -124,7 +136,8 @@ class SqlJournal(Counts):
                     moved += changed_rows(connection.execute(update(runs).where(this).values(state=to, **ended)))
             run = connection.execute(_RUN, {"run_id": run_id}).one_or_none()
             if run is None or moved != 1:
-                _raise_if_replaced(run, run_id)
+                if _was_replaced(run):
+                    raise _lost(run_id)
                 raise IllegalTransition(f"run {run_id} is not running and cannot take the event {event}")
             state = RUN_TRANSITIONS[RunState.RUNNING, event].value
             end = {"run_id": run_id, "exit_code": exit_code, "reason": ended["reason"], "state": state}
@@ -188,18 +201,8 @@ class SqlJournal(Counts):
         if len(intended) != len(keys):
             raise IllegalTransition(f"a request of {len(keys)} SIMs names one of them twice")
         with self._db.write() as connection:
-            run = _living(connection, run_id)
-            plan_no, body = run.plan_no, raw_text(request.body)
-            if run.kind == PlanKind.STOCK:
-                refuse_unstocked(connection, plan_no, keys)
-            if kind is StepKind.CLAIM:
-                _refuse_claimed_elsewhere(connection, plan_no, keys)
-                if run.kind != PlanKind.STOCK:
-                    refuse_claimed_for_stock(connection, plan_no, keys)
-                    refuse_changed_pairs(connection, plan_no, keys)
+            body = raw_text(request.body)
             row = {
-                "plan_no": plan_no,
-                "run_id": run_id,
                 "kind": kind,
                 "wave": wave,
                 "method": request.method,
@@ -210,7 +213,18 @@ class SqlJournal(Counts):
                 "outcome": RequestOutcome.SENT,
                 "message": "",
             }
-            request_id = new_number(connection.execute(insert(requests).values(row)))
+            request_id = int(connection.scalar(_INTENT, row | {"of_run": run_id}) or 0)
+            if not request_id:
+                raise _no_more(connection, run_id)
+            run = self._plans.get(run_id) or connection.execute(_PLAN_OF, {"run_id": run_id}).one()
+            plan_no = run.plan_no
+            if run.kind == PlanKind.STOCK:
+                refuse_unstocked(connection, plan_no, keys)
+            if kind is StepKind.CLAIM:
+                _refuse_claimed_elsewhere(connection, plan_no, keys)
+                if run.kind != PlanKind.STOCK:
+                    refuse_claimed_for_stock(connection, plan_no, keys)
+                    refuse_changed_pairs(connection, plan_no, keys)
             move_steps(connection, plan_no, kind, StepEvent.BEGIN, intended, now=now)
             if before:
                 connection.execute(_KEEP, [_kept(plan_no, key, kind, values) for key, values in before.items()])
@@ -227,7 +241,7 @@ class SqlJournal(Counts):
             if keys:
                 about = {"plan_no": plan_no, "request_id": request_id, "keys": json_list(keys)}
                 connection.execute(_ABOUT, about)
-        self._sent[request_id] = run, kind
+        self._plans[run_id], self._sent[request_id] = run, (run, kind)
         return request_id
 
     def into_main_file(self) -> bool:
@@ -247,10 +261,11 @@ class SqlJournal(Counts):
         job_id: str | None = None,
         message: str = "",
         in_doubt: Mapping[str, tuple[str, str]] | None = None,
+        proved: Sequence[str] = (),
     ) -> None:
         """Note the answer to a request.
 
-        Steps whose outcome stays unknown become UNCERTAIN in the same transaction.
+        Steps whose outcome stays unknown become UNCERTAIN in the same transaction, and those that are proved DONE.
 
         Args:
             request_id: the request.
@@ -260,6 +275,7 @@ class SqlJournal(Counts):
             job_id: the carrier's job id.
             message: the carrier's words.
             in_doubt: code and message by SIM key; the steps of these SIMs become UNCERTAIN.
+            proved: the keys of SIMs whose steps the answer proves; these become DONE.
 
         Raises: IllegalTransition, if the outcome is known already; then nothing is written.
         """
@@ -276,6 +292,8 @@ class SqlJournal(Counts):
             note_of_plan(connection, now, "request.answered", sent, answer)
             if in_doubt:
                 move_noted(connection, sent, step, StepEvent.LOST, in_doubt, now=now)
+            if proved:
+                move_noted(connection, sent, step, StepEvent.CONFIRMED, dict.fromkeys(proved, ("", "")), now=now)
 
     def move(
         self,
@@ -406,33 +424,26 @@ def _sent(connection: Connection, request_id: int) -> tuple[PlanRow, StepKind]:
     return row, StepKind(row.step)
 
 
-def _living(connection: Connection, run_id: int) -> Any:
-    """Return the row of a run that may still send.
-
-    Raises: LeaseLost, if another run has taken the store over.
-    """
+def _no_more(connection: Connection, run_id: int) -> MigratorError:
+    """Return why a run sends nothing more."""
     run = connection.execute(_RUN, {"run_id": run_id}).one_or_none()
     if run is None:
-        raise StoreError(f"there is no run {run_id} in this store", code="no_such_run")
-    _raise_if_replaced(run, run_id)
-    if run.is_replaced:
-        _raise_lost(run_id)
-    return run
+        return StoreError(f"there is no run {run_id} in this store", code="no_such_run")
+    if run.run_state == RunState.RUNNING or _was_replaced(run):
+        return _lost(run_id)
+    return IllegalTransition(f"run {run_id} is over, and sends nothing more")
 
 
-def _raise_if_replaced(run: Any, run_id: int) -> None:
-    """Refuse a run that another run took for dead.
+def _was_replaced(run: Any) -> bool:
+    """True if another run took a run for dead.
 
     Such a run was ended without a note of its own.
-
-    Raises: LeaseLost, if the run is such a run.
     """
-    if run is not None and run.run_state == RunState.STOPPED and run.ended_at is None:
-        _raise_lost(run_id)
+    return run is not None and run.run_state == RunState.STOPPED and run.ended_at is None
 
 
-def _raise_lost(run_id: int) -> NoReturn:
-    raise LeaseLost(
+def _lost(run_id: int) -> LeaseLost:
+    return LeaseLost(
         f"run {run_id} lost the store to another run, and sends nothing more",
         hint="see `migrator status`; the same command goes on once the other run has ended",
     )

@@ -119,7 +119,7 @@ def carry_out_cutover(site: Site, header: SwitchHeader, bounds: CutoverBounds) -
 
         async def body(stopper: Stopper) -> SwitchResult:
             command = f"{header.direction} apply"  # its orders stand by the migration's plan: they hold both
-            stopper.obey(lambda: store.steering.order(header.plan_id), header.switch_id, site.progress, command)
+            stopper.obey(store.signs, header.switch_id, site.progress, command, migration=header.plan_id)
             async with AsyncExitStack() as stack:
                 target = await stack.enter_async_context(site.outside.target(site.settings, store, stopper))
                 source = await stack.enter_async_context(site.outside.source_switch(site.settings, store, stopper))

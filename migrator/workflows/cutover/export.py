@@ -87,9 +87,8 @@ def list_cutover(site: Site, header: SwitchHeader) -> OffList:
         source = ByHandSwitch(name, store.inventory.find)
 
         async def body(stopper: Stopper) -> SwitchResult:
-            stopper.obey(
-                lambda: store.steering.order(header.plan_id), header.switch_id, site.progress, "cutover export"
-            )
+            command = "cutover export"
+            stopper.obey(store.signs, header.switch_id, site.progress, command, migration=header.plan_id)
             async with (
                 site.outside.target(site.settings, store, stopper, read_only=True) as target,
                 site.heartbeat(me, stopper),

@@ -17,7 +17,7 @@ from migrator.core.run.results import ExitCode
 from migrator.errors import MigratorError
 from migrator.inputs.settings.settings import load_settings
 from migrator.store import Store
-from migrator.wiring import open_store
+from migrator.wiring import open_file
 from migrator.wiring.rehearsal import pool_of
 from migrator.wiring.rehearsal_time import JumpingClock, RehearsedOutside
 from migrator.workflows.campaign.make import INTAKE, approve_campaign, create_campaign
@@ -129,7 +129,7 @@ def rehearse_week(
 
     Raises: MigratorError, where the simulators saw what must never happen.
     """
-    with open_store(f"sqlite:///{folder / 'migrator.db'}", create=True) as store:
+    with open_file(folder / "migrator.db", create=True) as store:
         week = _Rehearsing(folder, store, now=now, seed=seed)
         week.begin()
         for number in range(DAYS):

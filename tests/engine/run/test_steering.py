@@ -13,7 +13,7 @@ from migrator.carriers.hologram.simulator import HologramSwitches
 from migrator.carriers.pacing import AdaptivePacer
 from migrator.carriers.simulation import Fault, FaultPlan
 from migrator.core.fleet.identifiers import Iccid
-from migrator.core.run.control import Order, OrderKind
+from migrator.core.run.control import Order, OrderKind, Signs
 from migrator.core.run.results import ApplyResult, ExitCode
 from migrator.core.run.states import StepKind, StepState
 from migrator.engine.run.context import LONG_PAUSE_S, Hooks, Stopper, quiet
@@ -304,16 +304,17 @@ def test_what_the_pacer_learned_is_there_for_the_next_process(
 def test_a_paused_run_whose_lease_is_taken_ends() -> None:
     """It waits to go on, and must not when another has gone on in its place."""
     stopper = Stopper()
-    stopper.obey(lambda: Order(OrderKind.PAUSE, "ops", 0.0), "p1", quiet)
     looks = 0
 
-    def taken_after_three_looks() -> None:
+    def taken_after_three_looks(_plan_id: str, _holder: object) -> Signs:
         nonlocal looks
         looks += 1
         if looks > 3:
             raise LeaseLost("taken")
+        return Signs(Order(OrderKind.PAUSE, "ops", 0.0))
 
-    stopper.while_leased(taken_after_three_looks)
+    stopper.obey(taken_after_three_looks, "p1", quiet)
+    stopper.while_leased(taken_after_three_looks, "me")
 
     async def main() -> None:
         with anyio.fail_after(60):

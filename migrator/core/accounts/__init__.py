@@ -1,0 +1,1 @@
+"""Accounts of one store, and whose turn it is."""

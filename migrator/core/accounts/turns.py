@@ -1,0 +1,104 @@
+"""Turns of accounts: when a job is due, and what comes after.
+
+A job brings one account as far as it goes now, in a process of its own. Only its exit code and its words come back.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from migrator.core.run.results import ExitCode
+
+__all__ = ["AGAIN_S", "AccountState", "Candidate", "Turn", "after_job", "next_turns"]
+
+AGAIN_S = 60.0
+"""Seconds until the next try of a job that told no time.
+
+A holder of a lease that died is replaced after as long.
+"""
+
+
+class AccountState(StrEnum):
+    """State of an account between two jobs."""
+
+    READY = "ready"  # its next job has a time
+    DONE = "done"  # all is as it should be; a person may ask for more
+    ATTENTION = "attention"  # nobody tries again before a person spoke
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Next turn of an account.
+
+    Args:
+        state: whether it has a next turn, and if not, why.
+        at: when it is due (UTC seconds); None unless READY.
+        words: what a person should read; empty for nothing.
+    """
+
+    state: AccountState
+    at: float | None = None
+    words: str = ""
+
+    def is_due(self, now: float) -> bool:
+        """True if a job may begin."""
+        return self.state is AccountState.READY and self.at is not None and self.at <= now
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Account that a worker may take.
+
+    Args:
+        name: of the account.
+        source: the carrier of its old SIMs, and its customer there, whose rate all accounts of that customer share.
+        turn: its next turn.
+    """
+
+    name: str
+    source: tuple[str, str]
+    turn: Turn
+
+    @property
+    def lock(self) -> str:
+        """Key of the lock that its job holds."""
+        carrier, customer = self.source
+        return f"{carrier}/{customer}"
+
+
+def after_job(exit_code: int, *, now: float, again_at: float | None = None, words: str = "") -> Turn:
+    """Return the next turn of an account whose job ended.
+
+    Args:
+        exit_code: of the process; below zero if a signal ended it.
+        now: UTC seconds.
+        again_at: when the job wants to go on (UTC seconds), if it told that.
+        words: its last words.
+    """
+    if exit_code == ExitCode.DONE:
+        return Turn(AccountState.DONE)
+    if exit_code == ExitCode.INTERRUPTED:
+        return Turn(AccountState.READY, now, words)
+    if exit_code == ExitCode.RESUMABLE:
+        return Turn(AccountState.READY, now + AGAIN_S if again_at is None else max(now, again_at), words)
+    if exit_code == ExitCode.BUSY or exit_code < 0:
+        return Turn(AccountState.READY, now + AGAIN_S, words)
+    return Turn(AccountState.ATTENTION, words=words or f"its job ended with exit code {exit_code}")
+
+
+def next_turns(accounts: Iterable[Candidate], now: float, *, is_served: Callable[[str], bool]) -> list[Candidate]:
+    """Return the accounts that a worker can take now, longest due first.
+
+    Of the accounts with one lock there is only the first.
+
+    Args:
+        accounts: of the store, with their turns.
+        now: UTC seconds.
+        is_served: whether this worker has the secrets of an account, by its name; asked only for accounts that are due.
+    """
+    due = sorted((one for one in accounts if one.turn.is_due(now)), key=lambda one: (one.turn.at or 0.0, one.name))
+    first: dict[str, Candidate] = {}
+    for one in due:
+        if one.lock not in first and is_served(one.name):
+            first[one.lock] = one
+    return list(first.values())

@@ -1,0 +1,78 @@
+"""A queue in memory, by a clock of the test's: what `ports.JobQueue` promises, and nothing more."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+import anyio
+
+from migrator.ports.queue import Handler, QueuedJob
+
+__all__ = ["MemoryQueue"]
+
+POLL_S = 1.0
+
+
+@dataclass
+class MemoryQueue:
+    """Jobs of one process; `epoch` is the UTC second at which anyio's clock stood at zero."""
+
+    epoch: float = 1_000_000.0
+    _waiting: dict[str, QueuedJob] = field(default_factory=dict, init=False)
+    _at_work: list[QueuedJob] = field(default_factory=list, init=False)
+    _seen: dict[str, float] = field(default_factory=dict, init=False)  # when each worker was last heard of
+
+    def now(self) -> float:
+        """UTC seconds."""
+        return self.epoch + anyio.current_time()
+
+    def enqueue(self, account: str, at: float, *, lock: str) -> None:
+        """One job that waits for each account, at the earliest time."""
+        old = self._waiting.get(account)
+        self._waiting[account] = QueuedJob(account, lock, at if old is None else min(at, old.at))
+
+    def cancel(self, account: str) -> bool:
+        """Take back what waits."""
+        return self._waiting.pop(account, None) is not None
+
+    async def run(self, handler: Handler, *, worker: str, slots: int = 1, once: bool = False) -> None:
+        """Poll for jobs."""
+        async with anyio.create_task_group() as tasks:
+            while True:
+                self._seen[worker] = self.now()
+                mine = sum(job.worker == worker for job in self._at_work)
+                job = self._next() if mine < slots else None
+                if job is not None:
+                    taken = replace(job, worker=worker)
+                    del self._waiting[job.account]
+                    self._at_work.append(taken)
+                    tasks.start_soon(self._do, handler, taken)
+                elif once and not mine and self._next() is None:
+                    return
+                else:
+                    await anyio.sleep(POLL_S)
+
+    def overview(self) -> Sequence[QueuedJob]:
+        """Under way first."""
+        at = sorted(self._waiting.values(), key=lambda job: (job.at, job.account))
+        return [*sorted(self._at_work, key=lambda job: (job.at, job.account)), *at]
+
+    def rescue(self, silent_s: float) -> Sequence[str]:
+        """Back into the queue."""
+        since = self.now() - silent_s
+        dead = [job for job in self._at_work if self._seen[job.worker or ""] < since]
+        for job in dead:
+            self._at_work.remove(job)
+            self.enqueue(job.account, self.now(), lock=job.lock)
+        return [job.account for job in dead]
+
+    def _next(self) -> QueuedJob | None:
+        locked = {job.lock for job in self._at_work}
+        due = [job for job in self._waiting.values() if job.at <= self.now() and job.lock not in locked]
+        return min(due, key=lambda job: (job.at, job.account), default=None)
+
+    async def _do(self, handler: Handler, job: QueuedJob) -> None:
+        with suppress(Exception):  # the job is over; whoever is due gets another
+            await handler(job.account)
+        if job in self._at_work:  # else it was taken for dead
+            self._at_work.remove(job)
