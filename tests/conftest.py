@@ -1,10 +1,16 @@
 """What holds for all tests."""
 
+import gc
 import os
 
 import pytest
 
+from tests.quick import compile_once, spell_tables_once
+
 os.umask(0o022)  # wherever they run: settings and policies that others may write are refused
+compile_once()
+spell_tables_once()
+gc.set_threshold(10_000, 20, 20)  # a search for cycles each 700 objects takes a twentieth of the time
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

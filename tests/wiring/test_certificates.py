@@ -1,5 +1,6 @@
 """A certificate that is not to be trusted is told as one, at once, before anything is sent."""
 
+import ssl
 from pathlib import Path
 
 import anyio
@@ -10,6 +11,7 @@ from migrator.carriers.http import HttpSession
 from migrator.carriers.onence.refusals import sort_reply
 from migrator.carriers.pacing import Pacer
 from migrator.errors import NotTrusted
+from migrator.wiring.proxies import transport_for
 from tests.worlds.loopback import untrusted
 
 
@@ -27,3 +29,12 @@ def test_one_try_tells_of_the_certificate(tmp_path: Path, *, is_write: bool) -> 
             anyio.run(main, url)
         assert received == [b""]
     assert "SSL_CERT_FILE" in raised.value.hint
+
+
+@pytest.mark.parametrize(("url", "is_tls"), [("https://carrier.test/api", True), ("http://127.0.0.1:9/api", False)])
+def test_authorities_are_believed_where_there_is_tls_and_read_nowhere_else(url: str, *, is_tls: bool) -> None:
+    """Where none is spoken nobody is believed: a wrong turn would be refused, never trusted blindly."""
+    context = transport_for(url)._pool._ssl_context
+    assert context is not None
+    assert (context.cert_store_stats()["x509_ca"] > 0) == is_tls
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)

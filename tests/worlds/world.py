@@ -35,6 +35,7 @@ from migrator.ports import Progress, SourcePage, SourcePlatform, SourceRow
 from migrator.store import Owner, Store
 from migrator.wiring.pace import steer
 from migrator.workflows.plans.make import applying, make_plan
+from tests.quick import share_compiled
 from tests.support import run_virtual
 
 __all__ = ["POLICY", "Crash", "World", "crash_at", "new_sims"]
@@ -54,9 +55,6 @@ max_failures = 1000
 max_failure_share = 1.0
 """
 
-
-COMPILED: dict[Any, Any] = {}
-"""SQL that was compiled once, for every store of this process."""
 
 MOVES = """\
 CREATE TABLE moves (source_key TEXT, kind TEXT, was TEXT, became TEXT);
@@ -175,7 +173,7 @@ class World:
         store = Store.open(f"sqlite:///{path}", now=self.now().timestamp())
         store._db._synchronous = "OFF"
         store._db.pragma("synchronous = OFF")
-        _share_compiled(store)
+        share_compiled(store._db._connection)
         return store
 
     def policy(self) -> LoadedPolicy:
@@ -428,14 +426,6 @@ class World:
                 change.zone,
             )
             assert link.state == ("LIVE" if change.state == "live" else "PAUSED-USER")
-
-
-def _share_compiled(store: Store) -> None:
-    """Compile each statement once for all stores. SQLAlchemy's cache belongs to one engine and one dialect object."""
-    database = store._db
-    dialect = COMPILED.setdefault("dialect", database._engine.dialect)
-    database._engine.dialect = database._connection.dialect = dialect
-    database._connection.execution_options(compiled_cache=COMPILED)
 
 
 def _whole(statement: str) -> str:
