@@ -1,6 +1,5 @@
 """State store: a SQLite file with inventory, pairs, plans, journal and lease."""
 
-import sqlite3
 import tempfile
 import uuid
 from collections.abc import Iterable
@@ -33,11 +32,12 @@ from migrator.store.cutovers.cutovers import Switches
 from migrator.store.cutovers.field_notes import SqlFieldNotes
 from migrator.store.cutovers.handover import HandoverUnits
 from migrator.store.cutovers.sim_story import SimStory
-from migrator.store.database.database import BUSY_TIMEOUT_S, Database, create_file, path_of
+from migrator.store.database.database import BUSY_TIMEOUT_S, Database
 from migrator.store.database.faults import file_trouble
 from migrator.store.database.one_file import StoreFile, must_have_one_name
 from migrator.store.database.presence import Presence
 from migrator.store.database.schema import migrations_folder, must_be_current, prepare, revision, revisions
+from migrator.store.database.sqlite import SqliteDatabase, create_file, path_of
 from migrator.store.inventory.baselines import Baselines
 from migrator.store.inventory.imei_history import ImeiHistory
 from migrator.store.inventory.inventory import Inventory
@@ -138,7 +138,7 @@ class Store:
         create_file(path)
         must_have_one_name(path)
         with ExitStack() as closing:
-            database = Database(path, busy_timeout_s=busy_timeout_s)
+            database = SqliteDatabase(path, busy_timeout_s=busy_timeout_s)
             closing.callback(database.close)
             prepare(database, now=now, upgrade=upgrade)
             _note_birth(database, now)
@@ -160,7 +160,7 @@ class Store:
         _must_exist(path)
         must_have_one_name(path)
         with ExitStack() as closing:
-            database = Database(path, busy_timeout_s=busy_timeout_s, writable=False)
+            database = SqliteDatabase(path, busy_timeout_s=busy_timeout_s, writable=False)
             closing.callback(database.close)
             must_be_current(database)
             return cls(database, closing.pop_all())
@@ -177,8 +177,8 @@ class Store:
         must_be_current(self._db)
 
     @property
-    def file(self) -> StoreFile:
-        """File of the store."""
+    def file(self) -> StoreFile | None:
+        """File of the store; None in PostgreSQL."""
         return self._db.file
 
     def must_be_held_by(self, owner: Owner) -> None:
@@ -229,7 +229,7 @@ class Store:
         with ExitStack() as closing:
             folder = Path(closing.enter_context(_private_folder()))
             self._db.backup_to(folder / "scratch.db")
-            database = Database(folder / "scratch.db", durable=False)
+            database = SqliteDatabase(folder / "scratch.db", durable=False)
             closing.callback(database.close)
             with database.write() as connection:
                 connection.execute(delete(plan_tables.lease))
@@ -263,13 +263,11 @@ class Store:
             found = revision(connection)
         holder = self.lease.holder()
         return {
-            "path": str(self._db.path),
-            "bytes": self._db.path.stat().st_size,
+            **self._db.facts(),
             "lineage": self.lineage,
             "created_at": float(self._fact("created_at")),
             "schema": found,
             "schema_of_this_tool": revisions(migrations_folder())[-1],
-            "sqlite": sqlite3.sqlite_version,
             "counts": counts,
             "held_by": None if holder is None else {"owner": str(holder[0]), "heartbeat_at": holder[1]},
         }
