@@ -22,7 +22,7 @@ UNLOCKED = (
 def file_held(
     store: "Store", now: float, *, is_gone: Callable[["Owner"], bool], warn: Callable[[str], None]
 ) -> Iterator[None]:
-    """Hold the file for the length of the block, where there is one.
+    """Hold the store's file, if it has one, for a block.
 
     The operating system releases the file when the process ends, however it ends.
 

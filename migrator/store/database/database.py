@@ -41,13 +41,13 @@ class Database(ABC):
     """File of the store; None in PostgreSQL."""
 
     is_upgraded_by_opening: bool
-    """Whether an open brings an older schema up to date.
+    """True if an open brings an older schema up to date.
 
     Where several machines share a database, others may run an older tool.
     """
 
     is_silence_death: bool
-    """Whether a holder that lives is replaced once it was silent for too long."""
+    """True if silence ends a lease, also of a living holder."""
 
     def __init__(self, engine: Engine) -> None:
         self.guard: Callable[[Connection], None] | None = None
@@ -115,6 +115,18 @@ class Database(ABC):
     def _trouble(self, error: BaseException | None) -> MigratorError:
         """Return the error to raise for an error of the driver."""
 
+    def put(self, connection: Connection, statement: DriverSql, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Insert many new rows.
+
+        Each has a value for every column of the statement.
+        """
+        if rows:
+            statement.run(connection, list(rows))
+
+    @abstractmethod
+    def count_on(self, connection: Connection) -> None:
+        """Let the database number rows after those that are there."""
+
     # --- schema ---------------------------------------------------------------------------------------------------
 
     @abstractmethod
@@ -137,20 +149,23 @@ class Database(ABC):
 
     @abstractmethod
     def keep_before_upgrade(self, found: str, now: float) -> None:
-        """Keep a copy of a store of revision `found`, where upgrades need one."""
+        """Keep a copy of the store, where upgrades need one.
+
+        `found` is the revision of the store; `now` is in UTC seconds.
+        """
 
     # --- copies ---------------------------------------------------------------------------------------------------
 
     @abstractmethod
     def backup_to(self, target: Path) -> None:
-        """Copy the store, as it is now, into a new private SQLite file.
+        """Copy the store into a new private SQLite file.
 
         Raises: StoreError, InputError.
         """
 
     @abstractmethod
     def whole_copy_to(self, target: Path) -> None:
-        """Copy the store, as it is now, to a new SQLite file that nobody holds.
+        """Copy the store to a new SQLite file that nobody holds.
 
         Nobody who reads or writes the store meanwhile waits for the copy.
 
@@ -163,6 +178,10 @@ class Database(ABC):
 
         Raises: StoreError, InputError, OSError.
         """
+
+    def _driver_connection(self) -> Any:
+        """Return the driver's own connection."""
+        return self._connection.connection.driver_connection
 
     # --- the rest -------------------------------------------------------------------------------------------------
 

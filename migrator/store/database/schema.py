@@ -14,7 +14,7 @@ from migrator.store.database.database import Database
 from migrator.store.database.sql import TABLE_NAMES
 from migrator.store.tables import METADATA
 
-__all__ = ["migrations_folder", "must_be_current", "prepare", "revision", "revisions"]
+__all__ = ["is_older", "migrations_folder", "must_be_current", "prepare", "revision", "revisions"]
 
 VERSION_TABLE = """
 CREATE TABLE alembic_version (
@@ -113,6 +113,14 @@ def must_be_current(database: Database) -> None:
     _must_be_known(found, known, database.place)
     if found != known[-1]:
         raise _older(found, known, database.place)
+
+
+def is_older(database: Database) -> bool:
+    """True for a store of an older schema that this tool knows."""
+    known = revisions(migrations_folder())
+    with database.read() as connection:
+        found = revision(connection)
+    return found in known[:-1]
 
 
 def _upgrade(database: Database, folder: Path, known: list[str], now: float) -> None:

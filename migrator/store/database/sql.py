@@ -91,13 +91,13 @@ class DriverSql:
     """
 
     def __init__(self, statement: Select[Any] | AnyInsert | Delete, columns: Sequence[str] = ()) -> None:
-        self._statement, self._columns = statement, list(columns)
+        self.statement, self.columns = statement, list(columns)
         self._spelled: dict[str, str] = {}
 
     def spelled(self, name: str) -> str:
         """Return the text for a dialect, compiled once."""
         if name not in self._spelled:
-            compiled = self._statement.compile(dialect=dialect(name), column_keys=self._columns)
+            compiled = self.statement.compile(dialect=dialect(name), column_keys=self.columns)
             self._spelled[name] = str(compiled)
         return self._spelled[name]
 

@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ from migrator.store.database.faults import file_trouble, store_trouble
 from migrator.store.database.one_file import StoreFile
 from migrator.store.database.sql import Query
 
-__all__ = ["CACHE_KIB", "SqliteDatabase", "create_file", "path_of"]
+__all__ = ["CACHE_KIB", "SqliteDatabase", "create_file", "path_of", "placed_copy"]
 
 PRIVATE = 0o600
 CACHE_KIB = 32_768
@@ -206,6 +206,9 @@ class SqliteDatabase(Database):
         stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
         self.whole_copy_to(self.path.with_name(f"{self.name}.backup-{found}-{stamp}"))
 
+    def count_on(self, connection: Connection) -> None:
+        """See `Database`."""  # the next number is one more than the greatest
+
     def damages(self) -> Iterator[str]:
         """Yield what SQLite finds wrong with pages and indexes of the file."""
         with self.read() as connection:
@@ -251,26 +254,8 @@ class SqliteDatabase(Database):
             raise store_trouble(error, target) from None
 
     def whole_copy_to(self, target: Path) -> None:
-        """Copy the store, as it is now, to a new `target`.
-
-        The copy is made beside `target`, and gets that name once the copy is checked and on disk. Nobody who reads or
-        writes the store meanwhile waits for the copy.
-
-        Raises: InputError, if there is a `target` already, or no folder for it; StoreError. Then nothing is left.
-        """
-        part = unfinished_name(target)
-        if os.path.lexists(target):
-            raise _exists(target)
-        try:
-            self.backup_to(part)
-            self._make_whole(part)
-            _place(part, target)
-        except sqlite3.Error as error:
-            raise store_trouble(error, target) from None
-        except OSError as error:
-            raise file_trouble(error, target) from None
-        finally:
-            part.unlink(missing_ok=True)
+        """See `Database`."""
+        placed_copy(self.backup_to, target, self.place)
 
     def rescue_to(self, target: Path) -> None:
         """Copy all that this connection sees to `target`.
@@ -285,26 +270,13 @@ class SqliteDatabase(Database):
             create_file(part)
             with closing(sqlite3.connect(part)) as copy:
                 self._driver_connection().backup(copy)
-            self._make_whole(part)
+            _make_whole(part, self.place)
             _flush(part)
             part.replace(target)
         except sqlite3.Error as error:
             raise store_trouble(error, target) from None
         finally:
             part.unlink(missing_ok=True)
-
-    def _make_whole(self, part: Path) -> None:
-        """Turn a fresh copy into a single-file store that nobody holds.
-
-        Raises: StoreError, if the copy is damaged.
-        """
-        with closing(sqlite3.connect(part)) as copy:
-            copy.execute("DELETE FROM lease")  # nobody holds a copy
-            copy.commit()
-            copy.execute("PRAGMA journal_mode = DELETE")  # all in one file
-            found = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
-        if found != "ok":
-            raise StoreError(f"the copy of {self.path} is damaged ({found}), so it was not kept", code="backup_damaged")
 
     def close(self) -> None:
         """Give the file back.
@@ -315,7 +287,7 @@ class SqliteDatabase(Database):
         self.file.close()  # not before SQLite has closed it: see `store.database.byte_lock`
 
     def _driver_connection(self) -> sqlite3.Connection:
-        return cast("sqlite3.Connection", self._connection.connection.driver_connection)
+        return cast("sqlite3.Connection", super()._driver_connection())
 
 
 def _exists(path: Path) -> InputError:
@@ -344,3 +316,44 @@ def _place(part: Path, target: Path) -> None:
         if os.path.lexists(target):
             raise _exists(target) from None
         part.rename(target)
+
+
+def placed_copy(copy: Callable[[Path], None], target: Path, of: str) -> None:
+    """Make a whole copy at `target`, or none.
+
+    The copy is made beside it, and gets that name once it is checked and on disk.
+
+    Args:
+        copy: writes the copy to a path.
+        target: the new file.
+        of: place of the store, for an error.
+
+    Raises: InputError, if there is a `target` already, or no folder for it; StoreError. Then nothing is left.
+    """
+    part = unfinished_name(target)
+    if os.path.lexists(target):
+        raise _exists(target)
+    try:
+        copy(part)
+        _make_whole(part, of)
+        _place(part, target)
+    except sqlite3.Error as error:
+        raise store_trouble(error, target) from None
+    except OSError as error:
+        raise file_trouble(error, target) from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _make_whole(part: Path, of: str) -> None:
+    """Turn a fresh copy into a single-file store that nobody holds.
+
+    Raises: StoreError, if the copy is damaged.
+    """
+    with closing(sqlite3.connect(part)) as copy:
+        copy.execute("DELETE FROM lease")  # nobody holds a copy
+        copy.commit()
+        copy.execute("PRAGMA journal_mode = DELETE")  # all in one file
+        found = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
+    if found != "ok":
+        raise StoreError(f"the copy of {of} is damaged ({found}), so it was not kept", code="backup_damaged")

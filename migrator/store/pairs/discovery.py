@@ -272,7 +272,7 @@ def _fill_olds(connection: Connection) -> None:
     """
     connection.execute(insert(_olds).from_select(["body", "source_key", "imei", "first_at"], hardware_of_old()))
     body = _olds.c.body
-    connection.execute(delete(_olds).where(or_(body.in_(FILLERS), body.between(UNASSIGNED, UNASSIGNED + ":"))))
+    connection.execute(delete(_olds).where(or_(body.in_(FILLERS), and_(body >= UNASSIGNED, body <= UNASSIGNED + ":"))))
 
 
 def _add_units(connection: Connection, units: Iterable[tuple[str, str]]) -> None:
@@ -291,7 +291,7 @@ def _fill_places(connection: Connection) -> None:
 
 
 def _alive_and_claimed(connected_s: float | None, claimed_s: float | None) -> tuple[float | None, float | None]:
-    """Return when a new SIM was first alive as ours, and when it was claimed."""
+    """Return when a new SIM was alive as ours, and when claimed."""
     is_alive = connected_s is not None and claimed_s is not None and connected_s >= claimed_s
     return connected_s if is_alive else None, claimed_s
 

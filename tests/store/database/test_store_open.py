@@ -15,7 +15,9 @@ from migrator.errors import InputError, MigratorError, StoreBusy, StoreError
 from migrator.store import Owner, Store
 from migrator.store.database.sqlite import SqliteDatabase
 from tests.builders import pair, sim
-from tests.store.store_kit import NOW, open_store, pulled, url_of
+from tests.store.store_kit import NOW, open_store, pulled, sqlite_of, url_of
+
+pytestmark = pytest.mark.files
 
 PRIVATE = 0o600
 
@@ -72,7 +74,7 @@ def test_the_lineage_is_born_with_the_store_and_stays(tmp_path: Path) -> None:
         "sqlite:///:memory:",
         "sqlite://host/migrator.db",
         "sqlite:///migrator.db?mode=ro",
-        "postgresql://user:hunter2@db/migrator",
+        "mysql://user:hunter2@db/migrator",
         "sqlite+aiosqlite:///migrator.db",
     ],
 )
@@ -151,12 +153,12 @@ def test_a_full_disk_stops_with_words_and_keeps_nothing_of_the_step(tmp_path: Pa
     with open_store(tmp_path) as store:
         pulled(store, [sim(1)])
         pages = store._db.rows(text("PRAGMA page_count"))[0][0]
-        store._db.pragma(f"max_page_count = {pages + 2}")  # what SQLite meets on a full disk
+        sqlite_of(store).pragma(f"max_page_count = {pages + 2}")  # what SQLite meets on a full disk
         with pytest.raises(StoreError) as caught:
             pulled(store, map(sim, range(2, 500)))
         assert caught.value.code == "store_full"
         assert str(tmp_path / "state.db") in caught.value.message
-        store._db.pragma("max_page_count = 100000")
+        sqlite_of(store).pragma("max_page_count = 100000")
         assert [one.iccid for one in store.inventory.sims()] == [sim(1).iccid]
 
 
@@ -250,7 +252,7 @@ def test_a_scratch_copy_holds_the_same_and_leaves_the_original_alone(tmp_path: P
 @pytest.mark.usefixtures("wide_umask")
 def test_a_scratch_copy_is_private_and_gone_when_closed(tmp_path: Path) -> None:
     with open_store(tmp_path) as store, store.scratch_copy() as scratch:
-        copy = scratch._db.path
+        copy = sqlite_of(scratch).path
         assert mode(copy) == PRIVATE
         assert mode(copy.parent) == 0o700
     assert not copy.parent.exists()
