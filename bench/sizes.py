@@ -6,7 +6,7 @@ from pathlib import Path
 from bench.commands import Desk, Ended
 from bench.measures import Measure
 from bench.pulling import pulled
-from migrator.store.database.database import CACHE_KIB
+from migrator.store.database.sqlite import CACHE_KIB
 from migrator.wiring.rehearsal import pool_of
 
 __all__ = ["sizes"]

@@ -10,6 +10,7 @@
     ├── StoreError                 1     the command
     │   ├── StoreBusy              9     another run holds the store
     │   │   └── LeaseLost          9     the run: another took it for dead and holds the store now
+    │   ├── StoreLost              7     the command: the database is out of reach; what was under way is settled later
     │   └── NotStorable            1     one SIM or one request: a value that no store can keep
     ├── Halted                     6     the run: a gate or a cap stopped it
     ├── IllegalTransition          1     the process: our own impossible state, stop rather than guess
@@ -61,6 +62,7 @@ __all__ = [
     "StoreBusy",
     "StoreError",
     "StoreHeld",
+    "StoreLost",
     "Transient",
     "Unforeseen",
     "WireMismatch",
@@ -172,6 +174,16 @@ class LeaseLost(StoreBusy):
     """
 
     code = "lease_lost"
+
+
+class StoreLost(StoreError):
+    """The database is out of reach, or the connection to it broke.
+
+    A transaction that was under way may have been kept or not: the next run settles that by reading.
+    """
+
+    exit_code = 7
+    code = "store_lost"
 
 
 class NotStorable(StoreError):

@@ -30,9 +30,10 @@ PAGE = 1000
 
 def upgrade() -> None:
     """Add what the tables of migrations lack, move the rows, and drop the former tables."""
-    op.execute("ALTER TABLE plans ADD COLUMN kind TEXT NOT NULL DEFAULT 'migrate'")
+    text, number = (one.compile(op.get_bind().dialect) for one in (Text, Integer))
+    op.execute(f"ALTER TABLE plans ADD COLUMN kind {text} NOT NULL DEFAULT 'migrate'")
     op.execute(
-        "ALTER TABLE plans ADD COLUMN of_plan_no INTEGER CONSTRAINT fk_plans_of_plan_no REFERENCES plans (plan_no)"
+        f"ALTER TABLE plans ADD COLUMN of_plan_no {number} CONSTRAINT fk_plans_of_plan_no REFERENCES plans (plan_no)"
     )
     op.create_index("ix_plans_of_plan_no", "plans", ["of_plan_no"])
     op.add_column("changes", sa.Column("position", Integer))

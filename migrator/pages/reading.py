@@ -86,7 +86,7 @@ class StoreReader:
 
     def _opened(self) -> Store:
         """Return the store, opened anew where another file has its place."""
-        if self._store is not None and self._store.file.what_became():
+        if self._store is not None and self._store.file is not None and self._store.file.what_became():
             self._let_go()
         if self._store is None:
             self._store = Store.look(self._url, busy_timeout_s=BUSY_TIMEOUT_S, account=self._account)

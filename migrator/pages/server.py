@@ -18,7 +18,7 @@ from migrator.pages.app import Pages
 from migrator.pages.door.access import Access, read_token
 from migrator.pages.door.connections import MOST_CONNECTIONS, Connection
 from migrator.store import Store
-from migrator.store.database.database import path_of
+from migrator.store.database.sqlite import path_of
 
 __all__ = ["Address", "address_of", "config_of", "serve"]
 

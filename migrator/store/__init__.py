@@ -1,6 +1,5 @@
-"""State store: a SQLite file with inventory, pairs, plans, journal and lease."""
+"""State store: inventory, pairs, plans, journal and lease of one account."""
 
-import sqlite3
 import tempfile
 import uuid
 from collections.abc import Iterable
@@ -16,7 +15,6 @@ from migrator.core.campaign.forecast import Day
 from migrator.core.campaign.idle import IdleMoney, idle_money
 from migrator.core.run.control import Signs
 from migrator.core.run.states import PlanState
-from migrator.errors import InputError
 from migrator.store.audit import Audit
 from migrator.store.campaigns.campaigns import Campaigns
 from migrator.store.campaigns.cards import Cards
@@ -35,11 +33,12 @@ from migrator.store.cutovers.cutovers import Switches
 from migrator.store.cutovers.field_notes import SqlFieldNotes
 from migrator.store.cutovers.handover import HandoverUnits
 from migrator.store.cutovers.sim_story import SimStory
-from migrator.store.database.database import BUSY_TIMEOUT_S, Database, create_file, path_of
+from migrator.store.database.database import BUSY_TIMEOUT_S, Database
 from migrator.store.database.faults import file_trouble
-from migrator.store.database.one_file import StoreFile, must_have_one_name
+from migrator.store.database.one_file import StoreFile
 from migrator.store.database.presence import Presence
-from migrator.store.database.schema import migrations_folder, must_be_current, prepare, revision, revisions
+from migrator.store.database.schema import is_older, migrations_folder, must_be_current, prepare, revision, revisions
+from migrator.store.database.sqlite import SqliteDatabase
 from migrator.store.inventory.baselines import Baselines
 from migrator.store.inventory.imei_history import ImeiHistory
 from migrator.store.inventory.inventory import Inventory
@@ -51,6 +50,7 @@ from migrator.store.journal.proofs import Proofs
 from migrator.store.journal.reporting import Reporting
 from migrator.store.journal.retry_skip import Interventions
 from migrator.store.journal.waiting import Stuck, stuck_sims
+from migrator.store.opening import opened
 from migrator.store.pairs.discovery import Discovery
 from migrator.store.pairs.finder import Finder
 from migrator.store.pairs.pairs import Pairs
@@ -118,59 +118,62 @@ class Store:
         url: str,
         *,
         now: float,
-        create: bool = True,
-        upgrade: bool = True,
-        busy_timeout_s: float = BUSY_TIMEOUT_S,
         account: str | None = None,
+        create: bool = True,
+        upgrade: bool | None = None,
+        busy_timeout_s: float = BUSY_TIMEOUT_S,
     ) -> Self:
         """Open a store, and make or upgrade the store where needed.
 
         Args:
-            url: `sqlite:///path`.
+            url: `sqlite:///path`, or `postgresql://user@host:port/database`.
             now: UTC seconds.
-            create: False to refuse a file that does not exist.
-            upgrade: False to refuse a store of an older schema.
+            account: name of the account in PostgreSQL; None for a file, which is one account.
+            create: False to refuse a store that does not exist.
+            upgrade: False to refuse a store of an older schema. True to upgrade it, also in PostgreSQL, where others
+                may be at work on it: they write nothing more then. None to upgrade a file alone.
             busy_timeout_s: how long to wait for another process that writes.
-            account: the account in a store that has several.
 
-        Raises: InputError (wrong address, no such file or folder, not a store, a file with several names), StoreBusy,
-            StoreError.
+        Raises: InputError (wrong address, no such file or folder, not a store, a file with several names, no account),
+            StoreBusy, StoreLost, StoreError.
         """
-        path = path_of(url)
-        _must_be_alone(account)
-        if not create:
-            _must_exist(path)
-        create_file(path)
-        must_have_one_name(path)
         with ExitStack() as closing:
-            database = Database(path, busy_timeout_s=busy_timeout_s)
+            database = opened(url, account, create=create, busy_timeout_s=busy_timeout_s)
             closing.callback(database.close)
+            if upgrade and not database.is_upgraded_by_opening and is_older(database):
+                Lease(database).revoke()
             prepare(database, now=now, upgrade=upgrade)
             _note_birth(database, now)
             return cls(database, closing.pop_all())
 
     @classmethod
-    def look(cls, url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S, account: str | None = None) -> Self:
+    def look(cls, url: str, *, account: str | None = None, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Self:
         """Open a store for reading alone.
 
         Nothing is made, upgraded or written, and nothing can be.
 
         Args:
-            url: `sqlite:///path`.
+            url: as for `open`.
+            account: as for `open`.
             busy_timeout_s: how long to wait where another process repairs the file.
-            account: the account in a store that has several.
 
         Raises: InputError, as `open`; StoreError, for a store of another schema, or one that cannot be read.
         """
-        path = path_of(url)
-        _must_be_alone(account)
-        _must_exist(path)
-        must_have_one_name(path)
         with ExitStack() as closing:
-            database = Database(path, busy_timeout_s=busy_timeout_s, writable=False)
+            database = opened(url, account, create=False, busy_timeout_s=busy_timeout_s, writable=False)
             closing.callback(database.close)
             must_be_current(database)
             return cls(database, closing.pop_all())
+
+    @property
+    def place(self) -> str:
+        """Place of the store, without any password."""
+        return self._db.place
+
+    @property
+    def name(self) -> str:
+        """Name by which people know the store."""
+        return self._db.name
 
     def version(self) -> int:
         """Return a number that changes once somebody else wrote."""
@@ -184,8 +187,8 @@ class Store:
         must_be_current(self._db)
 
     @property
-    def file(self) -> StoreFile:
-        """File of the store."""
+    def file(self) -> StoreFile | None:
+        """File of the store; None in PostgreSQL."""
         return self._db.file
 
     def signs(self, plan_id: str, holder: Owner | None) -> Signs:
@@ -241,7 +244,7 @@ class Store:
         with ExitStack() as closing:
             folder = Path(closing.enter_context(_private_folder()))
             self._db.backup_to(folder / "scratch.db")
-            database = Database(folder / "scratch.db", durable=False)
+            database = SqliteDatabase(folder / "scratch.db", durable=False)
             closing.callback(database.close)
             with database.write() as connection:
                 connection.execute(delete(plan_tables.lease))
@@ -275,13 +278,11 @@ class Store:
             found = revision(connection)
         holder = self.lease.holder()
         return {
-            "path": str(self._db.path),
-            "bytes": self._db.path.stat().st_size,
+            **self._db.facts(),
             "lineage": self.lineage,
             "created_at": float(self._fact("created_at")),
             "schema": found,
             "schema_of_this_tool": revisions(migrations_folder())[-1],
-            "sqlite": sqlite3.sqlite_version,
             "counts": counts,
             "held_by": None if holder is None else {"owner": str(holder[0]), "heartbeat_at": holder[1]},
         }
@@ -304,29 +305,6 @@ class Store:
     def _fact(self, name: str) -> str:
         with self._db.read() as connection:
             return str(connection.execute(select(tables.meta.c.value).where(tables.meta.c.name == name)).scalar_one())
-
-
-def _must_be_alone(account: str | None) -> None:
-    """Refuse the choice of an account, where there is only one.
-
-    Raises: InputError.
-    """
-    if account is not None:
-        raise InputError(
-            f"account {account} was chosen, and a SQLite file is one account: which one, its path alone says",
-            code="account_of_a_file",
-            hint="leave --account and MIGRATOR_ACCOUNT out, and name that account's file by --state; only a store in "
-            "PostgreSQL has several",
-        )
-
-
-def _must_exist(path: Path) -> None:
-    if not path.exists():
-        raise InputError(
-            f"there is no state store at {path}",
-            code="no_store",
-            hint="`migrator inventory pull` makes one; --state (MIGRATOR_STATE) points to another place",
-        )
 
 
 def _private_folder() -> "tempfile.TemporaryDirectory[str]":

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, select, text
+from sqlalchemy import ColumnElement, bindparam, select
 from sqlalchemy.exc import NoResultFound
 
 from migrator.chunks import PAGE
@@ -77,16 +77,10 @@ class Audit:
         with self._db.bearing_damage():
             yield from _checkable("the log", chain_problems(_noted(self.events(), sent.note, unread), head=head))
             yield from (f"event {one.seq} ({one.kind}) does not tell what such an event tells" for one in unread)
-            yield from _checkable("the file", self._file_problems())
+            yield from _checkable("the file", self._db.damages())
             yield from _checkable("the plans", self._plan_problems(sent, is_migration, edited_plan, edited_lines))
             of_cutovers = self._plan_problems(sent, is_cutover, edited_switch)
             yield from _checkable("the cutover and rollback plans", of_cutovers)
-
-    def _file_problems(self) -> Iterator[str]:
-        """Yield what SQLite finds wrong with pages and indexes of the file."""
-        with self._db.read() as connection:
-            found = connection.scalars(text("PRAGMA integrity_check")).all()
-        yield from (f"the file is damaged: {words}" for words in found if words != "ok")
 
     def _plan_problems(self, sent: SentRequests, kind: ColumnElement[bool], *checks: Check) -> Iterator[str]:
         """Yield the problems of plans of a kind, and of their requests."""

@@ -22,7 +22,7 @@ UNLOCKED = (
 def file_held(
     store: "Store", now: float, *, is_gone: Callable[["Owner"], bool], warn: Callable[[str], None]
 ) -> Iterator[None]:
-    """Hold the file for the length of the block.
+    """Hold the store's file, if it has one, for a block.
 
     The operating system releases the file when the process ends, however it ends.
 
@@ -36,6 +36,9 @@ def file_held(
     """
     from migrator.store.database.byte_lock import Locked
 
+    if store.file is None:  # a database has one address, and the lease in it is enough
+        yield
+        return
     store.file.must_have_one_name()
     found = store.file.lock()
     if found is Locked.ELSEWHERE:

@@ -197,8 +197,8 @@ def disk(state: str) -> CheckResult:
     Raises: InputError, for an address that names no file, or a folder that is not there; StoreError, if nothing can be
     written there.
     """
-    from migrator.store.database.database import path_of
     from migrator.store.database.faults import file_trouble
+    from migrator.store.database.sqlite import path_of
 
     path = path_of(state)
     try:

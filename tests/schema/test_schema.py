@@ -25,8 +25,8 @@ from migrator.core.run.steps import RequestOutcome, Verdict, Verified
 from migrator.errors import InputError, StoreBusy, StoreError
 from migrator.store import Owner, Store
 from migrator.store.database import schema
-from migrator.store.database.database import Database, create_file
 from migrator.store.database.schema import migrations_folder, prepare, revisions
+from migrator.store.database.sqlite import SqliteDatabase, create_file
 from migrator.store.database.upgrade import alembic_config
 from migrator.store.tables import METADATA
 from tests.builders import pair, sim, target
@@ -63,7 +63,7 @@ def future(folder: Path, more: str = "") -> Path:
 
 
 def upgraded(file: Path, folder: Path, *, now: float = NOW) -> None:
-    database = Database(file)
+    database = SqliteDatabase(file)
     try:
         prepare(database, now=now, folder=folder)
     finally:
@@ -282,7 +282,7 @@ def test_two_processes_that_upgrade_at_once_do_it_once(tmp_path: Path, monkeypat
     """The second one reads the revision before the first one commits, and again when it holds the lock."""
     open_store(tmp_path).close()
     file, folder = tmp_path / "state.db", future(tmp_path)
-    slow = Database(file)
+    slow = SqliteDatabase(file)
     pragma = slow.pragma
 
     def overtaken(setting: str) -> None:
@@ -299,7 +299,7 @@ def test_two_processes_that_upgrade_at_once_do_it_once(tmp_path: Path, monkeypat
 
 def test_a_store_that_somebody_writes_to_is_not_upgraded_under_them(tmp_path: Path) -> None:
     open_store(tmp_path).close()
-    database = Database(tmp_path / "state.db", busy_timeout_s=0.01)
+    database = SqliteDatabase(tmp_path / "state.db", busy_timeout_s=0.01)
     with closing(sqlite3.connect(tmp_path / "state.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreBusy):
@@ -327,7 +327,7 @@ def test_a_newer_store_is_refused_and_left_alone(tmp_path: Path) -> None:
 def test_an_older_store_can_be_refused_instead_of_upgraded(tmp_path: Path) -> None:
     open_store(tmp_path).close()
     folder = future(tmp_path)
-    database = Database(tmp_path / "state.db")
+    database = SqliteDatabase(tmp_path / "state.db")
     with pytest.raises(StoreError) as caught:
         prepare(database, now=NOW, upgrade=False, folder=folder)
     database.close()

@@ -9,19 +9,25 @@ from migrator.core.plan.plan import Action, Change, Fingerprints, PlanHeader, Re
 from migrator.core.run.states import StepKind, StepState
 from migrator.ports import Request, SourcePage, SourceRow
 from migrator.store import Store
+from migrator.store.database.one_file import StoreFile
+from migrator.store.database.sqlite import SqliteDatabase
 from tests.builders import ORG, source_iccid, target_iccid
+from tests.server import Kept
 
 __all__ = [
     "NOW",
     "SENT",
     "change",
+    "file_of",
     "header_for",
     "key",
     "open_store",
     "ordered",
     "page_of",
+    "place_of",
     "planned",
     "pulled",
+    "sqlite_of",
     "states",
     "url_of",
 ]
@@ -36,9 +42,28 @@ def url_of(folder: Path) -> str:
     return f"sqlite:///{folder / 'state.db'}"
 
 
+def place_of(folder: Path) -> dict[str, Any]:
+    """Where the store of a folder is, for `Store.open` and `Store.look`."""
+    if Kept.accounts is None:
+        return {"url": url_of(folder)}
+    return {"url": Kept.accounts.url, "account": Kept.accounts.of(folder)}
+
+
 def open_store(folder: Path, **options: Any) -> Store:
-    """The store in a folder, made where there is none."""
-    return Store.open(url_of(folder), now=NOW, **options)
+    """The store of a folder, made where there is none."""
+    return Store.open(**place_of(folder), now=NOW, **options)
+
+
+def file_of(store: Store) -> StoreFile:
+    """The file of a store that is one."""
+    assert store.file is not None
+    return store.file
+
+
+def sqlite_of(store: Store) -> SqliteDatabase:
+    """The database of a store in a file."""
+    assert isinstance(store._db, SqliteDatabase)
+    return store._db
 
 
 def key(number: int) -> str:

@@ -75,6 +75,7 @@ def corrected(folder: Path, die_at: int | None = None) -> int:
     return count
 
 
+@pytest.mark.files
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signal there")
 def test_a_correction_that_is_killed_at_any_statement_leaves_all_or_nothing(tmp_path: Path) -> None:
     migrated(tmp_path)

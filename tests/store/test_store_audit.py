@@ -25,6 +25,8 @@ from tests.store.store_kit import NOW, SENT, change, key, open_store, planned
 from tests.worlds.cutover_world import SwitchWorld
 from tests.worlds.world import Crash, World, crash_at
 
+pytestmark = pytest.mark.files
+
 Edit = Callable[[sqlite3.Connection], object]
 
 

@@ -16,6 +16,8 @@ from migrator.store.tables import plans as plan_tables
 from tests.store.test_store_audit import Edit, problems
 from tests.worlds.cutover_world import SwitchWorld
 
+pytestmark = pytest.mark.files
+
 GARBAGE = ("'{'", "x'ff'", "CAST(x'22ff22' AS TEXT)")
 
 

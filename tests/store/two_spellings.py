@@ -15,9 +15,9 @@ __all__ = ["also_for_postgresql", "must_be_portable", "spelled_for_postgresql"]
 
 KNOWN = {"array_agg", "coalesce", "count", "distinct", "excluded", "extract", "json_array_elements_text"} | {
     *("jsonb_set", "length", "lower", "ltrim", "max", "min", "nullif", "replace", "row_number", "rtrim", "strpos"),
-    *("substr", "sum", "to_jsonb", "trim", "trunc", "alive_s", "moment_s"),
+    *("substr", "sum", "to_jsonb", "trim", "trunc"),
 }
-"""Functions that PostgreSQL has, and two of ours that a connection is taught."""
+"""Functions that PostgreSQL has."""
 
 OF_SQLITE = re.compile(r"\b(GLOB|NOCASE|OR REPLACE|OR IGNORE|rowid|PRAGMA|sqlite_\w+)\b")
 _FUNCTION = re.compile(r"\b([a-z_][a-z0-9_]*)\(")

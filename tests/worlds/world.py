@@ -33,9 +33,11 @@ from migrator.engine.run.context import ApplyOptions, Context, Hooks, Stopper, q
 from migrator.inputs.policy.file import LoadedPolicy, parse_policy
 from migrator.ports import Progress, SourcePage, SourcePlatform, SourceRow
 from migrator.store import Owner, Store
+from migrator.store.database.sqlite import SqliteDatabase
 from migrator.wiring.pace import steer
 from migrator.workflows.plans.make import applying, make_plan
 from tests.quick import share_compiled
+from tests.server import Kept
 from tests.support import run_virtual
 
 __all__ = ["POLICY", "Crash", "World", "crash_at", "new_sims"]
@@ -167,10 +169,13 @@ class World:
 
     def store(self) -> Store:
         """The store, opened anew: what a process sees that starts. It need not outlive a power cut, and is quick."""
+        if Kept.accounts is not None:
+            return Store.open(Kept.accounts.url, account=Kept.accounts.of(self.folder), now=self.now().timestamp())
         path = self.folder / "state.db"
         if not path.exists():
             path.write_bytes(empty_store())
         store = Store.open(f"sqlite:///{path}", now=self.now().timestamp())
+        assert isinstance(store._db, SqliteDatabase)
         store._db._synchronous = "OFF"
         store._db.pragma("synchronous = OFF")
         share_compiled(store._db._connection)
@@ -347,7 +352,8 @@ class World:
             yield
             return
         me = Owner("here", 1, self.now().timestamp())
-        store.file.lock()
+        if store.file is not None:
+            store.file.lock()
         store.lease.acquire(me, me.started_at, is_gone=lambda _other: True)
         async with wiring.heartbeat(store, me, stopper, self):
             yield

@@ -66,8 +66,8 @@ class Outbox:
 
     @property
     def store_name(self) -> str:
-        """Name of the store's file, by which people know it."""
-        return self._db.path.name
+        """Name by which people know the store."""
+        return self._db.name
 
     def add(
         self,

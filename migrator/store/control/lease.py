@@ -73,15 +73,19 @@ class Lease:
         minute later, as any other.
 
         Args:
-            now: UTC seconds.
+            now: UTC seconds. PostgreSQL judges by its own clock: those of several machines differ.
             is_gone: whether a holder is known to be dead; this can be known only of a holder on this host.
-            is_alive: whether a holder is known to live. Such a holder is never replaced, however long it was silent.
+            is_alive: whether a holder is known to live. Such a holder of a file is never replaced, however long it was
+                silent. In PostgreSQL it is: nobody may be there to wake it, and its fence keeps it from writing.
             expiry_s: seconds after its last heartbeat until any other holder is taken for dead.
 
         Returns: the dead owner that was replaced; None if the lease was free, or ours.
         Raises: StoreBusy, with the holder and its last heartbeat.
         """
         with self._db.write(is_fenced=False) as connection:
+            now = self._db.time(connection, now)
+            if self._db.is_silence_death:
+                is_alive = _nobody_knows
             held = _holder(connection)
             refusal = None if held is None else _refusal(held, owner, now, is_gone, is_alive, expiry_s)
             if refusal is not None:
@@ -108,7 +112,7 @@ class Lease:
             held = _holder(connection)
         if held is not None and not is_gone(_owner(held)):
             return _held_by(held, now, is_silent=now - held.heartbeat_at >= EXPIRY_S)
-        path = self._db.file.path
+        path = self._db.place
         return StoreBusy(
             f"another run holds the file of the state store {path}, perhaps by another name of it",
             hint=f"wait for it; `lsof {path}` tells which process it is",
@@ -120,9 +124,15 @@ class Lease:
         Raises: LeaseLost, if somebody else took over.
         """
         with self._db.write(is_fenced=False) as connection:
-            moved = connection.execute(update(lease).where(_is(owner)).values(heartbeat_at=now))
+            beat_at = self._db.time(connection, now)
+            moved = connection.execute(update(lease).where(_is(owner)).values(heartbeat_at=beat_at))
             if changed_rows(moved) != 1:
                 raise lost_to(_holder(connection))
+
+    def revoke(self) -> None:
+        """Raise the fence, so that whoever holds the lease writes nothing more."""
+        with self._db.write(is_fenced=False) as connection:
+            _raise_fence(connection)
 
     def release(self, owner: Owner) -> None:
         """Give the lease back; nothing happens if somebody else took over."""

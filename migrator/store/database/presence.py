@@ -9,6 +9,7 @@ from pathlib import Path
 
 from migrator.errors import MigratorError, StoreError
 from migrator.store.database.database import Database
+from migrator.store.database.one_file import StoreFile
 
 __all__ = ["Presence"]
 
@@ -33,7 +34,7 @@ class Presence:
             record.
         """
         if not self._became:
-            self._became = self._db.file.what_became()
+            self._became = "" if self._db.file is None else self._db.file.what_became()
             if not self._became:
                 return
             self._save()
@@ -48,9 +49,19 @@ class Presence:
             self._save()
         return bool(self._became)
 
+    @property
+    def _file(self) -> StoreFile:
+        """File of the store.
+
+        Raises: StoreError, where there is none.
+        """
+        if self._db.file is None:
+            raise StoreError("a database has no file that could be gone")
+        return self._db.file
+
     def _save(self) -> None:
         """Copy the content of the open file to the first possible place."""
-        path = self._db.file.path
+        path = self._file.path
         name = f"{path.name}.rescued-{secrets.token_hex(4)}"
         folders = (path.parent, Path.cwd(), Path(tempfile.gettempdir()))
         for target in [self._saved] if self._saved else [folder / name for folder in folders]:
@@ -62,7 +73,7 @@ class Presence:
             return
 
     def _gone(self) -> StoreError:
-        path, saved = self._db.file.path, self._saved
+        path, saved = self._file.path, self._saved
         words = f"the state store {path} {self._became} while this run was at work: nothing more is sent"
         if saved is not None:
             return StoreError(
@@ -71,7 +82,7 @@ class Presence:
                 hint=f"no other file knows what was claimed: end all that uses {path}, move it away with its -wal and "
                 f"-shm, then `mv {saved} {path}`, and the same command",
             )
-        now = self._db.file.where_now()
+        now = self._file.where_now()
         place = "" if now is None else f"; the file is now {now}"
         return StoreError(
             f"{words}. Its record could not be copied{place}",

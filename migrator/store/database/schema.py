@@ -5,16 +5,16 @@ Alembic files in `migrations/versions`, named after their number. The files lie 
 and at the top of a checkout.
 """
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import Connection, text
 
 from migrator.errors import InputError, StoreError
 from migrator.store.database.database import Database
+from migrator.store.database.sql import TABLE_NAMES
 from migrator.store.tables import METADATA
 
-__all__ = ["migrations_folder", "must_be_current", "prepare", "revision", "revisions"]
+__all__ = ["is_older", "migrations_folder", "must_be_current", "prepare", "revision", "revisions"]
 
 VERSION_TABLE = """
 CREATE TABLE alembic_version (
@@ -40,31 +40,31 @@ def revisions(folder: Path) -> list[str]:
 
 
 def revision(connection: Connection) -> str | None:
-    """Return the revision of an open store; None for an empty file.
+    """Return the revision of an open store; None for an empty one.
 
-    Raises: InputError, if the file is not a store.
+    Raises: InputError, if it is not a store.
     """
-    tables = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'")).scalars().all()
+    tables = connection.execute(text(TABLE_NAMES[connection.dialect.name])).scalars().all()
     if "alembic_version" in tables:
         return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
     if tables:
         raise InputError(
-            "this SQLite file holds the tables of another program",
+            "this database holds the tables of another program",
             code="not_a_store",
             hint="point --state (MIGRATOR_STATE) to the right file, or to one that does not exist yet",
         )
     return None
 
 
-def prepare(database: Database, *, now: float, upgrade: bool = True, folder: Path | None = None) -> None:
+def prepare(database: Database, *, now: float, upgrade: bool | None = None, folder: Path | None = None) -> None:
     """Bring a store to the newest revision.
 
-    If the store holds anything, a backup is made beside it first.
+    If a file holds anything, a backup is made beside it first.
 
     Args:
-        database: the open file.
+        database: as it was opened.
         now: UTC seconds, for the backup's name.
-        upgrade: False to refuse an older store instead.
+        upgrade: False to refuse an older store instead; None where its database says so.
         folder: where the revisions lie; tests bring their own.
 
     Raises: StoreError, if the store is newer than this tool, or older and may not be upgraded; then nothing is written.
@@ -74,12 +74,12 @@ def prepare(database: Database, *, now: float, upgrade: bool = True, folder: Pat
     known = revisions(folder)
     with database.read() as connection:
         found = revision(connection)
-    _must_be_known(found, known, database.path)
-    database.pragma("journal_mode = WAL")  # not before it is sure that the file is ours
+    _must_be_known(found, known, database.place)
+    database.is_ours()
     if found == known[-1]:
         return
-    if not upgrade:
-        raise _older(found, known, database.path)
+    if upgrade is False or (upgrade is None and found is not None and not database.is_upgraded_by_opening):
+        raise _older(found, known, database.place)
     if found is None and tables_are_enough:
         _create(database, known[-1])
     else:
@@ -87,12 +87,12 @@ def prepare(database: Database, *, now: float, upgrade: bool = True, folder: Pat
 
 
 def _create(database: Database, newest: str) -> None:
-    """Make the tables of a new store, under the write lock.
+    """Make the tables of a new store, under a lock.
 
     That is what all revisions in turn would make of an empty file; a test compares the two. Another process may have
     made the store during the wait for the lock.
     """
-    with database.write() as connection:
+    with database.creating() as connection:
         if revision(connection) is not None:
             return
         METADATA.create_all(connection)
@@ -110,9 +110,17 @@ def must_be_current(database: Database) -> None:
     known = revisions(migrations_folder())
     with database.read() as connection:
         found = revision(connection)
-    _must_be_known(found, known, database.path)
+    _must_be_known(found, known, database.place)
     if found != known[-1]:
-        raise _older(found, known, database.path)
+        raise _older(found, known, database.place)
+
+
+def is_older(database: Database) -> bool:
+    """True for a store of an older schema that this tool knows."""
+    known = revisions(migrations_folder())
+    with database.read() as connection:
+        found = revision(connection)
+    return found in known[:-1]
 
 
 def _upgrade(database: Database, folder: Path, known: list[str], now: float) -> None:
@@ -122,38 +130,29 @@ def _upgrade(database: Database, folder: Path, known: list[str], now: float) -> 
     """
     from migrator.store.database.upgrade import upgrade_to_head  # noqa: PLC0415 - Alembic is slow to import and rarely needed
 
-    database.pragma("foreign_keys = OFF")  # a batch operation of a later revision makes a table anew
-    try:
-        with database.write() as connection:
-            found = revision(connection)
-            if found == known[-1]:
-                return
-            if found is not None:
-                database.whole_copy_to(_backup_of(database.path, found, now))
-            upgrade_to_head(connection, folder, now)
-            if connection.execute(text("PRAGMA foreign_key_check")).first() is not None:
-                raise StoreError(f"upgrading the state store {database.path} would lose rows; it was left as it was")
-    finally:
-        database.pragma("foreign_keys = ON")
+    with database.read() as connection:
+        is_empty = revision(connection) is None
+    with database.creating() if is_empty else database.altering() as connection:
+        found = revision(connection)
+        if found == known[-1]:
+            return
+        if found is not None:
+            database.keep_before_upgrade(found, now)
+        upgrade_to_head(connection, folder, now)
 
 
-def _backup_of(path: Path, found: str, now: float) -> Path:
-    stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
-    return path.with_name(f"{path.name}.backup-{found}-{stamp}")
-
-
-def _older(found: str | None, known: list[str], path: Path) -> StoreError:
+def _older(found: str | None, known: list[str], place: str) -> StoreError:
     return StoreError(
-        f"the state store {path} has schema {found or 'none'}, and this tool needs {known[-1]}",
+        f"the state store {place} has schema {found or 'none'}, and this tool needs {known[-1]}",
         code="schema_older",
         hint="run `migrator state upgrade`",
     )
 
 
-def _must_be_known(found: str | None, known: list[str], path: Path) -> None:
+def _must_be_known(found: str | None, known: list[str], place: str) -> None:
     if found is not None and found not in known:
         raise StoreError(
-            f"the state store {path} has schema {found}, which is newer than this tool ({known[-1]})",
+            f"the state store {place} has schema {found}, which is newer than this tool ({known[-1]})",
             code="schema_newer",
             hint="install the version of migrator that wrote it, or a later one",
         )

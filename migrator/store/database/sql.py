@@ -4,7 +4,7 @@ No other module names a dialect, and none uses a function that only one of the t
 the database that runs it. What both understand needs no construct.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, ClassVar
 
@@ -31,6 +31,7 @@ from migrator.errors import StoreError
 from migrator.store.tables.types import Integer, Text
 
 __all__ = [
+    "TABLE_NAMES",
     "DriverSql",
     "Insert",
     "Query",
@@ -49,7 +50,6 @@ __all__ = [
     "line_feed",
     "new_number",
     "only_digits",
-    "teach",
     "truncated",
 ]
 
@@ -58,6 +58,12 @@ line_feed: ColumnElement[str] = literal_column("'\n'", Text)
 
 A bound value has no place in a statement for the driver.
 """
+
+TABLE_NAMES: Mapping[str, str] = {
+    "sqlite": "SELECT name FROM sqlite_master WHERE type = 'table'",
+    "postgresql": "SELECT tablename FROM pg_catalog.pg_tables WHERE schemaname = current_schema()",
+}
+"""Names of the tables of a store."""
 
 _NONE: ColumnElement[int] = literal_column("0")
 _DIGITS: ColumnElement[str] = literal_column("'0123456789'")
@@ -85,13 +91,13 @@ class DriverSql:
     """
 
     def __init__(self, statement: Select[Any] | AnyInsert | Delete, columns: Sequence[str] = ()) -> None:
-        self._statement, self._columns = statement, list(columns)
+        self.statement, self.columns = statement, list(columns)
         self._spelled: dict[str, str] = {}
 
     def spelled(self, name: str) -> str:
         """Return the text for a dialect, compiled once."""
         if name not in self._spelled:
-            compiled = self._statement.compile(dialect=dialect(name), column_keys=self._columns)
+            compiled = self.statement.compile(dialect=dialect(name), column_keys=self.columns)
             self._spelled[name] = str(compiled)
         return self._spelled[name]
 
@@ -133,12 +139,6 @@ def new_number(result: CursorResult[Any]) -> int:
     """Return the number that the database gave to a row."""
     key: Any = result.inserted_primary_key
     return int(key[0])
-
-
-def teach(connection: Connection, name: str, arguments: int, function: Callable[..., Any]) -> None:
-    """Let SQL call a function of ours, on this connection."""
-    driver: Any = connection.connection.driver_connection
-    driver.create_function(name, arguments, function, deterministic=True)
 
 
 # --- conflicts ----------------------------------------------------------------------------------------------------

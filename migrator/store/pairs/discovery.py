@@ -34,7 +34,7 @@ from migrator.core.fleet.imei import FILLERS, UNASSIGNED, hardware, is_filler
 from migrator.core.fleet.sims import LinkState, SourceStatus
 from migrator.store.database.database import Database
 from migrator.store.database.rows import among, by_page, json_list, temporary_table
-from migrator.store.database.sql import Query, teach
+from migrator.store.database.sql import DriverSql, Query
 from migrator.store.database.sql import insert as upsert
 from migrator.store.inventory.imei_history import body_of, hardware_of_old
 from migrator.store.inventory.snapshots import in_force
@@ -81,6 +81,8 @@ _claimants = temporary_table(  # the number of new SIMs in the hardware of each 
 _uses = temporary_table(  # the last day of use that a proof noted
     "discovery_uses", Column("source_key", Text, primary_key=True), Column("used_on", Text, nullable=False)
 )
+_NEW_NAMES = tuple(column.name for column in _news.c)
+_PUT_NEWS = DriverSql(insert(_news).values(dict.fromkeys(_NEW_NAMES)), _NEW_NAMES)
 _TABLES = (_olds, _places, _news, _crowds, _claimants, _uses)
 
 _of_source, _of_target = pairs.alias("pair_of_source"), pairs.alias("pair_of_target")
@@ -161,7 +163,6 @@ class Discovery:
     def __init__(self, database: Database, org_id: int | None, units: Iterable[tuple[str, str]] = ()) -> None:
         self._db = database
         with database.read() as connection:
-            _teach(connection)
             for table in _TABLES:
                 connection.execute(DropTable(table, if_exists=True))
                 connection.execute(CreateTable(table))
@@ -271,7 +272,7 @@ def _fill_olds(connection: Connection) -> None:
     """
     connection.execute(insert(_olds).from_select(["body", "source_key", "imei", "first_at"], hardware_of_old()))
     body = _olds.c.body
-    connection.execute(delete(_olds).where(or_(body.in_(FILLERS), body.between(UNASSIGNED, UNASSIGNED + ":"))))
+    connection.execute(delete(_olds).where(or_(body.in_(FILLERS), and_(body >= UNASSIGNED, body <= UNASSIGNED + ":"))))
 
 
 def _add_units(connection: Connection, units: Iterable[tuple[str, str]]) -> None:
@@ -289,16 +290,10 @@ def _fill_places(connection: Connection) -> None:
     connection.execute(insert(_places).from_select(["body", "olds", "source_key"], placed))
 
 
-def _teach(connection: Connection) -> None:
-    """Let SQL read dates as the core does."""
-    at = lru_cache(8192)(moment_s)
-
-    def alive_s(connected: str | None, claimed: str | None) -> float | None:
-        connected_s, claimed_s = at(connected), at(claimed)
-        return None if connected_s is None or claimed_s is None or connected_s < claimed_s else connected_s
-
-    teach(connection, "moment_s", 1, at)
-    teach(connection, "alive_s", 2, alive_s)
+def _alive_and_claimed(connected_s: float | None, claimed_s: float | None) -> tuple[float | None, float | None]:
+    """Return when a new SIM was alive as ours, and when claimed."""
+    is_alive = connected_s is not None and claimed_s is not None and connected_s >= claimed_s
+    return connected_s if is_alive else None, claimed_s
 
 
 def _fill_news(connection: Connection, org_id: int | None) -> None:
@@ -322,10 +317,13 @@ def _fill_news(connection: Connection, org_id: int | None) -> None:
         link.iccid,
         link.imei,
         case((is_one, body)),
-        func.alive_s(link.last_connected_at, link.claimed_at),
-        func.moment_s(link.claimed_at),
+        link.last_connected_at,
+        link.claimed_at,
     ).where(is_new(link), or_(link.device_id.not_in(several), link.key == first))
-    connection.execute(insert(_news).from_select([column.name for column in _news.c], listed))
+    at = lru_cache(8192)(moment_s)
+    with connection.execute(listed.execution_options(yield_per=PAGE)) as found:
+        for part in found.partitions():
+            _PUT_NEWS.run(connection, [(*row[:4], *_alive_and_claimed(at(row[4]), at(row[5]))) for row in part])
     crowd = select(_news.c.body, func.count()).where(_news.c.body.is_not(None), _news.c.alive_s.is_not(None))
     connection.execute(insert(_crowds).from_select(["body", "news"], crowd.group_by(_news.c.body)))
     claimed = select(_olds.c.source_key, func.sum(_crowds.c.news)).join_from(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, and_, func, select
 
 from migrator.core.fleet.iccid_text import RefusedIccid, read_iccid
 from migrator.core.fleet.identifiers import Eid, Imei, NotAnIdentifier
@@ -182,7 +182,7 @@ class Finder:
         ):
             column = table.c.imei
             digits, is_one = body_of(column)
-            for may_be in (has_blanks(column), column.between(body, body + ":")):  # an index has either
+            for may_be in (has_blanks(column), and_(column >= body, column <= body + ":")):  # an index has either
                 wanted = select(key).where(may_be, is_one, digits == body).distinct()
                 hits.add(self._keys(wanted), Name.IMEI, is_old=is_old)
 

@@ -69,7 +69,7 @@ class Draft:
 
     def _write(self, rows: list[tuple[Any, ...]]) -> None:
         with self._db.write(durable=False) as connection:
-            _INSERT.run(connection, rows)
+            self._db.put(connection, _INSERT, rows)
 
     def finish(self, make_header: Callable[[str], PlanHeader]) -> PlanHeader:
         """Make the draft a plan.

@@ -143,6 +143,7 @@ def test_a_tick_that_was_killed_has_no_end(store: Store) -> None:
     assert (newest.exit_code, newest.told, killed.ended_s) == (7, {"claimed": 2}, None)
 
 
+@pytest.mark.files
 def test_plans_of_an_older_release_are_of_no_campaign(tmp_path: Path) -> None:
     with open_store(tmp_path) as store:
         pulled(store, map(sim, (1, 2)))

@@ -1,17 +1,17 @@
 """The fence: a run that was replaced writes nothing more, whatever it writes, and so sends nothing more."""
 
-import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from migrator.core.run.control import Order, OrderKind
 from migrator.core.run.states import RunEvent, StepEvent, StepKind
 from migrator.core.run.steps import RequestOutcome
 from migrator.errors import LeaseLost
 from migrator.store import Owner, Store
+from migrator.store.tables import METADATA
 from tests.builders import target
 from tests.store.cutovers.test_store_switches import BOTH, SENT, added
 from tests.store.store_kit import NOW, change, key, open_store, ordered, planned
@@ -52,15 +52,16 @@ WRITES: dict[str, Callable[[Store], object]] = {
 }
 
 
-def everything(folder: Path) -> list[str]:
-    with closing(sqlite3.connect(folder / "state.db")) as plain:
-        return [line for line in plain.iterdump() if "lease" not in line]
+def everything(folder: Path) -> list[object]:
+    with open_store(folder) as store:
+        tables = [table for table in METADATA.sorted_tables if table.name not in {"lease", "meta"}]
+        return [store._db.rows(select(table).order_by(*table.primary_key)) for table in tables]
 
 
 @pytest.mark.parametrize("what", WRITES)
 def test_a_run_that_was_replaced_writes_nothing_more(what: str, store: Store, tmp_path: Path) -> None:
     with open_store(tmp_path) as other:
-        assert other.lease.acquire(SECOND, NOW + 100, is_gone=lambda _: False) == FIRST
+        assert other.lease.acquire(SECOND, NOW + 100, is_gone=lambda _: True) == FIRST
     before = everything(tmp_path)
     with pytest.raises(LeaseLost, match="process 2 on oslo"):
         WRITES[what](store)
@@ -71,7 +72,7 @@ def test_a_run_that_was_replaced_writes_nothing_more(what: str, store: Store, tm
 def test_also_once_the_other_run_is_over(what: str, store: Store, tmp_path: Path) -> None:
     """The lease is free again, and what the first run knows is as old as before."""
     with open_store(tmp_path) as other:
-        other.lease.acquire(SECOND, NOW + 100, is_gone=lambda _: False)
+        other.lease.acquire(SECOND, NOW + 100, is_gone=lambda _: True)
         other.lease.release(SECOND)
     with pytest.raises(LeaseLost):
         WRITES[what](store)

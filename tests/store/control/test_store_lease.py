@@ -9,6 +9,8 @@ from migrator.errors import StoreBusy
 from migrator.store import Owner, Store
 from tests.store.store_kit import NOW, open_store
 
+pytestmark = pytest.mark.files
+
 ME = Owner("rome", 4711, NOW - 5)
 OTHER = Owner("rome", 815, NOW - 500)
 

@@ -58,6 +58,7 @@ def test_an_order_is_seen_by_another_connection_at_once(store: Store, tmp_path: 
         assert store.steering.order("p1") is None
 
 
+@pytest.mark.files
 def test_an_order_is_in_the_main_file_for_who_carries_that_on_alone(store: Store, tmp_path: Path) -> None:
     """A run of `apply` has the store open, so that the other terminal's end leaves the `-wal` as it is."""
     store.steering.give("p1", ABORT)

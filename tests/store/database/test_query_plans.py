@@ -21,6 +21,8 @@ from migrator.store.tables.sightings import source_imeis
 from tests.store.database.test_two_spellings import values_of_modules
 from tests.store.store_kit import open_store
 
+pytestmark = pytest.mark.files
+
 FEW_ROWS = {"plans", "snapshots", "meta", "campaigns", "lease"}
 MANY_ROWS = "|".join(table.name for table in METADATA.sorted_tables if table.name not in FEW_ROWS)
 SCAN = re.compile(rf"SCAN ({MANY_ROWS})\b")

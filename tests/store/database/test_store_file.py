@@ -14,9 +14,9 @@ from migrator.errors import InputError, StoreError
 from migrator.store import Store
 from migrator.store.database import byte_lock
 from migrator.store.database.byte_lock import Locked
-from tests.store.store_kit import NOW, open_store
+from tests.store.store_kit import NOW, file_of, open_store
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no such locks there")
+pytestmark = [pytest.mark.files, pytest.mark.skipif(sys.platform == "win32", reason="no such locks there")]
 
 ASK = (
     "import os, sys; from migrator.store.database.byte_lock import locked\n"
@@ -59,38 +59,38 @@ def holder(path: Path) -> Iterator["subprocess.Popen[str]"]:
 
 
 def test_another_process_does_not_get_the_lock_until_it_is_given_back(store: Store) -> None:
-    assert store.file.lock() is Locked.OURS
-    assert elsewhere(ASK, store.file.path) == Locked.ELSEWHERE
-    store.file.unlock()
-    assert elsewhere(ASK, store.file.path) == Locked.OURS
-    assert store.file.lock() is Locked.OURS
+    assert file_of(store).lock() is Locked.OURS
+    assert elsewhere(ASK, file_of(store).path) == Locked.ELSEWHERE
+    file_of(store).unlock()
+    assert elsewhere(ASK, file_of(store).path) == Locked.OURS
+    assert file_of(store).lock() is Locked.OURS
 
 
 def test_the_lock_is_of_the_file_by_any_name(store: Store, tmp_path: Path) -> None:
     (tmp_path / "desk").mkdir()
     name = tmp_path / "desk" / "other.db"
-    name.hardlink_to(store.file.path)
+    name.hardlink_to(file_of(store).path)
     with holder(name):
-        assert store.file.lock() is Locked.ELSEWHERE
+        assert file_of(store).lock() is Locked.ELSEWHERE
 
 
 def test_the_lock_is_of_the_file_by_a_bind_mount(store: Store, tmp_path: Path) -> None:
-    with mounted(store.file.path, tmp_path / "other.db") as name, holder(name):
-        assert store.file.lock() is Locked.ELSEWHERE
+    with mounted(file_of(store).path, tmp_path / "other.db") as name, holder(name):
+        assert file_of(store).lock() is Locked.ELSEWHERE
 
 
 def test_the_lock_ends_with_its_process_however_it_dies(store: Store) -> None:
-    with holder(store.file.path) as process:
-        assert store.file.lock() is Locked.ELSEWHERE
+    with holder(file_of(store).path) as process:
+        assert file_of(store).lock() is Locked.ELSEWHERE
         process.kill()
         process.wait()
-        assert store.file.lock() is Locked.OURS
+        assert file_of(store).lock() is Locked.OURS
 
 
 def test_two_runs_in_one_process_are_kept_apart_too(store: Store, tmp_path: Path) -> None:
     with open_store(tmp_path) as other:
-        assert other.file.lock() is Locked.OURS
-        assert store.file.lock() is Locked.ELSEWHERE
+        assert file_of(other).lock() is Locked.OURS
+        assert file_of(store).lock() is Locked.ELSEWHERE
 
 
 def test_where_only_the_process_can_hold_a_lock_another_one_does_not_get_it(
@@ -98,26 +98,26 @@ def test_where_only_the_process_can_hold_a_lock_another_one_does_not_get_it(
 ) -> None:
     """An older system, or a sandbox."""
     monkeypatch.setattr(byte_lock, "OFD_SETLK", None)
-    assert store.file.lock() is Locked.OURS
-    store.backup(store.file.path.with_name("copy.db"))
-    assert elsewhere(ASK, store.file.path) == Locked.ELSEWHERE
-    store.file.unlock()
-    assert elsewhere(ASK, store.file.path) == Locked.OURS
+    assert file_of(store).lock() is Locked.OURS
+    store.backup(file_of(store).path.with_name("copy.db"))
+    assert elsewhere(ASK, file_of(store).path) == Locked.ELSEWHERE
+    file_of(store).unlock()
+    assert elsewhere(ASK, file_of(store).path) == Locked.OURS
 
 
 def test_where_there_are_no_locks_nobody_is_said_to_have_it(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(byte_lock, "fcntl", None)
-    assert store.file.lock() is Locked.UNKNOWN
-    store.file.unlock()
+    assert file_of(store).lock() is Locked.UNKNOWN
+    file_of(store).unlock()
 
 
 # --- SQLite's own locks -------------------------------------------------------------------------------------------
 
 
 def test_others_read_write_and_back_up_beside_the_lock(store: Store, tmp_path: Path) -> None:
-    with holder(store.file.path), open_store(tmp_path) as other:
+    with holder(file_of(store).path), open_store(tmp_path) as other:
         other.backup(tmp_path / "copy.db")
-        with closing(sqlite3.connect(store.file.path, timeout=0.0)) as writer:
+        with closing(sqlite3.connect(file_of(store).path, timeout=0.0)) as writer:
             writer.execute("INSERT INTO meta VALUES ('written', 'beside')")
             writer.commit()
     assert (tmp_path / "copy.db").is_file()
@@ -125,26 +125,26 @@ def test_others_read_write_and_back_up_beside_the_lock(store: Store, tmp_path: P
 
 def test_giving_the_lock_back_leaves_sqlite_its_own(store: Store) -> None:
     """Else the next process to close the store takes itself for the last, and removes the `-wal` under our feet."""
-    store.file.lock()
-    store.file.unlock()
-    elsewhere(LOOK, store.file.path)
-    assert store.file.what_became() == ""
+    file_of(store).lock()
+    file_of(store).unlock()
+    elsewhere(LOOK, file_of(store).path)
+    assert file_of(store).what_became() == ""
 
 
 def test_a_store_that_is_closed_takes_no_lock_from_another_of_this_process(store: Store, tmp_path: Path) -> None:
     with open_store(tmp_path) as other:
-        other.file.lock()
-    store.file.lock()
-    elsewhere(LOOK, store.file.path)
-    assert store.file.what_became() == ""
+        file_of(other).lock()
+    file_of(store).lock()
+    elsewhere(LOOK, file_of(store).path)
+    assert file_of(store).what_became() == ""
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux lists what a process has open")
 def test_nothing_stays_open_once_every_store_of_the_file_is_closed(tmp_path: Path) -> None:
     with open_store(tmp_path) as first:
-        path = first.file.path
+        path = file_of(first).path
         with open_store(tmp_path) as second:
-            second.file.lock()
+            file_of(second).lock()
     assert path not in set(open_files())
 
 
@@ -160,12 +160,12 @@ def open_files() -> Iterator[Path]:
 
 def test_a_file_of_several_names_is_refused_until_it_has_one(store: Store, tmp_path: Path) -> None:
     other = tmp_path / "other.db"
-    other.hardlink_to(store.file.path)
+    other.hardlink_to(file_of(store).path)
     with pytest.raises(InputError, match="2 names") as refused:
-        store.file.must_have_one_name()
-    assert str(store.file.path) in refused.value.hint
+        file_of(store).must_have_one_name()
+    assert str(file_of(store).path) in refused.value.hint
     other.unlink()
-    store.file.must_have_one_name()
+    file_of(store).must_have_one_name()
 
 
 def test_a_store_of_several_names_is_not_opened_by_any_of_them(tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_a_store_of_several_names_is_not_opened_by_any_of_them(tmp_path: Path) -
 
 def test_a_name_that_is_made_while_the_store_is_open_is_seen(store: Store, tmp_path: Path) -> None:
     store.presence.must_be()
-    (tmp_path / "other.db").hardlink_to(store.file.path)
+    (tmp_path / "other.db").hardlink_to(file_of(store).path)
     with pytest.raises(StoreError, match="was given a second name"):
         store.presence.must_be()
     (rescued,) = tmp_path.glob("state.db.rescued-*")
@@ -191,18 +191,18 @@ def test_a_name_that_is_made_while_the_store_is_open_is_seen(store: Store, tmp_p
 
 def test_a_symlink_is_no_second_name(store: Store, tmp_path: Path) -> None:
     name = tmp_path / "link.db"
-    name.symlink_to(store.file.path)
+    name.symlink_to(file_of(store).path)
     with Store.open(f"sqlite:///{name}", now=NOW) as same:
-        same.file.must_have_one_name()
-        assert same.file.lock() is Locked.OURS
-        assert same.file.what_became() == ""
+        file_of(same).must_have_one_name()
+        assert file_of(same).lock() is Locked.OURS
+        assert file_of(same).what_became() == ""
         name.unlink()
-        assert same.file.what_became() == "was removed or moved away"
+        assert file_of(same).what_became() == "was removed or moved away"
 
 
 def test_a_file_that_is_mounted_alone_is_refused(tmp_path: Path) -> None:
     with open_store(tmp_path) as store:
-        path = store.file.path
+        path = file_of(store).path
     with (
         mounted(path, tmp_path / "a mounted name.db") as name,
         pytest.raises(InputError, match="mounted as a single file"),
@@ -213,7 +213,7 @@ def test_a_file_that_is_mounted_alone_is_refused(tmp_path: Path) -> None:
 def test_a_store_in_a_mounted_folder_is_taken(tmp_path: Path) -> None:
     (tmp_path / "desk").mkdir()
     with mounted(tmp_path / "desk", tmp_path / "folder") as folder, open_store(folder) as store:
-        store.file.must_have_one_name()
+        file_of(store).must_have_one_name()
 
 
 @contextmanager

@@ -12,7 +12,9 @@ from migrator.errors import InputError, MigratorError, StoreError
 from migrator.store import Owner, Store
 from migrator.store.database.faults import store_trouble
 from tests.builders import pair, sim
-from tests.store.store_kit import NOW, change, open_store, planned, pulled, url_of
+from tests.store.store_kit import NOW, change, open_store, planned, pulled, sqlite_of, url_of
+
+pytestmark = pytest.mark.files
 
 WRITES: tuple[Callable[[Store], object], ...] = (
     lambda store: store.pairs.add([pair(2)], replace=False, now=NOW),
@@ -39,7 +41,7 @@ def test_each_of_the_two_bars_holds_alone(tmp_path: Path) -> None:
         pulled(store, [sim(1)])
     with Store.look(url_of(tmp_path)) as looked:
         assert looked._db._driver_connection().execute("PRAGMA query_only").fetchone() == (1,)
-        looked._db.pragma("query_only = OFF")
+        sqlite_of(looked).pragma("query_only = OFF")
         with pytest.raises(StoreError), looked._db.write() as connection:
             connection.execute(text("DELETE FROM meta"))
 

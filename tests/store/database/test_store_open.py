@@ -13,9 +13,11 @@ from sqlalchemy import text
 
 from migrator.errors import InputError, MigratorError, StoreBusy, StoreError
 from migrator.store import Owner, Store
-from migrator.store.database.database import Database
+from migrator.store.database.sqlite import SqliteDatabase
 from tests.builders import pair, sim
-from tests.store.store_kit import NOW, open_store, pulled, url_of
+from tests.store.store_kit import NOW, open_store, pulled, sqlite_of, url_of
+
+pytestmark = pytest.mark.files
 
 PRIVATE = 0o600
 
@@ -72,7 +74,7 @@ def test_the_lineage_is_born_with_the_store_and_stays(tmp_path: Path) -> None:
         "sqlite:///:memory:",
         "sqlite://host/migrator.db",
         "sqlite:///migrator.db?mode=ro",
-        "postgresql://user:hunter2@db/migrator",
+        "mysql://user:hunter2@db/migrator",
         "sqlite+aiosqlite:///migrator.db",
     ],
 )
@@ -151,12 +153,12 @@ def test_a_full_disk_stops_with_words_and_keeps_nothing_of_the_step(tmp_path: Pa
     with open_store(tmp_path) as store:
         pulled(store, [sim(1)])
         pages = store._db.rows(text("PRAGMA page_count"))[0][0]
-        store._db.pragma(f"max_page_count = {pages + 2}")  # what SQLite meets on a full disk
+        sqlite_of(store).pragma(f"max_page_count = {pages + 2}")  # what SQLite meets on a full disk
         with pytest.raises(StoreError) as caught:
             pulled(store, map(sim, range(2, 500)))
         assert caught.value.code == "store_full"
         assert str(tmp_path / "state.db") in caught.value.message
-        store._db.pragma("max_page_count = 100000")
+        sqlite_of(store).pragma("max_page_count = 100000")
         assert [one.iccid for one in store.inventory.sims()] == [sim(1).iccid]
 
 
@@ -191,7 +193,7 @@ def test_a_store_that_is_opened_again_still_refuses_rows_without_their_parent(tm
 
 def test_a_file_that_vanishes_is_not_made_anew_for_everybody_to_read(tmp_path: Path) -> None:
     with pytest.raises(StoreError):
-        Database(tmp_path / "state.db")
+        SqliteDatabase(tmp_path / "state.db")
     assert not list(tmp_path.iterdir())
 
 
@@ -250,7 +252,7 @@ def test_a_scratch_copy_holds_the_same_and_leaves_the_original_alone(tmp_path: P
 @pytest.mark.usefixtures("wide_umask")
 def test_a_scratch_copy_is_private_and_gone_when_closed(tmp_path: Path) -> None:
     with open_store(tmp_path) as store, store.scratch_copy() as scratch:
-        copy = scratch._db.path
+        copy = sqlite_of(scratch).path
         assert mode(copy) == PRIVATE
         assert mode(copy.parent) == 0o700
     assert not copy.parent.exists()
@@ -311,16 +313,16 @@ def test_a_backup_is_taken_while_another_process_writes_and_holds_what_was_commi
 
 
 def test_a_backup_that_came_out_damaged_gets_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def damaged(self: Database, target: Path) -> None:
+    def damaged(self: SqliteDatabase, target: Path) -> None:
         backup_to(self, target)
         with target.open("r+b") as file:  # what a bad disk does to the middle of a file
             file.seek(target.stat().st_size // 2)
             file.write(bytes(range(256)) * 64)
 
-    backup_to = Database.backup_to
+    backup_to = SqliteDatabase.backup_to
     with open_store(tmp_path) as store:
         pulled(store, [sim(number) for number in range(1, 300)])
-        monkeypatch.setattr(Database, "backup_to", damaged)
+        monkeypatch.setattr(SqliteDatabase, "backup_to", damaged)
         with pytest.raises(StoreError):
             store.backup(tmp_path / "copy.db")
     assert [path.name for path in tmp_path.iterdir()] == ["state.db"]
@@ -347,13 +349,13 @@ def test_a_backup_without_a_folder_for_it_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_file_that_came_while_a_backup_was_written_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def slow(self: Database, target: Path) -> None:
+    def slow(self: SqliteDatabase, target: Path) -> None:
         backup_to(self, target)
         (tmp_path / "copy.db").write_text("mine", encoding="utf-8")
 
-    backup_to = Database.backup_to
+    backup_to = SqliteDatabase.backup_to
     with open_store(tmp_path) as store:
-        monkeypatch.setattr(Database, "backup_to", slow)
+        monkeypatch.setattr(SqliteDatabase, "backup_to", slow)
         with pytest.raises(InputError, match="exists already"):
             store.backup(tmp_path / "copy.db")
     assert (tmp_path / "copy.db").read_text(encoding="utf-8") == "mine"

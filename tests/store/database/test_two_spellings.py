@@ -17,6 +17,8 @@ from migrator.store.database.sql import DriverSql, Query, dialect
 from migrator.store.tables import METADATA
 from tests.store.two_spellings import also_for_postgresql, must_be_portable, spelled_for_postgresql
 
+pytestmark = pytest.mark.files
+
 THINGS = Table("things", MetaData(), Column("name", Text, primary_key=True), Column("said", Text))
 
 

@@ -55,6 +55,7 @@ def test_a_clock_that_was_set_back_shortens_no_history(store: Store) -> None:
     assert store.imeis.of([key(1)]) == {key(1): [SeenIn(UNIT, NOW, NOW)]}
 
 
+@pytest.mark.files
 def test_the_history_of_an_older_store_begins_with_its_inventory_in_force(tmp_path: Path) -> None:
     with open_store(tmp_path) as store:
         pulled(store, [sim(1, imei=UNIT), sim(2)])

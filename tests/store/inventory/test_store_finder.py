@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import insert
 
 from migrator.core.fleet.identifiers import Eid
 from migrator.core.fleet.sims import Pair
 from migrator.core.fleet.unit_facts import UnitFacts
 from migrator.store import Store
 from migrator.store.pairs.finder import MOST_HITS, Found, Name
+from migrator.store.tables.sightings import pair_versions
 from tests.builders import sim, source_iccid, target, target_iccid
 from tests.store.store_kit import NOW, key, open_store, pulled
 
@@ -110,18 +112,9 @@ def test_an_imei_of_before_a_later_pull_still_finds_its_sim(store: Store) -> Non
 
 def test_a_card_that_was_taken_out_of_a_pair_is_found_with_the_pair_that_it_was_in(store: Store) -> None:
     with store._db.write() as connection:
-        connection.exec_driver_sql(
-            "INSERT INTO pair_versions VALUES (?, 2, ?, ?, ?, 'p', ?, ?, 'c', 'e', 'r', 'kim', ?)",
-            (
-                key(2),
-                source_iccid(2).digits,
-                new_key(8),
-                target_iccid(8).digits,
-                new_key(2),
-                target_iccid(2).digits,
-                NOW,
-            ),
-        )
+        olds = (key(2), 2, source_iccid(2).digits, new_key(8), target_iccid(8).digits, "p")
+        news = (new_key(2), target_iccid(2).digits, "c", "e", "r", "kim", NOW)
+        connection.execute(insert(pair_versions).values(olds + news))
     found = store.finder.find(target_iccid(8).digits)
     assert found == [Found(key(2), new_key(2), (Name.EARLIER_NEW_ICCID,))]
 

@@ -100,6 +100,7 @@ def test_the_raw_reply_comes_back_in_its_own_order(store: Store) -> None:
         {"nested": [[{"Pin1": "4711-secret"}]]},
     ],
 )
+@pytest.mark.files
 def test_pin_and_puk_never_reach_the_file(tmp_path: Path, raw: dict[str, Any]) -> None:
     """Clients take them out; the store is the last line, in every place where a raw record is kept."""
     with open_store(tmp_path) as store:

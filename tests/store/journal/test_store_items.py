@@ -163,6 +163,7 @@ def test_only_the_latest_look_counts(store: Store) -> None:
     assert next(store.journal.items("p1")).target == target(1)
 
 
+@pytest.mark.files
 def test_pin_and_puk_of_a_device_never_reach_the_file(tmp_path: Path) -> None:
     with open_store(tmp_path) as store:
         raw = {"links": {"cellular": [{"sim": "1", "pin1": "4711-secret", "puk": "4711-secret"}]}}

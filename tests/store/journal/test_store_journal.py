@@ -447,6 +447,7 @@ def _attempts(steps: Mapping[StepKind, Step], kind: StepKind) -> int:
     return steps[kind].attempts if kind in steps else 0
 
 
+@pytest.mark.files
 def test_the_journal_does_what_the_model_does() -> None:
     JournalMachine.taken.clear()
     thorough = settings(max_examples=25, stateful_step_count=50, deadline=None, derandomize=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import delete
 
 from migrator.core.cutover.plan import Direction, SwitchAction, SwitchHeader, SwitchReason, SwitchRow
 from migrator.core.fleet.identifiers import Iccid
@@ -19,6 +20,7 @@ from migrator.core.run.states import StepEvent, StepKind
 from migrator.core.run.steps import RequestOutcome
 from migrator.ports import Request
 from migrator.store import Store
+from migrator.store.tables.fleet import pairs
 from tests.builders import ORG, pair, sim, source_iccid, target_iccid
 from tests.store.store_kit import NOW, change, open_store, ordered, planned, pulled
 
@@ -124,7 +126,7 @@ def test_a_pair_for_a_sim_that_had_none_is_told(store: Store) -> None:
 
 def test_a_pair_that_is_gone_is_told(store: Store) -> None:
     with store._db.write() as connection:
-        connection.exec_driver_sql("DELETE FROM pairs WHERE source_key = ?", (source_iccid(2).key,))
+        connection.execute(delete(pairs).where(pairs.c.source_key == source_iccid(2).key))
     assert store.plans.differences("p1") == [f"{source_iccid(2)}: its pair was removed"]
 
 
