@@ -4,10 +4,13 @@ import gc
 import os
 
 import pytest
+from hypothesis import settings
 
 from tests.quick import compile_once, spell_tables_once
 
 os.umask(0o022)  # wherever they run: settings and policies that others may write are refused
+settings.register_profile("untimed", deadline=None)  # machines are shared: time is measured in `bench`
+settings.load_profile("untimed")
 compile_once()
 spell_tables_once()
 gc.set_threshold(10_000, 20, 20)  # a search for cycles each 700 objects takes a twentieth of the time

@@ -32,7 +32,7 @@ def opened(url: str, account: str | None, *, create: bool, busy_timeout_s: float
     path = path_of(url)
     if account is not None:
         raise InputError(
-            "a state store in a file is one account, and has no others",
+            f"account {account} was chosen, and a SQLite file is one account",
             code="account_in_file",
             hint="leave --account (MIGRATOR_ACCOUNT) out, and give each account a file of its own with --state",
         )
