@@ -118,6 +118,7 @@ def fleet_report(
     counts, days = counts or store.lives.counts(now), store.daily()
     cards = sorted((card.idle() for card in store.cards.never_seen()), key=lambda card: card.claimed_s or 0.0)
     idle = idle_money(cards, now)
+    exceptions = store.lives.keys(now, stage=LifeStage.EXCEPTION) if counts.exceptions else []
     left = counts.total - counts.of(LifeStage.CUT_OVER) - counts.of(LifeStage.LEFT_ALONE)
     left -= counts.codes.get(ExceptionCode.ROLLED_BACK, 0)
     return FleetReport(
@@ -129,7 +130,7 @@ def fleet_report(
         idle_cards=[card.as_dict(now) for card in cards[:MOST_IDLE]],
         days=days,
         forecast=forecast(days, left, datetime.fromtimestamp(now, UTC).date()),
-        exceptions=lambda: store.lives.walk(now, stage=LifeStage.EXCEPTION),
+        exceptions=lambda: store.lives.those(exceptions, now),
         lives=lambda: store.lives.walk(now),
         plans=[_with_moments(plan) for plan in store.all_plans.plans()],
         runs=[_with_moments(run) for run in store.all_plans.runs(MOST_RUNS)],
