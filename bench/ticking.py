@@ -27,6 +27,7 @@ from tests.store.store_kit import header_for
 __all__ = ["ticking"]
 
 FLEET = 100_000
+ORG = 98765  # of the simulated carrier
 MOST_S, MOST_BYTES = 30.0, 200 * MIB
 BOUNDS = """
 [campaign]
@@ -46,12 +47,12 @@ UPDATE plans SET state = 'finished', started_at = {now}, finished_at = {now}, ca
 
 
 def ticking(folder: Path) -> Iterator[Measure]:
-    """Every SIM is claimed and verified by a plan of the campaign; then the first quiet tick of a day, and a later one.
+    """A fleet that was claimed, verified and cut over; then the first quiet tick of a day, and a later one.
 
     The first writes the day's report of all SIMs; a later one writes none while nothing changes.
     """
     sims = int(os.environ.get("BENCH_SIMS", FLEET))
-    with serving(Setup(sims=sims, claimed=True)) as carriers:
+    with serving(Setup(sims=sims, claimed=True, off=True)) as carriers:
         desk = Desk(folder, carriers.environment)
         (folder / "policy.toml").write_text(POLICY + BOUNDS)
         desk.run("inventory", "pull")
@@ -78,10 +79,10 @@ def _migrated(state: Path, sims: int) -> None:
         cards = map(Iccid.parse, pool_of(sims))
         pairs = [Pair(sim.iccid, new, "bench") for sim, new in zip(store.inventory.sims(), cards, strict=False)]
         store.pairs.add(pairs, replace=False, now=NOW)
-        changes = list(Planner(policy, org_id=4711).changes(store.plans.candidates()))
+        changes = list(Planner(policy, org_id=ORG).changes(store.plans.candidates()))
         with store.plans.draft(NOW) as draft:
             for some in chunks(changes):
                 draft.add(some)
-            draft.finish(lambda sha256: header_for(store, changes, sha256, plan_id="p1"))
+            draft.finish(lambda sha256: header_for(store, changes, sha256, plan_id="p1", org_id=ORG))
     with closing(sqlite3.connect(state)) as plain, plain:
         plain.executescript(_CLAIMED.format(now=NOW))
