@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from migrator.carriers.hologram.simulator import HologramSimulator, HologramSwitches
 from migrator.carriers.onence.simulator import OnenceSimulator, OnenceSwitches
+from migrator.carriers.onence.simulator.model import SimStatus
 from migrator.carriers.simulation import RateLimit
 from migrator.wiring.rehearsal import Rehearsal, pool_of
 
@@ -31,13 +33,15 @@ PATIENCE_S = 120.0
 class Setup:
     """What the carriers are like.
 
-    `onence_rps` is allowed per second, and as many at once; None for no limit. `claimed`: the new SIMs are ours.
+    `onence_rps` is allowed per second, and as many at once; None for no limit. `claimed`: the new SIMs are ours. `off`:
+    the old SIMs are off, and the new ones were seen.
     """
 
     sims: int
     onence_rps: float | None = None
     latency_s: float = 0.0
     claimed: bool = False
+    off: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +125,11 @@ def _serve(setup: Setup) -> None:
     switches = HologramSwitches(claim_pending_s=PENDING_S, state_pending_s=PENDING_S, latency_s=setup.latency_s)
     hologram = HologramSimulator(switches=switches)
     (hologram.stock_claimed if setup.claimed else hologram.stock)(pool_of(setup.sims))
+    if setup.off:
+        for sim in onence.fleet:
+            sim.status = SimStatus.DISABLED
+        for iccid in pool_of(setup.sims):
+            hologram.add_attach(iccid, hologram.now - timedelta(days=1))
     rehearsal = _Watched(onence, hologram)
     print(json.dumps(rehearsal.environment()), flush=True)
     rehearsal.run()

@@ -71,6 +71,8 @@ def whole_of(value: Any) -> int | None:
     A number past what a store holds becomes the largest, or smallest, that it holds: such a limit is no other limit,
     and such an id is nobody's.
     """
+    if type(value) is int:
+        return min(LARGEST, max(-LARGEST, value))
     number = finite(value)
     if number is None:
         return None

@@ -22,6 +22,7 @@ from migrator.engine.run.context import Stopper
 from migrator.errors import LeaseLost, StoreError
 from migrator.inputs.settings.account_names import account_of, with_account
 from migrator.inputs.settings.addresses import used_address
+from migrator.wiring.gc import collecting_rarely
 from migrator.wiring.holding import file_held
 from migrator.wiring.pace import ceiling, keeping_pace, remember, steer
 from migrator.wiring.sources import REGISTRY, SourceApi, is_asked, must_be_asked, must_be_of_account
@@ -431,7 +432,8 @@ def run_async(body: Callable[[Stopper], Awaitable[T]]) -> T:
         raise AssertionError  # the group swallows nothing but its own cancellation
 
     try:
-        return anyio.run(main)
+        with collecting_rarely():
+            return anyio.run(main)
     except BaseExceptionGroup as group:
         raise first_error(group) from None
 

@@ -20,8 +20,8 @@ Python's own value of 700 takes a fifth of a plan's time.
 def collecting_rarely() -> Iterator[None]:
     """Search for cycles less often.
 
-    Records of a fleet hold no cycles: each record goes when the last name for it does. Do not use this for work that
-    talks to a carrier: connections and tasks do hold cycles, and their memory would grow.
+    Records of a fleet hold no cycles: each record goes when the last name for it does. Connections and tasks do hold
+    cycles, a few hundred records each: they wait for the next search, and no more than `BETWEEN` records ever wait.
     """
     before = gc.get_threshold()
     gc.set_threshold(BETWEEN, *before[1:])

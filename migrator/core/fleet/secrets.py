@@ -69,15 +69,54 @@ def is_secret_key(key: str) -> bool:
 
 
 def without_secrets(record: Any) -> Any:
-    """Return a deep copy of parsed JSON without secret fields.
+    """Return parsed JSON without secret fields.
 
-    A field is secret if its name is that of a secret.
+    A field is secret if its name is that of a secret. A record without such a field is returned as it is, and none is
+    changed in place.
     """
-    if isinstance(record, Mapping):
-        return {key: without_secrets(value) for key, value in record.items() if not is_secret_key(str(key))}
-    if isinstance(record, list):
-        return [without_secrets(value) for value in record]
-    return record
+    return _without_secrets(record) if _may_hold_secrets(record) else record
+
+
+def _without_secrets(record: Any) -> Any:
+    if isinstance(record, list | tuple):
+        return [value if type(value) in _PLAIN else _without_secrets(value) for value in record]
+    if not isinstance(record, Mapping):
+        return record
+    kept = record
+    if _has_secret_name(tuple(record)):
+        kept = {key: value for key, value in record.items() if not is_secret_key(str(key))}
+    return {key: value if type(value) in _PLAIN else _without_secrets(value) for key, value in kept.items()}
+
+
+def _may_hold_secrets(record: Any) -> bool:
+    """True if a field anywhere in the record may be secret.
+
+    The check runs for every SIM of a fleet: plain values cost nothing. A value of a type that is not of JSON counts as
+    one that may hold secrets.
+    """
+    if isinstance(record, dict):
+        if _has_secret_name(tuple(record)):
+            return True
+        for value in record.values():  # noqa: SIM110 - `any` over a generator takes three times as long
+            if type(value) not in _PLAIN and _may_hold_secrets(value):
+                return True
+        return False
+    if isinstance(record, list | tuple):
+        return any(map(_may_hold_secrets, record))
+    return type(record) not in _PLAIN
+
+
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+"""Types of JSON that hold no other values."""
+
+
+@lru_cache(maxsize=1024)
+def _has_secret_name(names: tuple[object, ...]) -> bool:
+    """True if any of the names is the name of a secret.
+
+    The result is cached by the names: the SIMs of a list all have the same names.
+    """
+    return any(is_secret_key(str(name)) for name in names)
 
 
 def shown(text: str) -> str:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any
 
-from migrator.chunks import chunks
+from migrator.chunks import PAGE, chunks
 from migrator.core.campaign.life import (
     SILENT_AFTER_S,
     ExceptionCode,
@@ -122,13 +122,26 @@ class Lives:
     ) -> Iterator[SimLife]:
         """Yield every life of a stage or code, sorted by key.
 
-        The standing of all is that of one moment.
+        The choice is that of one moment; the lives are read as they are when their turn comes.
         """
-        keys = [
-            key for key, standing in self._all(now) if (stage in {None, standing[0]}) and (code in {None, standing[1]})
-        ]
+        if stage is None and code is None:
+            yield from self._walk_all(now)
+        else:
+            yield from self.those(self.keys(now, stage=stage, code=code), now)
+
+    def those(self, keys: Iterable[str], now: float) -> Iterator[SimLife]:
+        """Yield the lives of some old SIMs, a thousand at a time.
+
+        SIMs that the inventory does not hold are left out.
+        """
         for chunk in chunks(keys):
             yield from (life for _, life in self._some(chunk, now))
+
+    def _walk_all(self, now: float) -> Iterator[SimLife]:
+        after = ""
+        while keys := keys_after(self._db, after, PAGE):
+            yield from self.those(keys, now)
+            after = keys[-1]
 
     def standings(self, now: float) -> Iterator[tuple[str, Standing]]:
         """Yield key, stage and code of every old SIM, sorted by key.

@@ -5,11 +5,10 @@
 
 import json
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Any
 
 from migrator.core.fleet.identifiers import Iccid
-from migrator.core.fleet.secrets import is_secret_key, without_secrets
+from migrator.core.fleet.secrets import without_secrets
 from migrator.core.plan.compare import Finding, FindingCode
 from migrator.core.plan.document import change_from
 from migrator.core.plan.plan import Change
@@ -32,7 +31,7 @@ def raw_text(record: Any) -> str:
     The record keeps its own order. The store is the last line of defence for these secrets. Text that not every
     database reads within JSON is changed as `storable` tells.
     """
-    text = _raw_encode(without_secrets(record) if _may_hold_secrets(record) else record)
+    text = _raw_encode(without_secrets(record))
     if "\\u0000" in text or "\\ud" in text:
         text = _raw_encode(_storable(json.loads(text)))
     return text
@@ -42,39 +41,6 @@ def _storable(value: Any) -> Any:
     if isinstance(value, dict):
         return {storable(name): _storable(inner) for name, inner in value.items()}
     return [_storable(inner) for inner in value] if isinstance(value, list) else storable(value)
-
-
-def _may_hold_secrets(record: Any) -> bool:
-    """True if a field anywhere in the record may be secret.
-
-    A secret's field is known by its name. The check runs for every SIM of a fleet: plain values cost nothing.
-    """
-    if isinstance(record, dict):
-        if _has_secret_name(tuple(record)):
-            return True
-        for value in record.values():  # noqa: SIM110 - `any` over a generator takes three times as long
-            if type(value) not in _PLAIN and _may_hold_secrets(value):
-                return True
-        return False
-    if isinstance(record, list | tuple):
-        return any(map(_may_hold_secrets, record))
-    return type(record) not in _PLAIN
-
-
-_PLAIN = frozenset({str, int, float, bool, type(None)})
-"""Types of JSON that hold no other values.
-
-A value that is neither of these types nor a dict or list is checked by `without_secrets`.
-"""
-
-
-@lru_cache(maxsize=1024)
-def _has_secret_name(names: tuple[object, ...]) -> bool:
-    """True if any of the names is the name of a secret.
-
-    The result is cached by the names: the SIMs of a list all have the same names.
-    """
-    return any(is_secret_key(str(name)) for name in names)
 
 
 def findings_text(findings: Iterable[Finding]) -> str:

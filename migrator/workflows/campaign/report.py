@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -158,6 +159,11 @@ def fleet_summary(
     from migrator.reports.campaign.model import FleetReport
 
     counts, days = counts or store.lives.counts(now), store.daily()
+
+    @cache
+    def exceptions() -> list[str]:
+        return store.lives.keys(now, stage=LifeStage.EXCEPTION) if counts.exceptions else []
+
     left = counts.total - counts.of(LifeStage.CUT_OVER) - counts.of(LifeStage.LEFT_ALONE)
     left -= counts.codes.get(ExceptionCode.ROLLED_BACK, 0)
     return FleetReport(
@@ -168,7 +174,7 @@ def fleet_summary(
         idle=idle,
         days=days,
         forecast=forecast(days, left, datetime.fromtimestamp(now, UTC).date()),
-        exceptions=lambda: store.lives.walk(now, stage=LifeStage.EXCEPTION),
+        exceptions=lambda: store.lives.those(exceptions(), now),
         lives=lambda: store.lives.walk(now),
         plans=[_with_moments(plan) for plan in store.all_plans.plans()],
         running=None if holder is None else str(holder),
