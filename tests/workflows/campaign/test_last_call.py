@@ -55,6 +55,15 @@ def test_cutovers_that_wait_for_a_person_are_no_good_news(tmp_path: Path) -> Non
     assert offer.hint in written["next"][0]
 
 
+def test_the_name_of_a_file_stays_as_it_is(tmp_path: Path) -> None:
+    world = began(tmp_path)
+    world.hand_in("odd.csv", [("colour", "size"), ("red", "9")])
+    world.tick()
+    _, words, steps = said(world)
+    assert words.startswith("odd.csv cannot be used")
+    assert steps[0].startswith("odd.csv cannot be used")
+
+
 def test_a_last_call_that_was_halted_is_told_until_a_person_lets_it_go_on(tmp_path: Path) -> None:
     bad = frozenset(new_sims(3))
     more = "last_units = 20\nerror_budget = 0.1\n"
