@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from migrator.core.campaign.life import ExceptionCode
 from migrator.core.cutover.plan import Direction, Require, SwitchHeader, SwitchItem, SwitchReason
 from migrator.core.cutover.rules import Demand, is_open
 from migrator.core.policy.policy import CutoverMode, OldSim, OtherUnits, PairProof
@@ -69,12 +70,13 @@ def _rest_s(tick: Tick) -> float:
 def _rested(tick: Tick) -> dict[str, Rested]:
     """Return the rested old SIMs that are on, by key.
 
-    What an operator skipped in a cutover is none of them.
+    What an operator skipped in a cutover is none of them, nor what a person took back to its old SIM.
     """
-    store = tick.site.store
-    found = {one.key: one for one in store.due.rested(tick.campaign, tick.site.now() - _rest_s(tick))}
+    store, now = tick.site.store, tick.site.now()
+    found = {one.key: one for one in store.due.rested(tick.campaign, now - _rest_s(tick))}
     off = store.switches.switched_off(found).keys() | (store.due.skipped() if found else set())
-    return {key: one for key, one in found.items() if key not in off}
+    back = {key for key, life in store.lives.of(found, now).items() if life.code is ExceptionCode.ROLLED_BACK}
+    return {key: one for key, one in found.items() if key not in off | back}
 
 
 def _last_asked_s(tick: Tick) -> float:

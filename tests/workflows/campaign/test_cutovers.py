@@ -17,6 +17,8 @@ from migrator.core.run.states import StepKind, StepState
 from migrator.workflows.campaign.make import retry_refused
 from migrator.workflows.campaign.once import Ticked
 from migrator.workflows.cutover.apply import CutoverBounds, carry_out_cutover
+from migrator.workflows.cutover.back import plan_way_back
+from migrator.workflows.verify import verify
 from tests.worlds.campaigned import CampaignWorld
 from tests.worlds.outside import site_of
 from tests.worlds.world import Crash
@@ -254,3 +256,33 @@ def test_a_begun_cutover_with_a_corrected_pair_leaves_that_sim_on_and_ends(tmp_p
         (item,) = site.store.switches.items_by_key(switch_id, [Iccid.parse(moved).key])
     step = item.steps[StepKind.SOURCE]
     assert (step.state, step.code) == (StepState.SKIPPED, Aside.PAIR_CORRECTED)
+
+
+# --- taken back by a person ---------------------------------------------------------------------------------------
+
+
+def test_a_unit_that_a_person_took_back_to_its_old_sim_is_not_switched_off_again(tmp_path: Path) -> None:
+    """Neither as the rollback left it, nor once somebody resumed the new SIM at Hologram and it has rested again."""
+    world = began(tmp_path)
+    old, other = world.on()[:2]
+    for one in (old, other):
+        world.swap(one)
+    for _ in range(2):
+        next_day(world)
+    assert {old, other} <= set(world.off())
+    with site_of(world, world.outside) as site:
+        (header,) = plan_way_back(site.store, {Iccid.parse(old).key}, now=site.now()).headers
+        carry_out_cutover(site, header, CutoverBounds())
+    for _ in range(2):
+        next_day(world)
+    card = world.target.sims[world.pairs()[old]]
+    assert (card.state, old in world.on()) == ("PAUSED-USER", True)
+    card.state = "LIVE"
+    world.swap(old)
+    with site_of(world, world.outside) as site:
+        for plan_id in site.store.due.all_plans(site.store.campaigns.required()):
+            verify(site, plan_id)
+    for _ in range(3):
+        assert next_day(world).told["exceptions"] == {"rolled_back": 1}
+    assert old in world.on()
+    assert other in world.off()
