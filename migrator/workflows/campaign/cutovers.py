@@ -38,6 +38,8 @@ def cut_over(tick: Tick) -> None:
         return
     asked_s, rested = tick.site.now(), _rested(tick)
     waiting = _begun_keys(tick, own.begun) if is_auto else _offered(tick, own, rested)
+    if not tick.is_policy_approved():  # what it demands of a new SIM is nobody's word yet, also for a person
+        return
     since_s, new = _last_asked_s(tick), defaultdict[str, set[str]](set)
     for one in rested.values():
         if one.key not in waiting and one.since_s > since_s - _rest_s(tick):

@@ -171,6 +171,34 @@ def test_pairs_that_were_found_are_told_in_every_tick_until_somebody_takes_them(
     assert world.tick().exit_code is ExitCode.DONE
 
 
+# --- a policy that nobody approved --------------------------------------------------------------------------------
+
+
+def test_what_a_changed_policy_allows_is_not_done_before_it_is_approved(tmp_path: Path) -> None:
+    """Neither pairs are accepted by it, nor is a cutover made for a person to carry out."""
+    world = CampaignWorld(tmp_path, sims=6, seed=3)
+    world.began(rest="240h", cutover="ask")
+    (old, other, *others), card = world.on(), "8944500777777000001"
+    sim = world.source.fleet.find(old)
+    assert sim is not None
+    sim.imei = "353000000000017"
+    world.target.stock_claimed([card])
+    world.hand_in_pairs("all.csv", zip([other, *others], world.cards, strict=False))
+    world.tick()
+    world.write_policy(rest="24h", cutover="ask", more='discover = "exact"\n')
+    world.swap(other)
+    world.seen_in(card, old)
+    for _ in range(3):
+        ticked = next_day(world)
+        assert "settles" in " ".join(held.words for held in ticked.held), "it is told, and not taken"
+        assert (offers(ticked), old in world.pairs()) == ([], False)
+    assert kept(world)["rows of cutovers"] == 0
+    world.approve("ann@desk")
+    (command,) = offers(next_day(world))
+    assert "--confirm 1" in command
+    assert world.pairs()[old] == card
+
+
 # --- begun cutovers -----------------------------------------------------------------------------------------------
 
 
