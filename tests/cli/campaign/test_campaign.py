@@ -58,6 +58,7 @@ def test_a_campaign_from_its_policy_to_its_end(make_desk: Callable[..., Desk]) -
     assert desk.run("campaign", "end", "--by", "ann").code == 0
     ended = desk.run("campaign", "run", "--once")
     assert ended.code == 2
+    assert "campaign 'north' is ended" in ended.err
     assert "campaign create" in ended.err
     last = desk.run("campaign", "status")
     assert last.code == 0
