@@ -14,6 +14,9 @@ from migrator.workflows.site import open_site
 
 __all__ = ["status"]
 
+STEPS = 3
+"""Most steps that are shown; `--json` and the report have all."""
+
 
 @click.command("status", epilog="Exit codes: 0 done, 2 no campaign.")
 @global_options
@@ -92,7 +95,7 @@ def _told(found: CampaignStatus) -> Outcome:
         text.append(table("Exceptions: `migrator campaign exceptions` lists them", ("code", "SIMs", "meaning"), codes))
     rows = [(one["tick"], one["began_at"], _ended(one["exit_code"]), one["reason"]) for one in ticks]
     text += [table("Newest ticks", ("tick", "began", "exit", "reason"), rows)] if rows else []
-    text.append(f"Next: {found.steps[0]}")
+    text += [f"{'Then' if place else 'Next'}: {step}" for place, step in enumerate(found.steps[:STEPS])]
     return Outcome(data, text)
 
 

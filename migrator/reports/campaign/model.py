@@ -212,7 +212,7 @@ def _headlines(report: FleetReport) -> Iterator[Headline]:
     if report.campaign is not None and report.campaign.held:
         first, *more = (one["words"] for one in report.campaign.held)
         also = f"{_sentence('; '.join(more))} " if more else ""
-        yield Headline("open", f"{first[:1].upper()}{first[1:]}", f"{also}{done}.")
+        yield Headline("open", _begun_large(first), f"{also}{done}.")
     if is_done:
         yield Headline("good", "All is done", f"{done}; the others were left behind on purpose.")
     if off or report.plans:
@@ -278,7 +278,15 @@ def _bad(campaign: CampaignStanding, is_done: bool) -> Iterator[_Bad]:  # noqa: 
 
 
 def _sentence(words: str) -> str:
-    return f"{words[:1].upper()}{words[1:]}".rstrip(".") + "."
+    return _begun_large(words).rstrip(".") + "."
+
+
+def _begun_large(words: str) -> str:
+    """Return words as a sentence begins.
+
+    The name of a file stays as it is.
+    """
+    return words if "." in words.partition(" ")[0] else f"{words[:1].upper()}{words[1:]}"
 
 
 def _steps(report: FleetReport) -> Iterator[str]:
@@ -290,27 +298,29 @@ def _steps(report: FleetReport) -> Iterator[str]:
         yield f"{report.running} is at work now: look again when it has ended."
     if (held := _held(report.campaign)) is not None:
         yield held.step
-    if report.campaign is not None:
-        yield from _of_last_call(report.campaign, is_held=held is not None)
+    if report.campaign is not None and held is None:
+        yield from _of_last_call(report.campaign, is_grave=True)
     if report.running is None:
         yield from _begun(report, is_held=held is not None)
     if _pressing(counts):
         yield "`migrator campaign exceptions` lists who needs a person, each with what to do."
+    if report.campaign is not None:
+        yield from _of_last_call(report.campaign, is_grave=False)
     yield from _of_stages(counts) if report.campaign is None else _of_campaign(report.campaign, counts)
     if report.idle.all.cards:
         yield f"{report.idle.words[:1].upper()}{report.idle.words[1:]}: put them into their units first."
 
 
-def _of_last_call(campaign: CampaignStanding, *, is_held: bool) -> Iterator[str]:
+def _of_last_call(campaign: CampaignStanding, *, is_grave: bool) -> Iterator[str]:
     """Yield the way on of what held the last call up.
 
     Why nothing is sent at all is said already, where that is known by now.
     """
-    for one in campaign.held:
-        if not is_held or one["exit_code"] == ExitCode.ATTENTION:
-            yield _sentence(f"{one['words']}: {one['hint']}" if one["hint"] else one["words"])
-    if campaign.uncalled_s > UNCALLED_S or campaign.died >= MOST_DEATHS:
+    if is_grave and (campaign.uncalled_s > UNCALLED_S or campaign.died >= MOST_DEATHS):
         yield "Look at the scheduler: `migrator campaign run --once` is to be called once a day or oftener."
+    for one in campaign.held:
+        if is_grave is (one["exit_code"] not in _NOT_GRAVE):
+            yield _sentence(f"{one['words']}: {one['hint']}" if one["hint"] else one["words"])
 
 
 def _begun(report: FleetReport, *, is_held: bool) -> Iterator[str]:

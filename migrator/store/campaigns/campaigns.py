@@ -95,8 +95,11 @@ class Campaigns:
         """
         campaign = self.open()
         if campaign is None:
-            hint = "`migrator campaign create --policy FILE` makes one"
-            raise InputError("the store holds no campaign", code="no_campaign", hint=hint)
+            words, hint = "the store holds no campaign", "`migrator campaign create --policy FILE` makes one"
+            for row in self._db.rows(_LAST):
+                words = f"campaign {row.name!r} is ended, and no other one is made"
+                hint += "; without one, `migrator campaign run` need not be called any more"
+            raise InputError(words, code="no_campaign", hint=hint)
         return campaign
 
     def last(self) -> Campaign:

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from migrator.core.campaign.life import ExceptionCode
 from migrator.core.cutover.plan import Direction, Require, SwitchHeader, SwitchItem, SwitchReason
 from migrator.core.cutover.rules import Demand, is_open
 from migrator.core.policy.policy import CutoverMode, OldSim, OtherUnits, PairProof
@@ -37,6 +38,8 @@ def cut_over(tick: Tick) -> None:
         return
     asked_s, rested = tick.site.now(), _rested(tick)
     waiting = _begun_keys(tick, own.begun) if is_auto else _offered(tick, own, rested)
+    if not tick.is_policy_approved():  # what it demands of a new SIM is nobody's word yet, also for a person
+        return
     since_s, new = _last_asked_s(tick), defaultdict[str, set[str]](set)
     for one in rested.values():
         if one.key not in waiting and one.since_s > since_s - _rest_s(tick):
@@ -69,12 +72,13 @@ def _rest_s(tick: Tick) -> float:
 def _rested(tick: Tick) -> dict[str, Rested]:
     """Return the rested old SIMs that are on, by key.
 
-    What an operator skipped in a cutover is none of them.
+    What an operator skipped in a cutover is none of them, nor what a person took back to its old SIM.
     """
-    store = tick.site.store
-    found = {one.key: one for one in store.due.rested(tick.campaign, tick.site.now() - _rest_s(tick))}
+    store, now = tick.site.store, tick.site.now()
+    found = {one.key: one for one in store.due.rested(tick.campaign, now - _rest_s(tick))}
     off = store.switches.switched_off(found).keys() | (store.due.skipped() if found else set())
-    return {key: one for key, one in found.items() if key not in off}
+    back = {key for key, life in store.lives.of(found, now).items() if life.code is ExceptionCode.ROLLED_BACK}
+    return {key: one for key, one in found.items() if key not in off | back}
 
 
 def _last_asked_s(tick: Tick) -> float:

@@ -28,7 +28,8 @@ def find_pairs(tick: Tick) -> None:
     anew once the pairs are others. What waits for the next day's use of an old SIM is looked at once a day.
     """
     site, left = tick.site, _left_open(tick)
-    if not tick.told.get("newly_alive") and not _is_due(tick, left):
+    accepts = tick.bounds.discover is DiscoverMode.EXACT and tick.is_policy_approved()
+    if not tick.told.get("newly_alive") and not _is_due(tick, left, accepts=accepts):
         _say(tick, left)
         return
     tick.told[OPEN] = {"judged": False}  # until it is: a carrier may be down, or we may be killed
@@ -40,7 +41,6 @@ def find_pairs(tick: Tick) -> None:
                 await ask_live(site, seen, stopper, result)
 
         site.outside.run_async(body)
-        accepts = tick.bounds.discover is DiscoverMode.EXACT
         judged(
             seen,
             result,
@@ -70,11 +70,13 @@ def _left_open(tick: Tick) -> Mapping[str, Any]:
     return {}
 
 
-def _is_due(tick: Tick, left: Mapping[str, Any]) -> bool:
+def _is_due(tick: Tick, left: Mapping[str, Any], *, accepts: bool) -> bool:
     """True if what was left has to be judged again."""
     if not left:
         return False
     if "pairs" not in left or left["pairs"] != tick.site.store.pairs.fingerprint():
+        return True
+    if accepts and left["exact"]:  # they were found before they might be taken
         return True
     return bool(left["waits"]) and tick.earlier()[0].began_s < tick.day_began_s()
 

@@ -151,6 +151,16 @@ class Tick:
             self._note(held)
         return held is None
 
+    def is_policy_approved(self) -> bool:
+        """True if enough people approved the policy as its file is now.
+
+        The campaign may be paused.
+        """
+        campaign = self.site.store.campaigns.open()
+        if self.trouble is not None or campaign is None or campaign.campaign_no != self.campaign.campaign_no:
+            return False
+        return campaign.approved_s is not None and campaign.policy_sha256 == self.loaded.fingerprint
+
     def _unapproved(self) -> Held | None:
         if self.trouble is not None:
             return self.trouble

@@ -49,6 +49,8 @@ def test_a_campaign_from_its_policy_to_its_end(make_desk: Callable[..., Desk]) -
     assert desk.run("pair", "export", "known.csv").code == 0
     assert "Next: the next `migrator campaign run`" in desk.run("pair", "correct", "known.csv", "--reason", "seen").out
     assert desk.run("campaign", "pause", "--by", "ann").code == 0
+    held, idle = desk.run("campaign", "status").out.splitlines()[-2:]
+    assert (held.split("`")[1], idle[:6]) == ("migrator campaign resume --by NAME", "Then: ")
     assert "Next: `migrator campaign run" not in desk.run("campaign", "approve", "--by", "ann").out, "it is paused"
     assert desk.run("campaign", "run", "--once").code == 6
     assert desk.run("campaign", "resume", "--by", "ann").code == 0
@@ -56,6 +58,7 @@ def test_a_campaign_from_its_policy_to_its_end(make_desk: Callable[..., Desk]) -
     assert desk.run("campaign", "end", "--by", "ann").code == 0
     ended = desk.run("campaign", "run", "--once")
     assert ended.code == 2
+    assert "campaign 'north' is ended" in ended.err
     assert "campaign create" in ended.err
     last = desk.run("campaign", "status")
     assert last.code == 0

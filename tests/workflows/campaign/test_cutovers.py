@@ -17,6 +17,8 @@ from migrator.core.run.states import StepKind, StepState
 from migrator.workflows.campaign.make import retry_refused
 from migrator.workflows.campaign.once import Ticked
 from migrator.workflows.cutover.apply import CutoverBounds, carry_out_cutover
+from migrator.workflows.cutover.back import plan_way_back
+from migrator.workflows.verify import verify
 from tests.worlds.campaigned import CampaignWorld
 from tests.worlds.outside import site_of
 from tests.worlds.world import Crash
@@ -169,6 +171,34 @@ def test_pairs_that_were_found_are_told_in_every_tick_until_somebody_takes_them(
     assert world.tick().exit_code is ExitCode.DONE
 
 
+# --- a policy that nobody approved --------------------------------------------------------------------------------
+
+
+def test_what_a_changed_policy_allows_is_not_done_before_it_is_approved(tmp_path: Path) -> None:
+    """Neither pairs are accepted by it, nor is a cutover made for a person to carry out."""
+    world = CampaignWorld(tmp_path, sims=6, seed=3)
+    world.began(rest="240h", cutover="ask")
+    (old, other, *others), card = world.on(), "8944500777777000001"
+    sim = world.source.fleet.find(old)
+    assert sim is not None
+    sim.imei = "353000000000017"
+    world.target.stock_claimed([card])
+    world.hand_in_pairs("all.csv", zip([other, *others], world.cards, strict=False))
+    world.tick()
+    world.write_policy(rest="24h", cutover="ask", more='discover = "exact"\n')
+    world.swap(other)
+    world.seen_in(card, old)
+    for _ in range(3):
+        ticked = next_day(world)
+        assert "settles" in " ".join(held.words for held in ticked.held), "it is told, and not taken"
+        assert (offers(ticked), old in world.pairs()) == ([], False)
+    assert kept(world)["rows of cutovers"] == 0
+    world.approve("ann@desk")
+    (command,) = offers(next_day(world))
+    assert "--confirm 1" in command
+    assert world.pairs()[old] == card
+
+
 # --- begun cutovers -----------------------------------------------------------------------------------------------
 
 
@@ -254,3 +284,33 @@ def test_a_begun_cutover_with_a_corrected_pair_leaves_that_sim_on_and_ends(tmp_p
         (item,) = site.store.switches.items_by_key(switch_id, [Iccid.parse(moved).key])
     step = item.steps[StepKind.SOURCE]
     assert (step.state, step.code) == (StepState.SKIPPED, Aside.PAIR_CORRECTED)
+
+
+# --- taken back by a person ---------------------------------------------------------------------------------------
+
+
+def test_a_unit_that_a_person_took_back_to_its_old_sim_is_not_switched_off_again(tmp_path: Path) -> None:
+    """Neither as the rollback left it, nor once somebody resumed the new SIM at Hologram and it has rested again."""
+    world = began(tmp_path)
+    old, other = world.on()[:2]
+    for one in (old, other):
+        world.swap(one)
+    for _ in range(2):
+        next_day(world)
+    assert {old, other} <= set(world.off())
+    with site_of(world, world.outside) as site:
+        (header,) = plan_way_back(site.store, {Iccid.parse(old).key}, now=site.now()).headers
+        carry_out_cutover(site, header, CutoverBounds())
+    for _ in range(2):
+        next_day(world)
+    card = world.target.sims[world.pairs()[old]]
+    assert (card.state, old in world.on()) == ("PAUSED-USER", True)
+    card.state = "LIVE"
+    world.swap(old)
+    with site_of(world, world.outside) as site:
+        for plan_id in site.store.due.all_plans(site.store.campaigns.required()):
+            verify(site, plan_id)
+    for _ in range(3):
+        assert next_day(world).told["exceptions"] == {"rolled_back": 1}
+    assert old in world.on()
+    assert other in world.off()

@@ -8,15 +8,19 @@ from typing import Any
 import pytest
 
 from migrator.carriers.hologram.simulator import HologramSwitches
+from migrator.core.cutover.plan import Direction
 from migrator.core.run.results import ExitCode
+from migrator.core.run.states import StepKind
+from migrator.engine.run.context import Hooks
 from migrator.errors import InputError
 from migrator.reports.campaign.model import headline, next_commands
 from migrator.workflows.campaign.make import approve_campaign, create_campaign, end_campaign, resume_campaign
 from migrator.workflows.campaign.report import fleet_report
 from migrator.workflows.campaign.status import campaign_status
+from migrator.workflows.cutover.apply import CutoverBounds, carry_out_cutover
 from tests.worlds.campaigned import CampaignWorld
 from tests.worlds.outside import site_of
-from tests.worlds.world import Crash, new_sims
+from tests.worlds.world import Crash, crash_at, new_sims
 
 DAY_S = 86_400.0
 
@@ -53,6 +57,15 @@ def test_cutovers_that_wait_for_a_person_are_no_good_news(tmp_path: Path) -> Non
     written = json.loads((tmp_path / "campaign" / "report" / "campaign.json").read_text())
     assert written["headline"]["words"] == words, "the call's own report says what holds it up, not what held the last"
     assert offer.hint in written["next"][0]
+
+
+def test_the_name_of_a_file_stays_as_it_is(tmp_path: Path) -> None:
+    world = began(tmp_path)
+    world.hand_in("odd.csv", [("colour", "size"), ("red", "9")])
+    world.tick()
+    _, words, steps = said(world)
+    assert words.startswith("odd.csv cannot be used")
+    assert steps[0].startswith("odd.csv cannot be used")
 
 
 def test_a_last_call_that_was_halted_is_told_until_a_person_lets_it_go_on(tmp_path: Path) -> None:
@@ -139,3 +152,41 @@ def test_there_is_no_status_without_any_campaign(tmp_path: Path) -> None:
     world = CampaignWorld(tmp_path, sims=2, seed=3)
     with site_of(world) as site, pytest.raises(InputError, match="no campaign"):
         campaign_status(site)
+
+
+def put_in(world: CampaignWorld, before: set[str]) -> set[str]:
+    """Technicians put every claimed card into its unit. Returns: the old SIMs."""
+    claimed = {old for old, card in world.pairs().items() if world.target.sims[card].device_id is not None} - before
+    for old in sorted(claimed):
+        world.swap(old)
+    return claimed
+
+
+@pytest.mark.parametrize("point", ["after_intent", "after_effect"])
+def test_a_campaign_takes_over_what_a_former_one_left_begun(tmp_path: Path, point: str) -> None:
+    """A claim and a cutover were killed half way, and their campaign was ended: a person runs that cutover by hand."""
+    world = began(tmp_path, claims_per_day=7)
+    world.tick()
+    swapped = put_in(world, set())
+    for kind in (StepKind.CLAIM, StepKind.SOURCE):
+        world.wait(DAY_S)
+        world.outside.doomed = crash_at(point, 1, kind)
+        with pytest.raises(Crash):
+            world.tick()
+    world.outside.doomed = Hooks()
+    with site_of(world, world.outside) as site:
+        end_campaign(site, by="ann")
+    with site_of(world, world.outside) as site:
+        create_campaign(site, tmp_path / "policy.toml", folder=tmp_path / "campaign", name="second")
+        approve_campaign(site, by="ann")
+        (begun,) = site.store.switches.known(Direction.CUTOVER)
+    assert f"`migrator cutover apply {begun}` goes on with what was begun." in said(world)[2]
+    with site_of(world, world.outside) as site:
+        carry_out_cutover(site, site.store.switches.header(begun), CutoverBounds())
+    for _ in range(5):
+        world.wait(DAY_S)
+        world.tick()
+        swapped |= put_in(world, swapped)
+        world.check()
+    assert world.on() == []
+    assert world.claims() == len(set(world.target.ledger.charges)) == len(world.pairs())
