@@ -348,7 +348,7 @@ class Changer:
 def _unproven(
     items: Sequence[Item], more: Collection[str], answer: Answer | Permanent
 ) -> Mapping[str, tuple[str, str]]:
-    """Return code and words of the SIMs that an answer says were changed.
+    """Return code and words of SIMs that an answer calls changed.
 
     Args:
         items: the SIMs of the order.
