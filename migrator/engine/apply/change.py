@@ -7,6 +7,7 @@ pauses.
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import anyio
 
@@ -178,7 +179,8 @@ class Changer:
         Returns: False where the organization lacks the feature.
         """
         try:
-            await send(self.ctx, StepKind.NAME, group, SetNames(_device_ids(group), name))
+            order = SetNames(_device_ids(group), name)
+            await send(self.ctx, StepKind.NAME, group, order, said=partial(_unproven, group, ()))
         except OutcomeUnknown as error:
             self._lost(error)
             return True
@@ -189,7 +191,7 @@ class Changer:
             self._move(StepKind.NAME, StepEvent.REFUSED_FOR_NOW, keys_of(group, error.code, error.message))
             self.bulk_names = False
             return False
-        self._unproven(StepKind.NAME, group)
+        self._accepted(StepKind.NAME, group)
         return True
 
     async def _bulk(
@@ -203,7 +205,7 @@ class Changer:
         Returns: the keys of the SIMs that the carrier says it changed.
         """
         try:
-            answer = await send(self.ctx, kind, items, order)
+            answer = await send(self.ctx, kind, items, order, said=partial(_unproven, items, more))
         except OutcomeUnknown as error:
             self._lost(error)
             return frozenset()  # the steps are UNCERTAIN already; the next read tells
@@ -218,7 +220,7 @@ class Changer:
                 self._later(kind, item, untouched[item.key])
         taken = [item for item in items if item.key not in untouched]
         self._move(kind, StepEvent.MORE, keys_of([item for item in taken if item.key in more]))
-        self._unproven(kind, [item for item in taken if item.key not in more])
+        self._accepted(kind, [item for item in taken if item.key not in more])
         return frozenset(item.key for item in taken)
 
     def _lost(self, error: OutcomeUnknown) -> None:
@@ -232,15 +234,8 @@ class Changer:
         if self._lost_in_a_row >= MOST_LOST:
             raise error
 
-    def _unproven(self, kind: StepKind, items: Sequence[Item]) -> None:
+    def _accepted(self, kind: StepKind, items: Sequence[Item]) -> None:
         self._lost_in_a_row = 0
-        words = {
-            item.key: (Doubt.LOCKED, "accepted while the carrier had the SIM locked")
-            if item.is_locked
-            else (Doubt.UNPROVEN, "accepted; the record has yet to show it")
-            for item in items
-        }
-        self._move(kind, StepEvent.LOST, words)
         self.ctx.progress(kind.value, {"sims": len(items)})
 
     async def _refused(
@@ -348,6 +343,28 @@ class Changer:
     def _move(self, kind: StepKind, event: StepEvent, keys: Mapping[str, tuple[str, str]]) -> None:
         if keys:
             self.ctx.journal.move(self.ctx.plan_id, kind, event, keys, now=self.ctx.now())
+
+
+def _unproven(
+    items: Sequence[Item], more: Collection[str], answer: Answer | Permanent
+) -> Mapping[str, tuple[str, str]]:
+    """Return code and words of SIMs that an answer calls changed.
+
+    Args:
+        items: the SIMs of the order.
+        more: keys of SIMs whose step has further orders.
+        answer: what came back; a refusal says nothing of any SIM.
+    """
+    if isinstance(answer, Permanent):
+        return {}
+    left = {*more, *_untouched(items, answer)}
+    return {
+        item.key: (Doubt.LOCKED, "accepted while the carrier had the SIM locked")
+        if item.is_locked
+        else (Doubt.UNPROVEN, "accepted; the record has yet to show it")
+        for item in items
+        if item.key not in left
+    }
 
 
 def _device_ids(items: Sequence[Item]) -> list[int]:

@@ -22,8 +22,11 @@ SECRETS_DIR, SECRETS_COMMAND = "MIGRATOR_SECRETS_DIR", "MIGRATOR_SECRETS_COMMAND
 PLACES = (SECRETS_DIR, SECRETS_COMMAND)
 """Variables that name places of secrets."""
 
-COMMAND_S = 30.0
-"""Most seconds for the command that prints a secret."""
+COMMAND_S = 15.0
+"""Most seconds for the command that prints a secret.
+
+A run may need two secrets before its first heartbeat, and its lease ends a minute after the last.
+"""
 
 
 @dataclass(frozen=True, slots=True)
