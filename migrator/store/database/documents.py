@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from migrator.core.fleet.identifiers import Iccid
-from migrator.core.fleet.secrets import is_secret_key, without_secrets
+from migrator.core.fleet.secrets import PLAIN, is_secret_key, without_secrets
 from migrator.core.plan.compare import Finding, FindingCode
 from migrator.core.plan.document import change_from
 from migrator.core.plan.plan import Change
@@ -53,19 +53,12 @@ def _may_hold_secrets(record: Any) -> bool:
         if _has_secret_name(tuple(record)):
             return True
         for value in record.values():  # noqa: SIM110 - `any` over a generator takes three times as long
-            if type(value) not in _PLAIN and _may_hold_secrets(value):
+            if type(value) not in PLAIN and _may_hold_secrets(value):
                 return True
         return False
     if isinstance(record, list | tuple):
         return any(map(_may_hold_secrets, record))
-    return type(record) not in _PLAIN
-
-
-_PLAIN = frozenset({str, int, float, bool, type(None)})
-"""Types of JSON that hold no other values.
-
-A value that is neither of these types nor a dict or list is checked by `without_secrets`.
-"""
+    return type(record) not in PLAIN
 
 
 @lru_cache(maxsize=1024)
