@@ -215,14 +215,14 @@ def test_refusals_that_do_not_depend_on_our_rate_do_not_slow_it(
 ) -> None:
     """Others share the limit: to go slower would not help, and only the stops that the carrier asks for cost time."""
     how = Refusing(share=share, retry_after_s=retry_after_s)
-    assert fare(adaptive(10.0), how, 4_000).per_second >= per_second
+    assert fare(adaptive(10.0), how, 1_500).per_second >= per_second
 
 
 @pytest.mark.parametrize("burst", [1, None], ids=["one", "a second"])
-@pytest.mark.parametrize("limits", [((0, 10), (400, 4), (800, 8)), ((0, 7), (300, 15), (600, 5))])
+@pytest.mark.parametrize("limits", [((0, 10), (150, 4), (350, 8)), ((0, 7), (150, 15), (300, 5))])
 def test_a_hidden_limit_that_moves_is_followed(limits: tuple[tuple[float, float], ...], burst: int | None) -> None:
     how = Refusing(limits=limits, burst=burst)
-    fared = fare(adaptive(20.0), how, 6_000)
+    fared = fare(adaptive(20.0), how, 3_600)
     assert fared.per_second >= 0.85 * how.allowed(fared.took_s)
     assert fared.refused <= 0.02
 
@@ -234,7 +234,7 @@ def test_a_hidden_limit_is_found_among_refusals_by_chance(
 ) -> None:
     """The bar: 85 % of what a pacer reaches that knows the limit, and 2 % more of the requests refused."""
     how = Refusing(limits=limits, share=share)
-    fared, best = fare(adaptive(20.0), how, 3_000), fare_knowing(20.0, how, 3_000)
+    fared, best = fare(adaptive(20.0), how, 2_400), fare_knowing(20.0, how, 2_400)
     assert fared.per_second >= 0.85 * best.per_second
     assert fared.refused <= best.refused + 0.02
 

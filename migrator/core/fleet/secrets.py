@@ -197,6 +197,8 @@ def without_forms(value: Any, forms: Iterable[str]) -> Any:
     """
     if isinstance(value, str):
         return struck(value, forms)
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, Mapping):
         return {struck(str(key), forms): without_forms(inner, forms) for key, inner in value.items()}
     if isinstance(value, list):
