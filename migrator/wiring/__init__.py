@@ -89,14 +89,16 @@ def settings(config: Path | None) -> "Settings":
 
 
 @contextmanager
-def open_store(url: str, *, create: bool = False) -> Iterator["Store"]:
-    """Open the state store, and bring it up to date.
+def open_store(url: str, *, create: bool = False, upgrade: bool | None = None) -> Iterator["Store"]:
+    """Open the state store, and bring a file up to date.
+
+    `upgrade` is as for `Store.open`.
 
     Raises: InputError, if there is none and `create` is not set.
     """
     from migrator.store import Store
 
-    store = Store.open(url, now=SystemClock().now().timestamp(), create=create)
+    store = Store.open(url, now=SystemClock().now().timestamp(), create=create, upgrade=upgrade)
     try:
         yield store
     finally:
@@ -135,12 +137,12 @@ def runner(me: "Owner") -> str:
 
 
 @contextmanager
-def store_of(state: str | None, config: Path | None) -> Iterator["Store"]:
+def store_of(state: str | None, config: Path | None, *, upgrade: bool | None = None) -> Iterator["Store"]:
     """Open the store that options and settings name.
 
-    The store must be there already.
+    The store must be there already. `upgrade` is as for `Store.open`.
     """
-    with open_store(state or settings(config).state) as store:
+    with open_store(state or settings(config).state, upgrade=upgrade) as store:
         yield store
 
 
