@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.server import MISSING, kept_there, running
+from tests.server import ALL, MISSING, kept_there, running
 from tests.simulation.test_seeds import KEPT, lived
 
-SEEDS = (*range(100, 106), *KEPT[:6])
+SEEDS = (*range(100, 106), *KEPT) if ALL else (*range(100, 104), *KEPT[:4])
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -1,18 +1,15 @@
 """Whatever these tests run is compiled for PostgreSQL, too; and where there is a server, it runs there as well."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
 
-from tests.server import MISSING, kept_there, running
+from tests.server import ALL, MISSING, kept_there, running
 from tests.store.two_spellings import also_for_postgresql
 
 ALONE = {"files": "sqlite", "server": "server"}
 ALWAYS_BOTH = ("control", "cutovers", "journal", "pairs")
 """Folders whose tests run over both databases in `make test`; the others do in `make test-postgresql`."""
-
-ALL = os.environ.get("MIGRATOR_TEST_POSTGRESQL") == "all"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
