@@ -10,13 +10,18 @@ JOBS ?= 2
 SOURCE ?= 1nce
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check fmt lint types bench structure simulate simulate-cutover simulate-swaps simulate-campaign mutations serve screenshot lowest constraints clean
+.PHONY: demo test test-postgresql check fmt lint types bench structure simulate simulate-cutover simulate-swaps simulate-campaign mutations serve screenshot lowest constraints clean
 
 demo: .venv/.ready
 	$(BIN)/migrator demo
 
 test: .venv/.ready
 	$(BIN)/python -m pytest -n 4 --dist worksteal
+
+# All tests of the store over PostgreSQL, sorted by bytes and by a language. It starts a server of its own.
+test-postgresql: .venv/.ready
+	MIGRATOR_TEST_POSTGRESQL=all $(BIN)/python -m pytest -n 4 --dist worksteal tests/store tests/schema tests/simulation -k "postgresql or server"
+	MIGRATOR_TEST_POSTGRESQL=all MIGRATOR_TEST_LOCALE=en_US.UTF-8 $(BIN)/python -m pytest -n 4 --dist worksteal tests/store -k "postgresql or server"
 
 check: lint
 	$(MAKE) -j2 types test  # types need one core for a minute or two, and some tests wait

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bench.applying import applying
 from bench.campaigning import campaigning
+from bench.databases import databases
 from bench.discovering import discovering
 from bench.drafting import drafting
 from bench.handing_over import handing_over
@@ -43,6 +44,7 @@ MEASUREMENTS: Mapping[str, Callable[[Path], Iterator[Measure]]] = {
     "watching": watching,
     "drafting": drafting,
     "discovering": discovering,
+    "databases": databases,
     "ticking": ticking,
     "startup": startup,
 }

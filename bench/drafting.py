@@ -19,7 +19,7 @@ from migrator.store.plans.draft import Draft
 from migrator.wiring.gc import collecting_rarely
 from migrator.wiring.rehearsal import pool_of
 
-__all__ = ["drafting"]
+__all__ = ["claims_of", "drafting"]
 
 SIMS, ROUNDS = 20_000, 5
 
@@ -30,7 +30,7 @@ def drafting(folder: Path) -> Iterator[Measure]:
     stock(state, SIMS)
     whole, rows, plain = [], [], []
     with Store.open(f"sqlite:///{state}", now=0.0) as store, collecting_rarely():  # as `plan create` does
-        changes = _changes(store)
+        changes = claims_of(store)
         for number in range(ROUNDS):
             with store.plans.draft(0.0) as draft:
                 began = time.perf_counter()
@@ -65,7 +65,7 @@ def _written(draft: Draft, changes: Sequence[Change]) -> float:
     return time.perf_counter() - began
 
 
-def _changes(store: Store) -> Sequence[Change]:
+def claims_of(store: Store) -> Sequence[Change]:
     """A claim for every SIM of the inventory."""
     targets = map(Iccid.parse, pool_of(SIMS))
     pairs = [Pair(sim.iccid, new, "bench") for sim, new in zip(store.inventory.sims(), targets, strict=True)]

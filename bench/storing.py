@@ -18,7 +18,7 @@ from migrator.ports import SourcePage
 from migrator.store import Store
 from tests.support import run_virtual
 
-__all__ = ["by_sqlite", "storing"]
+__all__ = ["by_sqlite", "pages_of_simulator", "storing"]
 
 SIMS, PAGE, ROUNDS = 20_000, 100, 5
 FASTEST = 1e6
@@ -26,7 +26,7 @@ FASTEST = 1e6
 
 def storing(folder: Path) -> Iterator[Measure]:
     """20,000 rows in pages of 100, a commit each; the best of five rounds of either, taken in turns."""
-    pages = _pages()
+    pages = pages_of_simulator()
     ours, plain = [], []
     for number in range(ROUNDS):
         store = folder / f"ours-{number}.db"
@@ -41,7 +41,7 @@ def storing(folder: Path) -> Iterator[Measure]:
     )
 
 
-def _pages() -> list[SourcePage]:
+def pages_of_simulator() -> list[SourcePage]:
     """Pages as the adapter gives them."""
     simulator = OnenceSimulator(sims=SIMS, switches=OnenceSwitches(rate_limit=None))
 

@@ -20,10 +20,13 @@ import psycopg
 
 from migrator.store.tables import METADATA
 
-__all__ = ["MISSING", "Accounts", "Kept", "Server", "kept_there", "made", "running", "sql"]
+__all__ = ["ALL", "MISSING", "Accounts", "Kept", "Server", "kept_there", "made", "running", "sql"]
 
 MISSING = "no PostgreSQL here: initdb and postgres are not in PATH, nor in /usr/lib/postgresql"
 LOCALE = os.environ.get("MIGRATOR_TEST_LOCALE", "C.UTF-8")
+ALL = os.environ.get("MIGRATOR_TEST_POSTGRESQL") == "all"
+"""Whether all is run over PostgreSQL, or the share that `make test` has time for."""
+
 PATIENCE_S = 60.0
 _SETTINGS = {
     "listen_addresses": "",

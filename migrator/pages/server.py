@@ -18,7 +18,6 @@ from migrator.pages.app import Pages
 from migrator.pages.door.access import Access, read_token
 from migrator.pages.door.connections import MOST_CONNECTIONS, Connection
 from migrator.store import Store
-from migrator.store.database.sqlite import path_of
 
 __all__ = ["Address", "address_of", "config_of", "serve"]
 
@@ -69,10 +68,11 @@ def serve(url: str, settings: Settings, listen: str, token_file: Path | None, te
     Raises: InputError, for an address or a token that cannot be used, or where there is no store; StoreError, for a
         store of another schema.
     """
-    Store.look(url, account=settings.account).close()
+    with Store.look(url, account=settings.account) as store:
+        place = store.place
     with _listening(address_of(listen), token_file) as (listener, access, is_loopback):
         port = listener.getsockname()[1]
-        tell(f"http://{access.host}:{port}/ shows the store {path_of(url)}, and changes nothing; Ctrl-C ends it")
+        tell(f"http://{access.host}:{port}/ shows the store {place}, and changes nothing; Ctrl-C ends it")
         if not is_loopback:
             tell("warning: this is plain HTTP, open to others: TLS belongs in front of it (docs/serve.md)")
         pages = Pages(url, settings, access)

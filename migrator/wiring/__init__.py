@@ -92,8 +92,10 @@ def settings(config: Path | None) -> "Settings":
 
 
 @contextmanager
-def open_store(url: str, *, create: bool = False) -> Iterator["Store"]:
-    """Open the state store, and bring it up to date.
+def open_store(url: str, *, create: bool = False, upgrade: bool | None = None) -> Iterator["Store"]:
+    """Open the state store, and bring a file up to date.
+
+    `upgrade` is as for `Store.open`.
 
     The account that was chosen is the account in the store.
 
@@ -102,7 +104,8 @@ def open_store(url: str, *, create: bool = False) -> Iterator["Store"]:
     from migrator.store import Store
 
     chosen = account_of(with_account(os.environ))
-    with Store.open(url, now=SystemClock().now().timestamp(), create=create, account=chosen) as store:
+    now = SystemClock().now().timestamp()
+    with Store.open(url, now=now, create=create, upgrade=upgrade, account=chosen) as store:
         yield store
 
 
@@ -150,12 +153,12 @@ def runner(me: "Owner") -> str:
 
 
 @contextmanager
-def store_of(state: str | None, config: Path | None) -> Iterator["Store"]:
+def store_of(state: str | None, config: Path | None, *, upgrade: bool | None = None) -> Iterator["Store"]:
     """Open the store that options and settings name.
 
-    The store must be there already.
+    The store must be there already. `upgrade` is as for `Store.open`.
     """
-    with open_store(state or settings(config).state) as store:
+    with open_store(state or settings(config).state, upgrade=upgrade) as store:
         yield store
 
 

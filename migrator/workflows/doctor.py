@@ -28,6 +28,9 @@ __all__ = ["CheckResult", "carriers", "disk", "patience", "whose_sims"]
 NEEDED = {"activation": "claim SIMs"}
 ENOUGH_BYTES = 2 * 1024**3
 """Bytes for a million SIMs: the store, its log, one backup."""
+FAR_S, APART_S = 0.003, 5.0
+"""Seconds to a database that are too many, and between two clocks."""
+
 LEAST_BYTES = 64 * 1024**2
 """Bytes below which the disk counts as full.
 
@@ -192,11 +195,15 @@ def patience(chosen: "Settings") -> list[CheckResult]:
 
 
 def disk(state: str) -> CheckResult:
-    """Check the room for the store.
+    """Check the room for the store, or the server that holds it.
 
     Raises: InputError, for an address that names no file, or a folder that is not there; StoreError, if nothing can be
-    written there.
+    written there, or no server answers.
     """
+    from migrator.store.opening import is_postgresql
+
+    if is_postgresql(state):
+        return server(state)
     from migrator.store.database.faults import file_trouble
     from migrator.store.database.sqlite import path_of
 
@@ -215,4 +222,30 @@ def disk(state: str) -> CheckResult:
         raise file_trouble(error, path) from None
     if free < ENOUGH_BYTES:
         return CheckResult("store", told, "a fleet of a million SIMs takes up to 2 GiB: make room, or use --state")
+    return CheckResult("store", told)
+
+
+def server(state: str) -> CheckResult:
+    """Check the distance, the clock and the safety of a database server.
+
+    Raises: InputError, StoreLost.
+    """
+    from migrator.store.database.postgresql.server import look_at_server
+
+    found = look_at_server(state, lambda: wiring.SystemClock().now().timestamp())
+    told = f"{found.shown}, PostgreSQL {found.version}, {found.away_s * 1000:.1f} ms away"
+    if not found.keeps:
+        return CheckResult("store", told, "a power cut takes back what was claimed: turn `fsync` on at the server")
+    if abs(found.ahead_s) > APART_S:
+        apart = f"the clocks of this machine and of the server are {abs(found.ahead_s):.0f} s apart: set both by NTP"
+        return CheckResult("store", told, apart)
+    if found.standbys and not found.synchronous:
+        return CheckResult(
+            "store",
+            f"{told}, {found.standbys} standbys",
+            "a standby may lack the last claims: name it in `synchronous_standby_names` before you rely on it",
+        )
+    if found.away_s > FAR_S:
+        far = "a request asks the store a dozen times: work on a machine near the database"
+        return CheckResult("store", told, far)
     return CheckResult("store", told)

@@ -435,6 +435,8 @@ def _shape(method: str, path: str, body: Any) -> str:
 
 def moves(lived: Lived, store: Store) -> None:
     """SQLite's own list of moves has only what the table allows: nothing that is done was ever begun again."""
+    if store.file is None:  # the list is made by a trigger of SQLite
+        return
     known = {(was.value, to.value): (was, event) for (was, event), to in STEP_TRANSITIONS.items()}
     with store._db.read() as connection:
         rows = connection.exec_driver_sql("SELECT source_key, kind, was, became FROM moves").all()

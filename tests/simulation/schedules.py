@@ -12,7 +12,7 @@ from migrator.carriers.simulation import Fault, FaultPlan
 from migrator.core.run.results import ApplyResult, ExitCode
 from migrator.core.run.states import MIGRATION_STEPS, StepKind
 from migrator.engine.run.context import Hooks
-from migrator.errors import IllegalTransition, StoreBusy
+from migrator.errors import IllegalTransition, StoreBusy, StoreLost
 from migrator.store import Store
 from tests.simulation.drawing import Fate, fate_of
 from tests.simulation.happenings import HAPPENINGS, change_pair, claim_by_hand, decide, fall_asleep, meddle, persist
@@ -169,6 +169,9 @@ def _one_run(fate: Fate, trouble: Trouble) -> ApplyResult | None:
         )
     except Crash as crash:
         fate.met[f"crash {crash}"] += not str(crash).startswith("sql") and "dead" not in str(crash)
+    except StoreLost:  # a death in the midst of a statement ends the session at the server, too
+        if death is None or not death.is_dead:
+            raise
     except (StoreBusy, IllegalTransition):
         if run.begun_at_take_over is None and (second is None or second.run is None):
             raise

@@ -4,16 +4,19 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.server import MISSING, kept_there, running
+from tests.server import ALL, MISSING, kept_there, running
 from tests.store.two_spellings import also_for_postgresql
 
 ALONE = {"files": "sqlite", "server": "server"}
+ALWAYS_BOTH = ("control", "cutovers", "journal", "pairs")
+"""Folders whose tests run over both databases in `make test`; the others do in `make test-postgresql`."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run each test over both databases, but those about files, and those that ask a server themselves."""
     marked = [kind for mark, kind in ALONE.items() if metafunc.definition.get_closest_marker(mark)]
-    metafunc.parametrize("kept_in", marked or ["sqlite", "postgresql"], indirect=True)
+    both = ["sqlite", "postgresql"] if ALL or metafunc.definition.path.parent.name in ALWAYS_BOTH else ["sqlite"]
+    metafunc.parametrize("kept_in", marked or both, indirect=True)
 
 
 @pytest.fixture(autouse=True)

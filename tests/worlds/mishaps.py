@@ -11,6 +11,7 @@ from sqlalchemy import event
 
 from migrator.carriers.simulation import Fault, FaultPlan
 from migrator.store import Owner, Store
+from tests.server import Kept, sql
 from tests.worlds.moving import Prices
 from tests.worlds.world import Crash, World
 
@@ -137,7 +138,9 @@ class Trouble(FaultPlan):
 
 
 def _failed(world: World) -> int:
-    """SIMs that failed and were not verified, counted in the store's file by SQL of our own."""
+    """SIMs that failed and were not verified, counted in the store by SQL of our own."""
+    if Kept.accounts is not None:
+        return int(sql(Kept.accounts.url, f"SET search_path TO a_{Kept.accounts.of(world.folder)}", FAILED)[0][0])
     with closing(sqlite3.connect(world.folder / "state.db")) as connection:
         return int(connection.execute(FAILED).fetchone()[0])
 

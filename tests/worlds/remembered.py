@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from migrator.engine.run.context import Stopper
+from tests.server import Kept
 from tests.worlds.world import World
 
 __all__ = ["begin_of", "keep", "recall"]
@@ -28,9 +29,10 @@ class _Migrated:
 def begin_of(world: World, **asked: Any) -> bytes | None:
     """Return all that decides how a migration of this world goes.
 
-    None: the store has something already, or some part of the world cannot be written down, as a rule of a test.
+    None: the store has something already, or is in no file, or some part of the world cannot be written down, as a rule
+    of a test.
     """
-    if _store(world.folder).exists():
+    if Kept.accounts is not None or _store(world.folder).exists():
         return None
     kind = type(world)
     try:

@@ -26,9 +26,9 @@ def info(shared: Globals, /) -> int:
     return finish("state info", shared, lambda: _info(shared))
 
 
-def _info(shared: Globals) -> Outcome:
+def _info(shared: Globals, *, upgrade: bool | None = None) -> Outcome:
 
-    with wiring.store_of(shared.state, shared.config) as store:
+    with wiring.store_of(shared.state, shared.config, upgrade=upgrade) as store:
         data = store.info()
         plans = store.plans.list()
         lines = [switch_line(one) for plan in plans for one in switches_of(store, plan["plan_id"])]
@@ -43,9 +43,9 @@ def _info(shared: Globals) -> Outcome:
 def upgrade(shared: Globals, /) -> int:
     """Bring the store's schema up to date.
 
-    A backup is written beside the store first.
+    A backup is written beside a file first. In PostgreSQL, whoever is at work on the account writes nothing more.
     """
-    return finish("state upgrade", shared, lambda: _info(shared))
+    return finish("state upgrade", shared, lambda: _info(shared, upgrade=True))
 
 
 @click.command("backup", epilog="Exit codes: 0 done, 1 the copy failed, 2 there is no store, or FILE exists already.")
@@ -68,10 +68,10 @@ def _backup(shared: Globals, file: Path | None) -> Outcome:
     if file is not None and not os.path.lexists(file):  # one that is there is refused for that
         refuse_unwritable(file)
     with wiring.store_of(shared.state, shared.config) as store:
-        source = Path(store.info()["path"])
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-        target = file or source.with_name(f"{source.name}.backup-{stamp}")
+        beside = Path(store.name if store.file is None else store.place)
+        target = file or beside.with_name(f"{store.name}.backup-{stamp}")
         head = store.audit.head()
         store.backup(target)
-    data = {"path": str(target), "bytes": target.stat().st_size, "of": str(source), "head": head}
+    data = {"path": str(target), "bytes": target.stat().st_size, "of": store.place, "head": head}
     return Outcome(data, [f"{target}: {data['bytes']:,} bytes, checked. Its log holds {head}"])
