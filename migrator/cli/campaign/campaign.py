@@ -176,5 +176,7 @@ def bounds_table(bounds: CampaignPolicy) -> Any:
         ("money in all", grouped(money(bounds.spend_total))),
         ("cutover", f"{bounds.cutover.value}, after {bounds.cutover_rest_s / 3600:g} h"),
         ("quiet hours", quiet),
+        ("pairs that the hardware settles", bounds.discover.value),
+        ("failures", f"{bounds.most_failures:,} of the newest {bounds.last_units:,} units, then nothing is claimed"),
     ]
     return table("Standing approval", ("bound", "value"), rows)
