@@ -215,7 +215,7 @@ def _import(  # one argument per option
             wiring.open_store(shared.state or wiring.settings(shared.config).state, create=True)
         )
         stack.enter_context(wiring.holding_lease(store))
-        beside_store = Path(store.info()["path"]).with_name("import-problems.txt")
+        beside_store = store.beside("import-problems.txt")
         headline = opened.columns.told() if opened.columns else "our own export"
         log = stack.enter_context(problem_log(problems, beside_store, headline=f"read as: {headline}"))
         progress = stack.enter_context(watching(shared))

@@ -93,7 +93,7 @@ def _pool(
             policy=policy_file,
             where=where,
             partial=partial,
-            reading=all_told(problems, Path(site.store.info()["path"]).with_name("pool-problems.txt")),
+            reading=all_told(problems, site.store.beside("pool-problems.txt")),
         )
     return _dealt(file, dealt)
 

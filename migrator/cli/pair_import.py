@@ -89,7 +89,7 @@ def _import(  # noqa: PLR0917 - the options
         refuse_unwritable(wanted)
     with open_site(shared.state, config=shared.config) as site, collecting_rarely():
         done = import_pairs(site, file, columns=chosen, replace=replace, take_good=take_good, exceptions=exceptions)
-        beside = Path(site.store.info()["path"]).with_name("pairing-problems.txt")
+        beside = site.store.beside("pairing-problems.txt")
     if done.problems and not take_good:
         _refuse(done.problems, file, problems, beside)
     return _imported(done, file, exceptions, problems)

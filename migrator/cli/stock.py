@@ -62,7 +62,7 @@ def _import(shared: Globals, file: Path, range_mode: Any, columns: Sequence[str]
     if problems is not None:
         refuse_unwritable(problems)
     with open_site(shared.state, config=shared.config) as site:
-        log = all_told(problems, Path(site.store.info()["path"]).with_name("stock-problems.txt"))
+        log = all_told(problems, site.store.beside("stock-problems.txt"))
         taken = import_stock(site, file, range_mode=range_mode, columns=chosen, reading=log)
     warnings = [Problem("warning", f"{entry.origin}: {entry.warning}") for entry in taken.entries if entry.warning]
     warnings += unused_columns(taken.unused_columns)

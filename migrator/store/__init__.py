@@ -175,6 +175,13 @@ class Store:
         """Name by which people know the store."""
         return self._db.name
 
+    def beside(self, name: str) -> Path:
+        """Return the place of a file of this name beside the store.
+
+        That is the working folder, if the store is in a database.
+        """
+        return Path(name) if self._db.file is None else self._db.file.path.with_name(name)
+
     def version(self) -> int:
         """Return a number that changes once somebody else wrote."""
         return self._db.version()
