@@ -241,6 +241,22 @@ def test_an_answer_about_a_sim_that_is_not_in_flight_is_not_kept_at_all(store: S
     assert [record.outcome for record in store.journal.requests("p1")] == [RequestOutcome.SENT]
 
 
+def test_an_answer_that_proves_a_step_ends_it_in_the_same_commit(store: Store, run: int) -> None:
+    request = begin(store, run, 1, 2)
+    with pytest.raises(IllegalTransition):
+        store.journal.answered(request, RequestOutcome.ACCEPTED, now=NOW, proved=[key(1), key(3)])
+    assert [record.outcome for record in store.journal.requests("p1")] == [RequestOutcome.SENT]
+    store.journal.answered(request, RequestOutcome.ACCEPTED, now=NOW, proved=[key(1)])
+    assert store.journal.step_counts("p1") == {(CLAIM, "done"): 1, (CLAIM, "in_flight"): 1}
+
+
+def test_a_run_that_is_over_sends_nothing_more(store: Store, run: int) -> None:
+    store.journal.end_run(run, RunEvent.FINISH, exit_code=0, reason="", now=NOW)
+    with pytest.raises(IllegalTransition, match="is over, and sends nothing more"):
+        begin(store, run, 1)
+    assert store.journal.step_counts("p1") == {}
+
+
 def test_nothing_to_move_is_no_move(store: Store) -> None:
     store.journal.move("p1", CLAIM, StepEvent.CONFIRMED, {}, now=NOW)
     assert store.journal.step_counts("p1") == {}
