@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,11 @@ from migrator.core.run.states import StepKind
 from migrator.core.run.steps import RequestOutcome
 from migrator.errors import InputError, LeaseLost, MigratorError, NotStorable, StoreBusy, StoreError
 from migrator.store import Owner, Store
+from migrator.store.database.postgresql.server import look_at_server
 from migrator.store.tables import METADATA
 from migrator.store.tables.fleet import meta
 from migrator.store.tables.plans import lease
+from migrator.workflows.doctor import disk
 from tests.builders import pair, sim
 from tests.server import MISSING, Accounts, Server, running, sql
 from tests.store.store_kit import NOW, SENT, change, key, planned, pulled
@@ -371,3 +374,22 @@ def test_facts_of_an_account_are_told(server: Server, account: str) -> None:
     assert (told["account"], told["schema"], told["counts"]["plans"]) == (account, told["schema_of_this_tool"], 0)
     assert json.dumps(told)
     assert "path" not in told
+
+
+# --- the server ---------------------------------------------------------------------------------------------------
+
+
+def test_doctor_says_how_far_the_server_is_and_that_it_forgets(server: Server) -> None:
+    """The server of the tests does not wait for its disk: claims would be forgotten in a power cut."""
+    found = disk(server.url())
+    assert "ms away" in found.told
+    assert "`fsync`" in found.hint
+    assert found.exit_code == 0
+
+
+def test_clocks_that_are_apart_are_measured(server: Server) -> None:
+    there = sql(server.url(), "SELECT extract(epoch FROM clock_timestamp())::float8")[0][0]
+    for off_s in (0.0, 600.0, -600.0):
+        began = time.monotonic()
+        found = look_at_server(server.url(), lambda: there + off_s)  # noqa: B023 - asked at once
+        assert -off_s <= found.ahead_s + found.away_s <= -off_s + (time.monotonic() - began) + 5.0
