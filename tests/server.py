@@ -54,10 +54,20 @@ class Server:
         more = "".join(f"&{name}={value}" for name, value in query.items())
         return f"postgresql://owner@/{database}?host={self.folder}&port={self.port}{more}"
 
+    def _env(self) -> dict[str, str]:
+        """The environment of a server whose language was made for it."""
+        made = self.folder / "locale"
+        return {**os.environ, "LOCPATH": str(made)} if made.is_dir() else dict(os.environ)
+
     def run(self, program: str, *words: str) -> None:
         """Run one of PostgreSQL's programs as the server's user."""
         subprocess.run(
-            [self.programs / program, *words], check=True, capture_output=True, timeout=PATIENCE_S, user=self.user
+            [self.programs / program, *words],
+            check=True,
+            capture_output=True,
+            timeout=PATIENCE_S,
+            user=self.user,
+            env=self._env(),
         )
 
     def start(self, **settings: str) -> "subprocess.Popen[bytes]":
@@ -70,6 +80,7 @@ class Server:
                 stdout=log,
                 stderr=log,
                 user=self.user,
+                env=self._env(),
             )
         until = time.monotonic() + PATIENCE_S
         while time.monotonic() < until:
@@ -109,6 +120,11 @@ def made(port: int = 5432, **settings: str) -> Iterator[Server]:
     try:
         if server.user is not None:
             os.chown(server.folder, server.user, -1)
+        if not LOCALE.startswith("C."):  # many machines have no other language: it is made for this server
+            place = server.folder / "locale"
+            place.mkdir()
+            words = ("localedef", "-i", LOCALE.partition(".")[0], "-f", "UTF-8", str(place / LOCALE))
+            subprocess.run(words, check=True, capture_output=True, timeout=PATIENCE_S)
         server.run(
             *("initdb", "-D", str(server.folder / "data"), "-U", "owner", "-A", "trust", "--no-sync", "-E", "UTF8"),
             f"--locale={LOCALE}",

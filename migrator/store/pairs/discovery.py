@@ -3,7 +3,7 @@
 The tables are temporary, so that a fleet of any size takes no memory, and nobody is kept out of the store.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
 from typing import Any
@@ -290,10 +290,16 @@ def _fill_places(connection: Connection) -> None:
     connection.execute(insert(_places).from_select(["body", "olds", "source_key"], placed))
 
 
-def _alive_and_claimed(connected_s: float | None, claimed_s: float | None) -> tuple[float | None, float | None]:
-    """Return when a new SIM was alive as ours, and when claimed."""
-    is_alive = connected_s is not None and claimed_s is not None and connected_s >= claimed_s
-    return connected_s if is_alive else None, claimed_s
+def _new_row(row: Sequence[Any], at: Callable[[str | None], float | None]) -> tuple[Any, ...]:
+    """Return the row of a new SIM, with its dates read.
+
+    A SIM that was seen before its claim was not alive as ours.
+    """
+    key, iccid, imei, body, connected, claimed = row
+    connected_s, claimed_s = at(connected), at(claimed)
+    if connected_s is None or claimed_s is None or connected_s < claimed_s:
+        return key, iccid, imei, body, None, claimed_s
+    return key, iccid, imei, body, connected_s, claimed_s
 
 
 def _fill_news(connection: Connection, org_id: int | None) -> None:
@@ -323,7 +329,7 @@ def _fill_news(connection: Connection, org_id: int | None) -> None:
     at = lru_cache(8192)(moment_s)
     with connection.execute(listed.execution_options(yield_per=PAGE)) as found:
         for part in found.partitions():
-            _PUT_NEWS.run(connection, [(*row[:4], *_alive_and_claimed(at(row[4]), at(row[5]))) for row in part])
+            _PUT_NEWS.run(connection, [_new_row(row, at) for row in part])
     crowd = select(_news.c.body, func.count()).where(_news.c.body.is_not(None), _news.c.alive_s.is_not(None))
     connection.execute(insert(_crowds).from_select(["body", "news"], crowd.group_by(_news.c.body)))
     claimed = select(_olds.c.source_key, func.sum(_crowds.c.news)).join_from(

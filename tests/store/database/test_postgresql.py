@@ -1,22 +1,28 @@
 """PostgreSQL as a store: accounts, one writer at a time, leases by the clock of the server, and copies."""
 
+import contextlib
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, event, select
+from sqlalchemy import Connection, delete, event, select
+from sqlalchemy.exc import DBAPIError
 
 from migrator.core.run.control import Order, OrderKind
 from migrator.core.run.states import StepKind
 from migrator.core.run.steps import RequestOutcome
 from migrator.errors import InputError, LeaseLost, MigratorError, NotStorable, StoreBusy, StoreError
 from migrator.store import Owner, Store
+from migrator.store.database.postgresql.server import look_at_server
+from migrator.store.database.transfer import transfer
 from migrator.store.tables import METADATA
 from migrator.store.tables.fleet import meta
 from migrator.store.tables.plans import lease
+from migrator.workflows.doctor import disk
 from tests.builders import pair, sim
 from tests.server import MISSING, Accounts, Server, running, sql
 from tests.store.store_kit import NOW, SENT, change, key, planned, pulled
@@ -206,6 +212,21 @@ def test_what_breaks_off_leaves_nothing_and_the_next_goes_on(server: Server, acc
         assert (store._fact("lineage"), len(list(store.pairs.all()))) == (store.lineage, 1)
 
 
+def test_a_write_whose_error_was_passed_over_is_told_as_not_kept(server: Server, account: str) -> None:
+    """PostgreSQL answers COMMIT with a quiet ROLLBACK then: an intent would be missing whose claim goes out."""
+    with opened(server, account) as store:
+        with pytest.raises(StoreError, match="nothing of it was kept"), store._db.write() as connection:
+            passed_over(connection)
+        assert store._db.rows(select(meta).where(meta.c.name == "x")) == []
+        store.pairs.add([pair(1)], replace=False, now=NOW)
+
+
+def passed_over(connection: Connection) -> None:
+    connection.execute(meta.insert().values(name="x", value=""))
+    with contextlib.suppress(DBAPIError):
+        connection.exec_driver_sql("SELECT no_such_column FROM meta")
+
+
 def test_the_version_changes_with_each_write_once_it_is_there(server: Server, account: str) -> None:
     with opened(server, account) as store, Store.look(server.url(), account=account) as looked:
         before = looked.version()
@@ -348,6 +369,24 @@ def test_a_scratch_copy_is_a_file_of_its_own(server: Server, account: str) -> No
         assert store.audit.head() == head
 
 
+def test_an_account_goes_from_a_file_and_back_with_all_it_has(server: Server, account: str, tmp_path: Path) -> None:
+    """Numbers go on after those that came, and the chain of the log holds."""
+    with Store.open(f"sqlite:///{tmp_path / 'old.db'}", now=NOW) as old, opened(server, account) as new:
+        filled(old)
+        planned(new, [change(7)], plan_id="of before")
+        transfer(old._db, new._db)
+        assert everything(new) == everything(old)
+        assert (list(new.audit.problems()), new._fact("lineage")) == ([], old.lineage)
+    with opened(server, account) as new:
+        planned(new, [change(3)], plan_id="p2")
+        run = new.journal.start_run("p2", "me", NOW)
+        assert new.journal.begin(run, StepKind.CLAIM, [key(3)], SENT, wave="all", now=NOW) == 2
+        new.backup(tmp_path / "back.db")
+        with Store.open(f"sqlite:///{tmp_path / 'back.db'}", now=NOW) as back:
+            assert everything(back) == everything(new)
+            assert list(back.audit.problems()) == []
+
+
 def filled(store: Store) -> None:
     pulled(store, [sim(1), sim(2)])
     planned(store, [change(1), change(2)])
@@ -371,3 +410,22 @@ def test_facts_of_an_account_are_told(server: Server, account: str) -> None:
     assert (told["account"], told["schema"], told["counts"]["plans"]) == (account, told["schema_of_this_tool"], 0)
     assert json.dumps(told)
     assert "path" not in told
+
+
+# --- the server ---------------------------------------------------------------------------------------------------
+
+
+def test_doctor_says_how_far_the_server_is_and_that_it_forgets(server: Server) -> None:
+    """The server of the tests does not wait for its disk: claims would be forgotten in a power cut."""
+    found = disk(server.url())
+    assert "ms away" in found.told
+    assert "`fsync`" in found.hint
+    assert found.exit_code == 0
+
+
+def test_clocks_that_are_apart_are_measured(server: Server) -> None:
+    there = sql(server.url(), "SELECT extract(epoch FROM clock_timestamp())::float8")[0][0]
+    for off_s in (0.0, 600.0, -600.0):
+        began = time.monotonic()
+        found = look_at_server(server.url(), lambda: there + off_s)  # noqa: B023 - asked at once
+        assert -off_s <= found.ahead_s + found.away_s <= -off_s + (time.monotonic() - began) + 5.0

@@ -7,10 +7,11 @@ from typing import Any, cast
 
 import psycopg
 from psycopg import sql
+from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, Insert, create_engine
 from sqlalchemy.pool import StaticPool
 
-from migrator.errors import InputError, MigratorError
+from migrator.errors import InputError, MigratorError, StoreError
 from migrator.store.database.database import BUSY_TIMEOUT_S, Database
 from migrator.store.database.postgresql.address import Address, schema_of
 from migrator.store.database.postgresql.faults import connect_trouble, database_trouble, pooled
@@ -201,6 +202,9 @@ class PostgresDatabase(Database):
             if is_fenced and self.guard is not None:
                 self.guard(connection)
             yield connection
+            if self._only_session().info.transaction_status is TransactionStatus.INERROR:
+                # an error was passed over: COMMIT would undo all, and say nothing of it
+                raise StoreError(f"{self.place} refused a part of what was asked; nothing of it was kept")
 
     # --- schema ---------------------------------------------------------------------------------------------------
 
