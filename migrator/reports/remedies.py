@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from migrator.core.fleet.sims import ONENCE
+from migrator.core.run.sources import SOURCE_NAMES
 from migrator.core.run.verify import Bucket
 
 __all__ = ["BUCKET_WORDS", "PAID_ONCE", "READS_WHAT_IS_LEFT", "remedy"]
@@ -105,7 +106,7 @@ _ELSEWHERE: Mapping[str, str] = MappingProxyType(
         "label by a [[rule]]; then make a new plan.",
     }
 )
-"""Remedies where the source is not 1NCE: no volume is booked there, and it may be read from files."""
+"""Remedies of other sources, where no volume is booked."""
 
 _BY_BUCKET: Mapping[Bucket, str] = MappingProxyType(
     {
@@ -127,5 +128,6 @@ def remedy(bucket: str, code: str, plan_id: str, source: str = ONENCE) -> str:
     Code words stand in backticks. `source` is the carrier of the old SIMs.
     """
     own = _BY_CODE if source == ONENCE else {**_BY_CODE, **_ELSEWHERE}
+    code = "quota_missing" if code == "quota_not_read" and source not in SOURCE_NAMES else code  # it is of a file
     words = own.get(code) or _BY_BUCKET[Bucket(bucket)]
     return words.replace("`migrator apply`", f"`migrator apply {plan_id}`").replace(ONENCE, source)

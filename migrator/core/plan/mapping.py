@@ -35,7 +35,6 @@ from migrator.core.policy.policy import (
     WhenZero,
 )
 from migrator.core.policy.selection import Selector, every_sim, selector
-from migrator.core.run.sources import SOURCE_NAMES
 
 __all__ = [
     "FACT_FIELDS",
@@ -220,10 +219,11 @@ def _own_limit(
         return of_period(sim.data_limit)
     if booked is not None and (sim.data_quota_mb is not None or source == ONENCE):
         return booked(sim)
-    if source not in SOURCE_NAMES:
-        return Blocked(Reason.QUOTA_MISSING, f"the file of {source} has no data limit of it")
     if sim.data_reading is QuotaReading.NOT_READ:
-        return Blocked(Reason.QUOTA_NOT_READ, "its data limit was not read: `inventory pull --quotas`")
+        return Blocked(
+            Reason.QUOTA_NOT_READ,
+            "its data limit is not known: `inventory pull --quotas` reads it, or its file tells it",
+        )
     if sim.data_reading is QuotaReading.FAILED:
         return Blocked(Reason.QUOTA_READ_FAILED, "reading its data limit failed; pull again")
     return Blocked(Reason.QUOTA_MISSING, f"{source} told no data limit of it that can be read")
