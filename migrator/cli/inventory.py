@@ -27,6 +27,7 @@ from migrator.files import as_csv
 from migrator.inputs.inventory.columns import parse_choices
 from migrator.inputs.inventory.dialects import MEGABYTES, PRESETS, dialect_of
 from migrator.inputs.inventory.file import InventoryFile, opened_inventory
+from migrator.inputs.settings.settings import Settings
 from migrator.reports.formats.csv_file import spreadsheet_safe
 from migrator.reports.model import moment
 from migrator.store import Store
@@ -62,10 +63,30 @@ def pull(shared: Globals, /, **options: bool) -> int:
 
 def _pull(shared: Globals, **options: bool) -> Outcome:
     chosen = wiring.settings(shared.config)
-    chosen.source()  # missing settings are reported before a store is made
-    with wiring.open_store(shared.state or chosen.state, create=True) as store, watching(shared) as progress:
+    place = shared.state or chosen.state
+    try:
+        chosen.source()  # missing settings are reported before a store is made
+    except InputError:
+        _refuse_files(chosen, place)
+        raise
+    with wiring.open_store(place, create=True) as store, watching(shared) as progress:
         pulled = pull_fleet(Site(store, chosen, progress), **options)
     return _pulled(chosen.carrier.name, pulled.result, pulled.summary, pulled.unread)
+
+
+def _refuse_files(chosen: Settings, place: str) -> None:
+    """Refuse the SIMs of another source, or of a file.
+
+    No login would help there.
+
+    Raises: InputError.
+    """
+    try:
+        with wiring.open_store(place) as store:
+            wiring.must_be_asked(chosen, store)
+    except InputError as error:
+        if error.code == "other_source":
+            raise
 
 
 def _pulled(source: str, result: PullResult, summary: Mapping[str, Any], unread: Unread | None) -> Outcome:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from migrator.core.fleet.sims import ONENCE
+from migrator.core.run.sources import SOURCE_NAMES
 from migrator.core.run.verify import Bucket
 
 __all__ = ["BUCKET_WORDS", "PAID_ONCE", "READS_WHAT_IS_LEFT", "remedy"]
@@ -96,6 +97,17 @@ _BY_CODE: Mapping[str, str] = MappingProxyType(
         "set_aside": "An operator set it aside; a new plan takes it up again.",
     }
 )
+_ELSEWHERE: Mapping[str, str] = MappingProxyType(
+    {
+        "quota_missing": "Give it a data limit at 1NCE and read the inventory again, or set `[data_limit] basis = "
+        '"fixed"`, also by a [[rule]] for it alone; then make a new plan.',
+        "limit_unknown": "State `[data_limit] monthly_cap_mb`, or choose another basis.",
+        "label_unreadable": "Mend its label in the portal of 1NCE and read the inventory again, or name it without its "
+        "label by a [[rule]]; then make a new plan.",
+    }
+)
+"""Remedies of other sources, where no volume is booked."""
+
 _BY_BUCKET: Mapping[Bucket, str] = MappingProxyType(
     {
         Bucket.VERIFIED: "Nothing.",
@@ -115,5 +127,7 @@ def remedy(bucket: str, code: str, plan_id: str, source: str = ONENCE) -> str:
 
     Code words stand in backticks. `source` is the carrier of the old SIMs.
     """
-    words = _BY_CODE.get(code) or _BY_BUCKET[Bucket(bucket)]
+    own = _BY_CODE if source == ONENCE else {**_BY_CODE, **_ELSEWHERE}
+    code = "quota_missing" if code == "quota_not_read" and source not in SOURCE_NAMES else code  # it is of a file
+    words = own.get(code) or _BY_BUCKET[Bucket(bucket)]
     return words.replace("`migrator apply`", f"`migrator apply {plan_id}`").replace(ONENCE, source)

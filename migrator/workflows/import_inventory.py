@@ -114,7 +114,9 @@ def _refuse_other_source(store: "Store", source: str, *, replace: bool) -> None:
     words = f"the SIMs of this store are {known}'s, and these are said to be {source}'s; nothing was changed"
     same = "leave --source-name out" if known == ONENCE else f'if they are the same carrier\'s: --source-name "{known}"'
     other = (
-        "another carrier's SIMs belong into a store of their own: --state" if has_plans else "or --replace renames it"
+        "another carrier's SIMs belong into a store of their own: --state"
+        if has_plans
+        else "--state gives another carrier's SIMs a store of their own, and --replace renames this one"
     )
     raise InputError(words, code="other_source", hint=f"if they are {known}'s: {same}; else: {other}")
 

@@ -220,7 +220,10 @@ def _own_limit(
     if booked is not None and (sim.data_quota_mb is not None or source == ONENCE):
         return booked(sim)
     if sim.data_reading is QuotaReading.NOT_READ:
-        return Blocked(Reason.QUOTA_NOT_READ, "its data limit was not read: `inventory pull --quotas`")
+        return Blocked(
+            Reason.QUOTA_NOT_READ,
+            "its data limit is not known: `inventory pull --quotas` reads it, or its file tells it",
+        )
     if sim.data_reading is QuotaReading.FAILED:
         return Blocked(Reason.QUOTA_READ_FAILED, "reading its data limit failed; pull again")
     return Blocked(Reason.QUOTA_MISSING, f"{source} told no data limit of it that can be read")

@@ -12,7 +12,7 @@ from typing import Any
 from migrator.core.policy.policy import DataBasis, Policy
 from migrator.core.run.gates import FAILURE_CODES
 from migrator.inputs.files.problems import nearest, refusal
-from migrator.inputs.files.toml import KeyPath, TomlFile, parse_toml, read_toml
+from migrator.inputs.files.toml import KeyPath, TomlFile, key_lines, parse_toml, read_toml
 from migrator.inputs.files.toml_checks import Findings, Unfit, found
 from migrator.inputs.policy.combinations import check_section
 from migrator.inputs.policy.iccids import read_iccids
@@ -71,6 +71,19 @@ class LoadedPolicy:
         Comments, order and ways to write a number do not change the fingerprint.
         """
         return _hashed(self.canonical)
+
+    def place(self, *path: str | int) -> str:
+        """Return "FILE:LINE" of a value, or of the table that lacks it.
+
+        Where the file has neither, it is the file alone.
+        """
+        lines = key_lines(self.text)
+        known = next((lines[path[:end]] for end in range(len(path), 0, -1) if path[:end] in lines), None)
+        return self.name if known is None else f"{self.name}:{known}"
+
+    def says(self, *path: str | int) -> bool:
+        """True if the file itself has this key."""
+        return path in key_lines(self.text)
 
     def fingerprint_among(self, known: Mapping[str, Any]) -> str:
         """Return the fingerprint that an older version of this tool gave.

@@ -69,29 +69,36 @@ def must_have_basis(loaded: "LoadedPolicy", source: str, told: ToldVolumes, acco
         *_sms_bases(loaded.policy, told, account, is_onence=is_onence),
     ]
     if loaded.policy.claim.tags is OldTags.COPY and not told.tags:
-        lacking.append(_Lacking("[claim] tags", OldTags.COPY, "the tags of each SIM", 'write tags = "leave"'))
+        tags = ("claim", "tags")
+        lacking.append(_Lacking("[claim] tags", OldTags.COPY, "the tags of each SIM", 'write tags = "leave"', tags))
     if lacking:
-        raise refusal([one.problem(loaded.name, source) for one in lacking], what=loaded.name)
+        raise refusal([one.problem(loaded, source) for one in lacking], what=loaded.name)
 
 
 class _Lacking(NamedTuple):
-    """Basis that a policy names, and that the source lacks."""
+    """Basis that a policy means, and that the source lacks."""
 
-    place: str
+    key: str
     basis: str
     needs: str
     remedy: str
+    path: tuple[str | int, ...]
 
-    def problem(self, policy: str, source: str) -> Problem:
-        """Return it as a problem of the policy."""
-        words = f'{policy}: {self.place} = "{self.basis}" needs {self.needs}, and {source} tells none'
-        return Problem("basis_missing", words, self.remedy)
+    def problem(self, loaded: "LoadedPolicy", source: str) -> Problem:
+        """Return it as a problem of the policy, at its line."""
+        said = "" if loaded.says(*self.path) else f' (no basis is set, which means "{self.basis}" here)'
+        words = f'{self.key} = "{self.basis}" needs {self.needs}, and {source} tells none{said}'
+        return Problem("basis_missing", f"{loaded.place(*self.path)}: {words}", self.remedy)
 
 
 def _data_bases(policy: Policy, told: ToldVolumes, account: AccountLimits, *, is_onence: bool) -> Iterator[_Lacking]:
-    own = [(rule.name, rule.data_limit) for rule in policy.rules if "data_limit.basis" in rule.gives]
+    own = [
+        (rule.name, rule.data_limit, ("rule", number))
+        for number, rule in enumerate(policy.rules)
+        if "data_limit.basis" in rule.gives
+    ]
     remedy = DATA_REMEDY.format(total='"total", ' if told.data else "")
-    for name, part in [("", policy.data_limit), *own]:
+    for name, part, table in [("", policy.data_limit, ()), *own]:
         is_capped = is_onence or account.data_mb is not None or part.monthly_cap_mb is not None
         needs = {
             DataBasis.DATA_LIMIT: (told.data_limit, "a data limit of each SIM"),
@@ -102,7 +109,8 @@ def _data_bases(policy: Policy, told: ToldVolumes, account: AccountLimits, *, is
         basis = part.basis_for(has_limit=told.data_limit)
         is_told, words = needs.get(basis, (True, ""))
         if not is_told:
-            yield _Lacking(_place("data_limit", name), basis, words, remedy)
+            path = (*table, "data_limit", "basis")
+            yield _Lacking(_key("data_limit", name), basis, words, remedy, path)
 
 
 def _sms_bases(policy: Policy, told: ToldVolumes, account: AccountLimits, *, is_onence: bool) -> Iterator[_Lacking]:
@@ -111,12 +119,17 @@ def _sms_bases(policy: Policy, told: ToldVolumes, account: AccountLimits, *, is_
         SmsBasis.REMAINING: (told.sms_left or is_onence, "what is left of an SMS volume"),
         SmsBasis.MONTHLY_LIMIT: (is_onence or account.sms_mo is not None, "a monthly SMS cap of the account"),
     }
-    own = [(rule.name, rule.sms_limit) for rule in policy.rules if "sms_limit.basis" in rule.gives]
-    for name, part in [("", policy.sms_limit), *own]:
+    own = [
+        (rule.name, rule.sms_limit, ("rule", number))
+        for number, rule in enumerate(policy.rules)
+        if "sms_limit.basis" in rule.gives
+    ]
+    for name, part, table in [("", policy.sms_limit, ()), *own]:
         is_told, words = needs.get(part.basis, (True, ""))
         if not is_told:
-            yield _Lacking(_place("sms_limit", name), part.basis, words, SMS_REMEDY)
+            path = (*table, "sms_limit", "basis")
+            yield _Lacking(_key("sms_limit", name), part.basis, words, SMS_REMEDY, path)
 
 
-def _place(section: str, rule: str) -> str:
+def _key(section: str, rule: str) -> str:
     return f"rule {rule!r}: [rule.{section}] basis" if rule else f"[{section}] basis"

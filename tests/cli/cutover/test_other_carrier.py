@@ -1,6 +1,7 @@
 """A fleet of another carrier: from its file to Hologram, and a list of what a person switches off."""
 
 import csv
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -213,11 +214,38 @@ def test_a_store_has_the_sims_of_one_carrier(desk: Desk) -> None:
     nameless = desk.json("inventory", "import", fleet(desk))
     assert (nameless.code, nameless.document["errors"][0]["code"]) == (2, "other_source")
     assert '--source-name "Elsewhere"' in nameless.document["errors"][0]["hint"]
+    assert "else: --state gives another carrier's SIMs a store" in nameless.document["errors"][0]["hint"]
     assert desk.json("inventory", "show").data["source"] == "Elsewhere"
     assert "import of Elsewhere of fleet.csv" in desk.run("inventory", "show").out
     renamed = ("--preset", "emnify", "--megabyte", "1000000", "--replace")
     assert desk.json("inventory", "import", fleet(desk), *renamed).code == 0
     assert desk.json("inventory", "show").data["source"] == "emnify"
+
+
+def test_a_sim_without_a_limit_in_the_file_is_not_sent_to_a_pull(desk: Desk) -> None:
+    text = Path(fleet(desk)).read_text(encoding="utf-8")
+    desk.write("fleet.csv", text.replace(f"{IMEIS[1]},500", f"{IMEIS[1]},"))
+    words = ("--source-name", "Elsewhere", "--megabyte", "1000000", "--value", "status:Suspended=disabled")
+    assert desk.run("inventory", "import", "fleet.csv", *words).code == 0
+    assert desk.run("pair", "pool", desk.pool()).code == 0
+    assert desk.run("plan", "create", "--policy", desk.write("policy.toml", POLICY)).code == 0
+    assert desk.run("report", "--format", "json", "--out", "report").code in {0, 3}
+    (page,) = Path("report").rglob("*.json")
+    findings = json.loads(page.read_text(encoding="utf-8"))["findings"]
+    (blocked,) = (one for one in findings if one["bucket"] == "blocked")
+    assert (blocked["code"], blocked["sims"]) == ("quota_not_read", 1)
+    assert "Give it a data limit at Elsewhere" in blocked["remedy"]
+
+
+def test_a_pull_without_a_login_names_the_file_fleet_and_not_the_login_of_1nce(
+    desk: Desk,
+) -> None:
+    told = desk.json("inventory", "pull").document["errors"]
+    assert "ONENCE_CLIENT_ID is not set" in str(told)
+    assert not Path("migrator.db").exists()
+    assert imported(desk).code == 0
+    (told,) = desk.json("inventory", "pull").document["errors"]
+    assert (told["code"], "Elsewhere's, from a file" in told["message"]) == ("other_source", True)
 
 
 def test_a_plan_holds_the_name_of_the_carrier(desk: Desk) -> None:

@@ -78,6 +78,22 @@ def test_a_basis_that_onomondo_does_not_have_makes_no_plan(tmp_path: Path, polic
     assert '"total"' not in caught.value.hint  # nobody is sent to what the source lacks, too
 
 
+def test_a_basis_that_the_source_lacks_is_refused_at_its_line_and_a_default_is_called_one(tmp_path: Path) -> None:
+    rule = '[[rule]]\nname = "odd"\nwhen = { status = "enabled" }\n[rule.data_limit]\nbasis = "total"\n'
+    world = OnomondoWorld(tmp_path, sims=4, policy_text=f"{POLICY}[data_limit]\nmaximum_mb = 900\n{rule}")
+    world.pull()
+    world.pair()
+    with pytest.raises(InputError) as caught:
+        world.plan()
+    section, ruled, sms = (problem.message for problem in caught.value.problems)
+    unsaid = '(no basis is set, which means "total" here)'
+    lines = world.policy_text.splitlines()
+    assert section.startswith(f'policy.toml:{lines.index("[data_limit]") + 1}: [data_limit] basis = "total" needs')
+    assert ruled.startswith(f"policy.toml:{len(lines)}: rule 'odd': [rule.data_limit] basis = \"total\" needs")
+    assert sms.startswith('policy.toml: [sms_limit] basis = "total" needs')  # no line has that section
+    assert [words.endswith(unsaid) for words in (section, ruled, sms)] == [True, False, True]
+
+
 def test_limits_that_no_list_tells_and_nobody_read_make_no_plan(tmp_path: Path) -> None:
     world = OnomondoWorld(tmp_path, sims=4, policy_text=POLICY.replace("[status]", f"{KEEP}[status]"))
     world.pull()
