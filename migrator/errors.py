@@ -4,7 +4,8 @@
 
     MigratorError                  exit  reach
     ├── InputError                 2     the command: nothing was changed
-    │   └── PairInUse              2     the command: a plan that was begun claims by a pair
+    │   ├── PairInUse              2     the command: a plan that was begun claims by a pair
+    │   └── NoStore                2     the command: there is no store at its place
     ├── StalePlan                  5     the command: nothing was sent
     │   └── PairChanged            5     some SIMs of a claim: they are left out, and the others go on
     ├── StoreError                 1     the command
@@ -46,6 +47,7 @@ __all__ = [
     "LookAgain",
     "MigratorError",
     "MostClaimed",
+    "NoStore",
     "NotAuthorised",
     "NotSent",
     "NotStorable",
@@ -126,6 +128,12 @@ class PairInUse(InputError):
     """A pair must stay: a plan that was begun claims by it."""
 
     code = "pair_in_use"
+
+
+class NoStore(InputError):
+    """There is no store at the place that was named."""
+
+    code = "no_store"
 
 
 class StalePlan(MigratorError):

@@ -50,6 +50,8 @@ from migrator.store.journal.proofs import Proofs
 from migrator.store.journal.reporting import Reporting
 from migrator.store.journal.retry_skip import Interventions
 from migrator.store.journal.waiting import Stuck, stuck_sims
+from migrator.store.moved import must_be_here
+from migrator.store.moving import Moved, move
 from migrator.store.opening import opened
 from migrator.store.pairs.discovery import Discovery
 from migrator.store.pairs.finder import Finder
@@ -64,7 +66,7 @@ from migrator.store.plans.stock import Stock
 from migrator.store.tables import fleet as tables
 from migrator.store.tables import plans as plan_tables
 
-__all__ = ["Discovery", "Draft", "Owner", "PlanState", "Store"]
+__all__ = ["Discovery", "Draft", "Moved", "Owner", "PlanState", "Store"]
 
 
 class Store:
@@ -122,6 +124,7 @@ class Store:
         create: bool = True,
         upgrade: bool | None = None,
         busy_timeout_s: float = BUSY_TIMEOUT_S,
+        to_move: bool = False,
     ) -> Self:
         """Open a store, and make or upgrade the store where needed.
 
@@ -133,9 +136,10 @@ class Store:
             upgrade: False to refuse a store of an older schema. True to upgrade it, also in PostgreSQL, where others
                 may be at work on it: they write nothing more then. None to upgrade a file alone.
             busy_timeout_s: how long to wait for another process that writes.
+            to_move: True to open a store that moves, or moved: to go on with that.
 
-        Raises: InputError (wrong address, no such file or folder, not a store, a file with several names, no account),
-            StoreBusy, StoreLost, StoreError.
+        Raises: InputError (wrong address, no such file or folder, not a store, a file with several names, no account,
+            a store that was moved), StoreBusy, StoreLost, StoreError.
         """
         with ExitStack() as closing:
             database = opened(url, account, create=create, busy_timeout_s=busy_timeout_s)
@@ -143,6 +147,8 @@ class Store:
             if upgrade and not database.is_upgraded_by_opening and is_older(database):
                 Lease(database).revoke()
             prepare(database, now=now, upgrade=upgrade)
+            if not to_move:
+                _must_be_here(database)
             _note_birth(database, now)
             return cls(database, closing.pop_all())
 
@@ -163,6 +169,7 @@ class Store:
             database = opened(url, account, create=False, busy_timeout_s=busy_timeout_s, writable=False)
             closing.callback(database.close)
             must_be_current(database)
+            _must_be_here(database)
             return cls(database, closing.pop_all())
 
     @property
@@ -187,11 +194,12 @@ class Store:
         return self._db.version()
 
     def must_be_current(self) -> None:
-        """Refuse a store that was upgraded since it was opened.
+        """Refuse a store that was upgraded or moved since it was opened.
 
-        Raises: StoreError.
+        Raises: StoreError, InputError.
         """
         must_be_current(self._db)
+        _must_be_here(self._db)
 
     @property
     def file(self) -> StoreFile | None:
@@ -266,6 +274,15 @@ class Store:
         """
         self._db.whole_copy_to(target)
 
+    def move_to(self, url: str, account: str | None, now: float) -> Moved:
+        """Move the account to another place, for good.
+
+        The caller holds the lease. See `store.moving`.
+
+        Raises: InputError, StoreError.
+        """
+        return move(self._db, url, account, now)
+
     def info(self) -> dict[str, Any]:
         """Return facts about the store, as JSON values.
 
@@ -323,6 +340,11 @@ def _private_folder() -> "tempfile.TemporaryDirectory[str]":
         return tempfile.TemporaryDirectory(prefix="migrator-", ignore_cleanup_errors=True)
     except OSError as error:
         raise file_trouble(error, Path(tempfile.gettempdir()) / "scratch.db") from None
+
+
+def _must_be_here(database: Database) -> None:
+    with database.read() as connection:
+        must_be_here(connection)
 
 
 def _note_birth(database: Database, now: float) -> None:

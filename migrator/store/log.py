@@ -13,11 +13,17 @@ from sqlalchemy import Connection, insert, select
 from migrator.core.audit.chain import GENESIS, digest_of, hash_of_lines, switch_item_line
 from migrator.core.run.states import StepEvent, StepKind
 from migrator.store.database.documents import document_text
+from migrator.store.moved import MARK, refuse_marked
 from migrator.store.tables.plans import changes, events, plans
 
 __all__ = ["LAST_EVENT", "PlanRow", "moved", "note", "note_of_plan", "remember_last", "switch_items_digest"]
 
 LAST_EVENT = select(events.c.seq, events.c.digest).order_by(events.c.seq.desc()).limit(1)
+_LAST = select(
+    LAST_EVENT.with_only_columns(events.c.seq).scalar_subquery().label("seq"),
+    LAST_EVENT.with_only_columns(events.c.digest).scalar_subquery().label("digest"),
+    MARK.scalar_subquery().label("mark"),
+)
 _INSERT = insert(events)
 _KNOWN = "last_event"
 """Name of the last event in `Connection.info`, which each transaction empties."""
@@ -55,12 +61,16 @@ def remember_last(connection: Connection, seq: int | None, digest: str | None) -
 
 
 def _last(connection: Connection) -> tuple[int, str]:
-    """Return number and digest of the last event."""
+    """Return number and digest of the last event.
+
+    Raises: InputError or StoreBusy, if the store moved since it was opened. A holder of the lease has its fence.
+    """
     known: tuple[int, str] | None = connection.info.pop(_KNOWN, None)
     if known is not None and not connection.in_nested_transaction():
         return known
-    last = connection.execute(LAST_EVENT).one_or_none()
-    return (0, GENESIS) if last is None else (last.seq, last.digest)
+    found = connection.execute(_LAST).one()
+    refuse_marked(found.mark)
+    return (0, GENESIS) if found.seq is None else (found.seq, found.digest)
 
 
 def note_of_plan(connection: Connection, at: float, kind: str, plan: PlanRow, detail: Mapping[str, Any]) -> None:

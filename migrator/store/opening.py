@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from migrator.errors import InputError
+from migrator.errors import InputError, NoStore
 from migrator.store.database.database import Database
 from migrator.store.database.one_file import must_have_one_name
 from migrator.store.database.sqlite import SqliteDatabase, create_file, path_of
@@ -59,9 +59,8 @@ def _account(url: str, account: str | None, *, create: bool, busy_timeout_s: flo
     database = PostgresDatabase(address, account, busy_timeout_s=busy_timeout_s, writable=writable)
     if not create and not database.is_there():
         database.close()
-        raise InputError(
+        raise NoStore(
             f"there is no account {account} in {address.shown}",
-            code="no_store",
             hint=f"`migrator --account {account} inventory pull` makes one; --state (MIGRATOR_STATE) points to another "
             "database",
         )
@@ -70,8 +69,7 @@ def _account(url: str, account: str | None, *, create: bool, busy_timeout_s: flo
 
 def _must_exist(path: Path) -> None:
     if not path.exists():
-        raise InputError(
+        raise NoStore(
             f"there is no state store at {path}",
-            code="no_store",
             hint="`migrator inventory pull` makes one; --state (MIGRATOR_STATE) points to another place",
         )

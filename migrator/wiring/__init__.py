@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Outside",
     "SystemClock",
+    "account",
     "first_error",
     "heartbeat",
     "holding_lease",
@@ -103,7 +104,7 @@ def open_store(url: str, *, create: bool = False, upgrade: bool | None = None) -
     """
     from migrator.store import Store
 
-    chosen = account_of(with_account(os.environ))
+    chosen = account()
     now = SystemClock().now().timestamp()
     with Store.open(url, now=now, create=create, upgrade=upgrade, account=chosen) as store:
         yield store
@@ -119,6 +120,14 @@ def open_file(path: Path, *, create: bool = False) -> Iterator["Store"]:
 
     with Store.open(f"sqlite:///{path}", now=SystemClock().now().timestamp(), create=create) as store:
         yield store
+
+
+def account() -> str | None:
+    """Return the account that was chosen, or None.
+
+    Raises: InputError, for what is no name of an account.
+    """
+    return account_of(with_account(os.environ))
 
 
 def operator() -> str:
@@ -164,12 +173,16 @@ def store_of(state: str | None, config: Path | None, *, upgrade: bool | None = N
 
 @contextmanager
 def holding_lease(
-    store: "Store", warn: Callable[[str], None] = lambda _words: None, *, clock: "Clock | None" = None
+    store: "Store",
+    warn: Callable[[str], None] = lambda _words: None,
+    *,
+    clock: "Clock | None" = None,
+    to_move: bool = False,
 ) -> Iterator["Owner"]:
     """Hold the store and its file for one run.
 
     The file is held whatever its name is. `warn` is called where the system has no locks. `clock`: None for that of the
-    machine.
+    machine. `to_move` is as for `Lease.acquire`.
 
     A holder that is a dead process of this machine is replaced at once. A holder that is known to live is never
     replaced, and any other holder after a minute without a heartbeat.
@@ -178,7 +191,7 @@ def holding_lease(
     """
     me = owner((clock or SystemClock()).now().timestamp())
     with file_held(store, me.started_at, is_gone=process_is_gone, warn=warn):
-        store.lease.acquire(me, me.started_at, is_gone=process_is_gone, is_alive=process_is_alive)
+        store.lease.acquire(me, me.started_at, is_gone=process_is_gone, is_alive=process_is_alive, to_move=to_move)
         try:
             yield me
         finally:

@@ -18,7 +18,7 @@ from migrator.pages.app import Pages
 from migrator.pages.door.access import Access
 from migrator.store import Store
 from tests.builders import sim, target
-from tests.store.store_kit import NOW, SENT, change, key, open_store, planned, pulled, url_of
+from tests.store.store_kit import NOW, SENT, change, key, open_store, place_of, planned, pulled
 
 __all__ = ["HOSTILE", "Browser", "browsing", "fleet"]
 
@@ -99,8 +99,10 @@ class Browser:
 
 @contextmanager
 def browsing(folder: Path, *, access: Access | None = None, now: float = NOW + 3600) -> Iterator[Browser]:
-    """The pages of the store in a folder, at some time."""
-    pages = Pages(url_of(folder), load_settings({}, None), access, now=lambda: now)
+    """The pages of the store in a folder, or of the account that stands for it, at some time."""
+    place = place_of(folder)
+    account = {"MIGRATOR_ACCOUNT": place["account"]} if "account" in place else {}
+    pages = Pages(place["url"], load_settings(account, None), access, now=lambda: now)
     with asyncio.Runner() as runner:
         yield Browser(pages, runner)
         pages.close()

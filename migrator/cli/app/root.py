@@ -118,6 +118,7 @@ COMMANDS: Mapping[str, Entry | Mapping[str, Entry]] = {
     "state": {
         "info": ("tools.state:info", "Show the store: place, schema, contents."),
         "upgrade": ("tools.state:upgrade", "Bring the store's schema up to date (a backup first)."),
+        "copy": ("tools.state:copy", "Move the store from a file into PostgreSQL, or back."),
         "backup": ("tools.state:backup", "Copy the store into a new file, also while a run is at work."),
     },
 }

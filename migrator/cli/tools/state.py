@@ -1,18 +1,21 @@
 """`state`: the store itself."""
 
 import os
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from migrator import wiring
-from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
+from migrator.cli.app.common import Globals, Outcome, finish, global_options, say, table
 from migrator.cli.app.files import refuse_unwritable
+from migrator.errors import InputError
 from migrator.reports.model import moment
+from migrator.workflows.copy_state import copy_state
 from migrator.workflows.cutover.status import switch_line, switches_of
 
-__all__ = ["backup", "info", "upgrade"]
+__all__ = ["backup", "copy", "info", "upgrade"]
 
 
 @click.command("info", epilog="Exit codes: 0 done, 2 there is no store.")
@@ -46,6 +49,40 @@ def upgrade(shared: Globals, /) -> int:
     A backup is written beside a file first. In PostgreSQL, whoever is at work on the account writes nothing more.
     """
     return finish("state upgrade", shared, lambda: _info(shared, upgrade=True))
+
+
+@click.command(
+    "copy",
+    epilog="Exit codes: 0 done, 1 the copy failed, 2 there is no store at FROM, TO holds something, or FROM was moved "
+    "before, 7 the database is out of reach, 9 a run holds the store.",
+)
+@click.argument("old", metavar="FROM")
+@click.argument("new", metavar="TO")
+@global_options
+@click.pass_obj
+def copy(shared: Globals, /, *, old: str, new: str) -> int:
+    """Move the store from a SQLite file into PostgreSQL, or back.
+
+    FROM and TO are addresses as for --state; --account names the account in PostgreSQL. Leave a password to PGPASSWORD
+    or ~/.pgpass: others see it among the processes.
+
+    All is copied in one transaction and compared, then FROM is marked as moved: every command refuses it from then on.
+    If this is cut short, neither can be worked with; the same command again goes on.
+    """
+    return finish("state copy", shared, lambda: _copy(shared, old, new))
+
+
+def _copy(shared: Globals, old: str, new: str) -> Outcome:
+
+    if shared.state is not None:
+        raise InputError(
+            "--state was given, and FROM is the store", code="state_url", hint="leave --state out of `state copy`"
+        )
+    moved = copy_state(old, new, wiring.account(), datetime.now(UTC).timestamp(), warn=say)
+    data = asdict(moved)
+    told = f"{moved.old} was moved to {moved.new}: all rows are equal. Its log had {moved.events:,} events"
+    told += f": {moved.head}"
+    return Outcome(data, [told, "Work with the new one from now on (--state, MIGRATOR_STATE); the old one is refused."])
 
 
 @click.command("backup", epilog="Exit codes: 0 done, 1 the copy failed, 2 there is no store, or FILE exists already.")

@@ -16,6 +16,7 @@ from migrator.store.database.database import Database
 from migrator.store.database.rows import AnyRow
 from migrator.store.database.sql import changed_rows, insert
 from migrator.store.log import LAST_EVENT, remember_last
+from migrator.store.moved import must_be_here
 from migrator.store.tables.fleet import meta
 from migrator.store.tables.plans import events, lease
 
@@ -65,6 +66,7 @@ class Lease:
         is_gone: Callable[[Owner], bool],
         is_alive: Callable[[Owner], bool] = _nobody_knows,
         expiry_s: float = EXPIRY_S,
+        to_move: bool = False,
     ) -> Owner | None:
         """Take the lease.
 
@@ -78,11 +80,14 @@ class Lease:
             is_alive: whether a holder is known to live. Such a holder of a file is never replaced, however long it was
                 silent. In PostgreSQL it is: nobody may be there to wake it, and its fence keeps it from writing.
             expiry_s: seconds after its last heartbeat until any other holder is taken for dead.
+            to_move: True to take it of a store that moves, or moved since it was opened.
 
         Returns: the dead owner that was replaced; None if the lease was free, or ours.
-        Raises: StoreBusy, with the holder and its last heartbeat.
+        Raises: StoreBusy, with the holder and its last heartbeat, or for a store that moves; InputError, if it moved.
         """
         with self._db.write(is_fenced=False) as connection:
+            if not to_move:
+                must_be_here(connection)
             now = self._db.time(connection, now)
             if self._db.is_silence_death:
                 is_alive = _nobody_knows

@@ -14,7 +14,7 @@ from migrator.store.database.database import Database
 from migrator.store.database.sql import TABLE_NAMES
 from migrator.store.tables import METADATA
 
-__all__ = ["is_older", "migrations_folder", "must_be_current", "prepare", "revision", "revisions"]
+__all__ = ["is_older", "make_tables", "migrations_folder", "must_be_current", "prepare", "revision", "revisions"]
 
 VERSION_TABLE = """
 CREATE TABLE alembic_version (
@@ -95,9 +95,18 @@ def _create(database: Database, newest: str) -> None:
     with database.creating() as connection:
         if revision(connection) is not None:
             return
-        METADATA.create_all(connection)
-        connection.execute(text(VERSION_TABLE))
-        connection.execute(text("INSERT INTO alembic_version (version_num) VALUES (:newest)"), {"newest": newest})
+        make_tables(connection, newest)
+
+
+def make_tables(connection: Connection, newest: str | None = None) -> None:
+    """Make the tables of an empty store, in the caller's transaction.
+
+    `newest` is the newest revision, if it is known.
+    """
+    METADATA.create_all(connection)
+    connection.execute(text(VERSION_TABLE))
+    newest = newest or revisions(migrations_folder())[-1]
+    connection.execute(text("INSERT INTO alembic_version (version_num) VALUES (:newest)"), {"newest": newest})
 
 
 def must_be_current(database: Database) -> None:

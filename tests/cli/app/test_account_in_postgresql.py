@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import POLICY, Desk
-from tests.server import MISSING, Kept, kept_there, running
+from tests.server import MISSING, Kept, kept_there, running, sql
 
 SECRETS = ("ONENCE_CLIENT_SECRET", "HOLOGRAM_API_KEY")
 
@@ -47,3 +47,38 @@ def test_an_account_goes_the_whole_way_in_a_database(desk: Desk, account: str, m
     nobody = desk.run("status")
     assert nobody.code == 2
     assert "there is no account another" in nobody.err
+
+
+def test_an_account_goes_from_its_file_into_a_database_and_claims_there_alone(
+    desk: Desk, account: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert Kept.accounts is not None
+    database = Kept.accounts.url.replace("owner@", "owner:sesame@")
+    sql(Kept.accounts.url, f"DROP SCHEMA IF EXISTS a_{account} CASCADE")
+    file = f"sqlite:///{desk.folder / 'migrator.db'}"
+    monkeypatch.delenv("MIGRATOR_ACCOUNT")
+    for secret in SECRETS:
+        monkeypatch.setenv(secret, desk.rehearsal.environment()[secret])
+    monkeypatch.setenv("MIGRATOR_STATE", file)
+    plan = desk.planned(POLICY)
+
+    unnamed = desk.run("state", "copy", file, database)
+    assert (unnamed.code, "--account" in unnamed.err) == (2, True)
+    named_twice = desk.run("--account", account, "--state", file, "state", "copy", file, database)
+    assert (named_twice.code, "--state" in named_twice.err) == (2, True)
+    moved = desk.run("--account", account, "state", "copy", file, database)
+    assert moved.code == 0, moved.err
+    assert f"account {account} in postgresql://" in moved.out
+
+    for words in (("apply", "--confirm", str(plan["claims"])), ("status",), ("report",), ("state", "info")):
+        refused = desk.run(*words)
+        assert (refused.code, f"account {account} in" in refused.err) == (2, True), words
+        assert "sesame" not in moved.out + refused.err
+    assert not desk.rehearsal.hologram.ledger.charges
+
+    monkeypatch.setenv("MIGRATOR_STATE", database)
+    monkeypatch.setenv("MIGRATOR_ACCOUNT", account)
+    for secret in SECRETS:
+        monkeypatch.setenv(f"{secret}__{account.upper()}", desk.rehearsal.environment()[secret])
+    assert desk.run("apply", "--confirm", str(plan["claims"])).code == 0
+    assert set(desk.rehearsal.hologram.ledger.charges.values()) == {1}
