@@ -442,7 +442,10 @@ def run_async(body: Callable[[Stopper], Awaitable[T]]) -> T:
 
 
 def _seconds() -> float:
-    """Return seconds that also pass while the machine sleeps, where the system counts them."""
+    """Return seconds that pass while the machine sleeps, too.
+
+    Only Linux tells them.
+    """
     return time.clock_gettime(time.CLOCK_BOOTTIME) if sys.platform == "linux" else time.monotonic()
 
 

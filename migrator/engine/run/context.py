@@ -41,7 +41,7 @@ Before a request, orders are always checked.
 """
 
 LOOK_HOLDS_S = 5.0
-"""Seconds for which a look at the lease is believed as a write leaves.
+"""Seconds for which a look at the lease is believed.
 
 They count from before the look: a process may be stopped while it waits for the store's answer.
 """
@@ -247,9 +247,9 @@ class Stopper:
         return self.signs.order
 
     def look_if_old(self) -> None:
-        """Look at the lease again if the last look is old, right before a write leaves.
+        """Look at the lease again if the last look is old.
 
-        The process, or its machine, may have stood still since the last look, or during it.
+        Called right before a write leaves: the process, or its machine, may have stood still since, or during the look.
 
         Raises: StoreBusy, if another process took the lease; StoreError.
         """
