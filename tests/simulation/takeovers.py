@@ -34,7 +34,8 @@ from tests.server import MISSING, Server, made, running, sql
 __all__ = ["Trouble", "live_through_takeovers", "main"]
 
 LEASE_S = 5.0
-PATIENCE_S = 240.0
+TROUBLE_S = 120.0
+PATIENCE_S = 600.0
 LOOK_S = 0.02
 WORKERS = 2
 AGAIN = {7, 9, -signal.SIGKILL}
@@ -205,13 +206,14 @@ class Trouble:
 
     def live(self) -> None:
         """Bring every account to its end, with trouble on the way."""
-        until, next_s = time.monotonic() + PATIENCE_S, 0.0
+        began_s, next_s = time.monotonic(), 0.0
+        until = began_s + PATIENCE_S
         try:
             while not all(tenant.is_done and not tenant.workers for tenant in self.tenants):
                 assert time.monotonic() < until, f"no end: {[t.name for t in self.tenants if not t.is_done]}"
                 for tenant in self.tenants:
                     self._look_after(tenant)
-                if time.monotonic() >= next_s:
+                if next_s <= time.monotonic() < began_s + TROUBLE_S:
                     self._happen()
                     next_s = time.monotonic() + self.chance.uniform(0.3, 2.5)
                 time.sleep(LOOK_S)
