@@ -6,11 +6,12 @@ FIRST ?= 0
 UNITS ?= 3000
 DAYS ?= 120
 SEEDS ?= 1000
+RUNS ?= 10
 JOBS ?= 2
 SOURCE ?= 1nce
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-postgresql check fmt lint types bench structure simulate simulate-cutover simulate-swaps simulate-campaign mutations serve screenshot lowest constraints clean
+.PHONY: demo test test-postgresql check fmt lint types bench structure simulate simulate-cutover simulate-swaps simulate-campaign simulate-takeovers mutations serve screenshot lowest constraints clean
 
 demo: .venv/.ready
 	$(BIN)/migrator demo
@@ -61,6 +62,10 @@ simulate-swaps: .venv/.ready
 # One campaign over months, killed once a day: make simulate-campaign UNITS=3000 DAYS=120
 simulate-campaign: .venv/.ready
 	$(BIN)/python -m tests.simulation.campaigns --units $(UNITS) --days $(DAYS) --seed $(FIRST)
+
+# Accounts in PostgreSQL, real processes that are killed and stopped, a server that falls: make simulate-takeovers RUNS=10
+simulate-takeovers: .venv/.ready
+	$(BIN)/python -m tests.simulation.takeovers --runs $(RUNS) --seed $(SEED)
 
 # Each safety rule taken out in turn: does a schedule notice?
 mutations: .venv/.ready

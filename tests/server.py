@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -48,6 +48,7 @@ class Server:
     programs: Path
     user: int | None
     port: int = 5432
+    processes: "list[subprocess.Popen[bytes]]" = field(default_factory=list)
 
     def url(self, database: str = "postgres", **query: str) -> str:
         """The address of a database."""
@@ -70,11 +71,12 @@ class Server:
             env=self._env(),
         )
 
-    def start(self, **settings: str) -> "subprocess.Popen[bytes]":
+    def start(self, **settings: str) -> None:
         """Start the server on its files, and wait until it answers."""
         chosen = {**_SETTINGS, "port": str(self.port), **settings}
         told = [f"-c{name}={value}" for name, value in chosen.items()]
         with (self.folder / "log").open("ab") as log:
+            said_before = log.tell()
             process = subprocess.Popen(
                 [self.programs / "postgres", "-D", self.folder / "data", "-k", self.folder, *told],
                 stdout=log,
@@ -84,11 +86,18 @@ class Server:
             )
         until = time.monotonic() + PATIENCE_S
         while time.monotonic() < until:
-            if "ready to accept connections" in (self.folder / "log").read_text(errors="replace"):
-                return process
+            if b"ready to accept connections" in (self.folder / "log").read_bytes()[said_before:]:
+                self.processes.append(process)
+                return
             time.sleep(0.02)
         process.kill()
         raise AssertionError((self.folder / "log").read_text(errors="replace"))
+
+    def stop(self, how: signal.Signals) -> None:
+        """Stop the server: SIGINT is its fast way, SIGQUIT its immediate one."""
+        process = self.processes.pop()
+        process.send_signal(how)
+        process.wait(PATIENCE_S)
 
 
 def _programs() -> Path | None:
@@ -129,12 +138,11 @@ def made(port: int = 5432, **settings: str) -> Iterator[Server]:
             *("initdb", "-D", str(server.folder / "data"), "-U", "owner", "-A", "trust", "--no-sync", "-E", "UTF8"),
             f"--locale={LOCALE}",
         )
-        process = server.start(**settings)
+        server.start(**settings)
         try:
             yield server
         finally:
-            process.send_signal(signal.SIGQUIT)  # its files are thrown away
-            process.wait(PATIENCE_S)
+            server.stop(signal.SIGQUIT)  # its files are thrown away
     finally:
         shutil.rmtree(server.folder, ignore_errors=True)
 

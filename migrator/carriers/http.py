@@ -217,7 +217,12 @@ class HttpSession:
             not leave; else what the answer means.
         """
         longest_s, content = timeout_s or self._timeout_s, _content(body)
-        request = _Request(method, path, params, content, headers, longest_s, is_write=True, vouch=vouch or _no_doubt)
+
+        def leaves() -> None:
+            self._pacer.leaving()  # may ask the store, which takes time: before the grounds, which may grow old in it
+            (vouch or _no_doubt)()
+
+        request = _Request(method, path, params, content, headers, longest_s, is_write=True, vouch=leaves)
         try:
             return await (self._patiently(request) if retry_refusals else self._once(request))
         except (Interrupted, Halted) as stop:  # raised by the pacer's gate alone, so never once a request has left

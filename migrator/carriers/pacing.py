@@ -73,12 +73,14 @@ class Pacer:
     Args:
         per_second: requests that may start each second. May be changed at any time.
         gate: asked before each request leaves, and every second while a request waits for its turn.
+        leaving: asked as a write leaves: what the gate knew may be old by then.
         ceiling_now: reads the most requests per second that are allowed now; None where nobody steers.
         chance: makes pauses that the carrier did not ask for a bit longer; None for exact pauses.
     """
 
     per_second: float
     gate: Gate = field(default=_open, kw_only=True, repr=False)
+    leaving: Callable[[], None] = field(default=_no_doubt, kw_only=True, repr=False)
     ceiling_now: Callable[[], float] | None = field(default=None, kw_only=True, repr=False)
     chance: random.Random | None = field(default=None, kw_only=True, repr=False)
     refusals: int = field(default=0, init=False)

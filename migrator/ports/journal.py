@@ -300,6 +300,17 @@ class MigrationJournal(Journal, Protocol):
         """
         ...
 
+    def has_moved(self) -> bool:
+        """True if the store may lack its last intents.
+
+        It is on another server than it was last, or on one that was promoted.
+        """
+        ...
+
+    def note_server(self) -> None:
+        """Note the server that the store is on now."""
+        ...
+
     def failures(self, plan_id: str) -> Failures:
         """Count failed SIMs and begun SIMs.
 

@@ -357,6 +357,8 @@ def _note_birth(database: Database, now: float) -> None:
         if connection.scalar(born) is not None:
             return
     facts = [{"name": "lineage", "value": uuid.uuid4().hex[:12]}, {"name": "created_at", "value": repr(now)}]
+    if database.server():
+        facts.append({"name": "server", "value": database.server()})
     with database.write() as connection:
         if connection.scalar(born) is None:
             connection.execute(insert(tables.meta), facts)

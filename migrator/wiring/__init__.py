@@ -438,7 +438,7 @@ def run_async(body: Callable[[Stopper], Awaitable[T]]) -> T:
     """
 
     async def main() -> T:
-        stopper = Stopper()
+        stopper = Stopper(seconds=_seconds)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_obey_signals, stopper)
             try:
@@ -452,6 +452,14 @@ def run_async(body: Callable[[Stopper], Awaitable[T]]) -> T:
             return anyio.run(main)
     except BaseExceptionGroup as group:
         raise first_error(group) from None
+
+
+def _seconds() -> float:
+    """Return seconds that pass while the machine sleeps, too.
+
+    Only Linux tells them.
+    """
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if sys.platform == "linux" else time.monotonic()
 
 
 async def _obey_signals(stopper: Stopper) -> None:

@@ -35,10 +35,10 @@ def steer(pacer: "Pacer", stopper: Stopper, store: "Store", carrier: str, settin
     """Connect a pacer to the gate and the ceiling of a run.
 
     Before each request the pacer asks whether the request may leave, and how fast requests may go: never faster than
-    `setting`, in requests per second. Both are of one look at the store.
+    `setting`, in requests per second. Both are of one look at the store. A write by an old look does not leave.
     """
     stopper.watch(store.signs)
-    pacer.gate = stopper.checkpoint
+    pacer.gate, pacer.leaving = stopper.checkpoint, stopper.look_if_old
     pacer.ceiling_now = lambda: _lower(setting, stopper.signs.ceilings.get(carrier))
 
 

@@ -36,6 +36,8 @@ WORDS = {
     "stuck": "{sims} SIMs stuck: Hologram has moved them for more than {minutes} minutes; ask its support about them",
     "claimed": "{total} SIMs claimed",
     "pair_changed": "{sims} SIMs left out: their pair is another now than the plan says",
+    "server_changed": "the database is on another server than last time, or on a promoted standby, and may not know "
+    "of what was sent last: all SIMs are read twice more, over {wait_s} s, before any claim",
     "claim_lost": "a claim of {sims} SIMs was not answered: reading what it did",
     "settling": "{sims} SIMs uncertain: sent, and not seen on the record yet; reading until it is sure",
     "securing": "{sims} SIMs may be without a limit, as the order was not answered; nothing else is sent meanwhile",
@@ -71,6 +73,7 @@ ONCE = {
     "wave",
     "resting",
     "stuck",
+    "server_changed",
     "claim_lost",
     "settling",
     "securing",

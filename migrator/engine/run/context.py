@@ -40,6 +40,12 @@ SLEEP_SLICE_S = 5.0
 Before a request, orders are always checked.
 """
 
+LOOK_HOLDS_S = 5.0
+"""Seconds for which a look at the lease is believed.
+
+They count from before the look: a process may be stopped while it waits for the store's answer.
+"""
+
 NAP_S = 1.0
 """Least gain of the host's clock that counts as a nap.
 
@@ -125,16 +131,20 @@ class Stopper:
 
     A stop also ends a wait early. A request to stop comes from this process (a signal, a lost lease); orders come from
     other terminals, by the store. Lease, order and ceilings are looked at together: the store may be a machine away.
+
+    `seconds` also pass while the machine sleeps, where it can tell.
     """
 
     reason: str = ""
     exit_code: int = 130
+    seconds: Callable[[], float] = anyio.current_time
     _event: anyio.Event = field(default_factory=anyio.Event)
     _deadline: tuple[float, str, int] = field(
         default=(math.inf, "", 0), init=False
     )  # by anyio's clock, with the reason and exit code
     signs: Signs = field(default_factory=Signs, init=False)  # as of the last checkpoint
     _look: Look = field(default=_no_signs, init=False)
+    _looked_at: float = field(default=-math.inf, init=False)  # by `seconds`, before the store was asked
     _holder: Any = field(default=None, init=False)
     _plan_id: str = field(default="", init=False)
     _ordered_by: str = field(default="", init=False)  # the plan by which the orders stand
@@ -232,8 +242,19 @@ class Stopper:
 
     def _order(self) -> Order | None:
         """Look at the signs, and return the order in force."""
+        self._looked_at = self.seconds()
         self.signs = self._look(self._ordered_by, self._holder)
         return self.signs.order
+
+    def look_if_old(self) -> None:
+        """Look at the lease again if the last look is old.
+
+        Called right before a write leaves: the process, or its machine, may have stood still since, or during the look.
+
+        Raises: StoreBusy, if another process took the lease; StoreError.
+        """
+        while self.seconds() - self._looked_at > LOOK_HOLDS_S:
+            self._order()
 
     async def sleep(self, seconds: float) -> None:
         """Wait, unless asked to stop.

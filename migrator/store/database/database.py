@@ -203,6 +203,13 @@ class Database(ABC):
         `now` is the time by the clock of the caller.
         """
 
+    def server(self) -> str:
+        """Return the identity of the server and its timeline.
+
+        Empty for a file.
+        """
+        return ""
+
     @abstractmethod
     def bearing_damage(self) -> AbstractContextManager[None]:
         """Read damaged text, with U+FFFD where it is no UTF-8.

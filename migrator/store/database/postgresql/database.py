@@ -63,6 +63,13 @@ That saves ways to the server.
 """
 
 _VERSION = "SELECT value FROM meta WHERE name = 'writes'"
+_SERVER = (
+    "SELECT system_identifier || '/' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) FROM pg_control_system()"
+)
+"""Identity of the server and its timeline.
+
+The timeline of the last checkpoint would still be the old one for a while after a promotion.
+"""
 _NUMBERED = """
 SELECT table_name, column_name FROM information_schema.columns
 WHERE table_schema = current_schema() AND column_default LIKE 'nextval(%%'
@@ -289,6 +296,14 @@ class PostgresDatabase(Database):
     def time(self, connection: Connection, now: float) -> float:  # noqa: ARG002
         """Return the time of the server: the clocks of several machines differ."""
         return float(connection.exec_driver_sql("SELECT extract(epoch FROM clock_timestamp())").scalar_one())
+
+    def server(self) -> str:
+        """See `Database`."""
+        try:
+            found = self._only_session().execute(_SERVER).fetchone()
+        except psycopg.Error as error:
+            raise self._trouble(error) from None
+        return "" if found is None else str(found[0])
 
     def bearing_damage(self) -> "nullcontext[None]":
         """See `Database`."""
