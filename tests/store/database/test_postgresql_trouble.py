@@ -18,7 +18,7 @@ import pytest
 
 from migrator.errors import InputError, MigratorError, NotStorable, StoreBusy, StoreError, StoreLost
 from migrator.store import Owner, Store
-from migrator.store.database.postgresql.faults import database_trouble
+from migrator.store.database.postgresql.faults import connect_trouble, database_trouble
 from tests.builders import pair
 from tests.server import MISSING, Server, made, running, sql
 from tests.store.store_kit import NOW, change, planned
@@ -55,6 +55,21 @@ def test_each_code_of_postgresql_has_its_word(sqlstate: str, kind: type[Migrator
     assert "account acme" in found.message
     assert "4711" not in f"{found.message} {found.hint}"
     assert found.exit_code == {StoreLost: 7, StoreBusy: 9, InputError: 2}.get(kind, 1)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "the database system is starting up",
+        "the database system is not yet accepting connections",
+        "the database system is in recovery mode",
+        "the database system is shutting down",
+    ],
+)
+def test_a_server_that_is_not_ready_yet_is_waited_for(words: str) -> None:
+    """Such a login has no code in the driver: it goes by the server's words."""
+    found = connect_trouble(psycopg.OperationalError(f"connection failed: FATAL:  {words}"), "fleet")
+    assert (type(found), found.code, found.exit_code) == (StoreLost, "store_unreachable", 7)
 
 
 @pytest.fixture(scope="module")

@@ -217,6 +217,7 @@ _TROUBLES: Mapping[str, _Made] = {
 }
 _NO_CONNECTION: tuple[tuple[tuple[str, ...], _Made], ...] = (
     (("unsupported startup parameter",), pooled),
+    (("the database system is",), _unreachable),  # starting up, shutting down, in recovery
     (("no pg_hba.conf entry", "pg_hba.conf rejects"), _needs_encryption),
     (("does not support SSL",), _unencrypted),
     (("certificate", "SSL error"), _untrusted),
@@ -229,7 +230,7 @@ _NO_CONNECTION: tuple[tuple[tuple[str, ...], _Made], ...] = (
     (
         (
             *("refused", "timeout expired", "could not translate", "No such file", "unreachable", "No route"),
-            *("not known", "resolve", "starting up", "shutting down"),
+            *("not known", "resolve"),
         ),
         _unreachable,
     ),
