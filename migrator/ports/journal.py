@@ -300,7 +300,7 @@ class MigrationJournal(Journal, Protocol):
         """
         ...
 
-    def has_moved(self) -> bool:
+    def server_changed(self) -> bool:
         """True if the store may lack its last intents.
 
         It is on another server than it was last, or on one that was promoted.

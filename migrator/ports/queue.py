@@ -1,9 +1,8 @@
 """Port to a queue of jobs for accounts.
 
 One job brings one account as far as it goes now. The queue answers for it that an account gets its turn, and for
-nothing else. It may give one job to two workers, after
-a pause of the first; that only one of them writes is the matter of the lease. So a handler may be called again for the
-same account at any time.
+nothing else. It may give one job to two workers, after a pause of the first; that only one of them writes is the matter
+of the lease. So a handler may be called again for the same account at any time.
 """
 
 from collections.abc import Awaitable, Callable, Sequence

@@ -39,6 +39,7 @@ from migrator.store.database.one_file import StoreFile
 from migrator.store.database.presence import Presence
 from migrator.store.database.schema import is_older, migrations_folder, must_be_current, prepare, revision, revisions
 from migrator.store.database.sqlite import SqliteDatabase
+from migrator.store.facts import fact
 from migrator.store.inventory.baselines import Baselines
 from migrator.store.inventory.imei_history import ImeiHistory
 from migrator.store.inventory.inventory import Inventory
@@ -352,13 +353,12 @@ def _note_birth(database: Database, now: float) -> None:
 
     The lineage never changes, and tells the store's plans from the plans of any other store.
     """
-    born = select(tables.meta.c.value).where(tables.meta.c.name == "lineage")
     with database.read() as connection:
-        if connection.scalar(born) is not None:
+        if fact(connection, "lineage") is not None:
             return
     facts = [{"name": "lineage", "value": uuid.uuid4().hex[:12]}, {"name": "created_at", "value": repr(now)}]
     if database.server():
         facts.append({"name": "server", "value": database.server()})
     with database.write() as connection:
-        if connection.scalar(born) is None:
+        if fact(connection, "lineage") is None:
             connection.execute(insert(tables.meta), facts)

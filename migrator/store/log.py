@@ -16,14 +16,25 @@ from migrator.store.database.documents import document_text
 from migrator.store.moved import MARK, refuse_marked
 from migrator.store.tables.plans import changes, events, plans
 
-__all__ = ["LAST_EVENT", "PlanRow", "moved", "note", "note_of_plan", "remember_last", "switch_items_digest"]
+__all__ = [
+    "LAST_COLUMNS",
+    "LAST_EVENT",
+    "PlanRow",
+    "moved",
+    "note",
+    "note_of_plan",
+    "remember_last",
+    "switch_items_digest",
+]
 
 LAST_EVENT = select(events.c.seq, events.c.digest).order_by(events.c.seq.desc()).limit(1)
-_LAST = select(
-    LAST_EVENT.with_only_columns(events.c.seq).scalar_subquery().label("seq"),
-    LAST_EVENT.with_only_columns(events.c.digest).scalar_subquery().label("digest"),
-    MARK.scalar_subquery().label("mark"),
+LAST_COLUMNS = tuple(
+    LAST_EVENT.with_only_columns(column).scalar_subquery().label(column.name)
+    for column in (events.c.seq, events.c.digest)
 )
+"""Last event beside something else, in one read."""
+
+_LAST = select(*LAST_COLUMNS, MARK.scalar_subquery().label("mark"))
 _INSERT = insert(events)
 _KNOWN = "last_event"
 """Name of the last event in `Connection.info`, which each transaction empties."""

@@ -18,19 +18,18 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, func, select
 
 from migrator.core.audit.chain import GENESIS
 from migrator.errors import InputError, MigratorError, NoStore, StoreError
 from migrator.store.database.database import BUSY_TIMEOUT_S, Database
 from migrator.store.database.schema import make_tables, migrations_folder, revision, revisions
-from migrator.store.database.sql import insert as upsert
 from migrator.store.database.sqlite import path_of, placed_copy
 from migrator.store.database.transfer import copied_tables, fill, into_file, rows_of
+from migrator.store.facts import keep_fact
 from migrator.store.log import LAST_EVENT, note
 from migrator.store.moved import MARK_NAME, Mark, Standing, mark_in, must_be_here
 from migrator.store.opening import is_postgresql, opened
-from migrator.store.tables.fleet import meta
 from migrator.store.tables.plans import events
 
 __all__ = ["Moved", "move"]
@@ -125,8 +124,7 @@ def _copied(source: Database, before: Mark | None, url: str, account: str | None
 def _put_mark(source: Database, mark: Mark, kind: str, now: float) -> None:
     with source.write() as connection:
         note(connection, now, kind, None, {"from": mark.old, "to": mark.new})
-        put = upsert(meta).values(name=MARK_NAME, value=mark.text())
-        connection.execute(put.on_conflict_do_update(index_elements=["name"], set_={"value": put.excluded.value}))
+        keep_fact(connection, MARK_NAME, mark.text())
 
 
 def _take_back(source: Database, now: float) -> None:
@@ -137,7 +135,7 @@ def _take_back(source: Database, now: float) -> None:
     with source.write() as connection:
         mark = mark_in(connection)
         if mark is not None and mark.standing is Standing.MOVING:
-            connection.execute(delete(meta).where(meta.c.name == MARK_NAME))
+            keep_fact(connection, MARK_NAME, None)
             note(connection, now, "store.stayed", None, {"from": mark.old, "to": mark.new})
 
 
@@ -150,7 +148,7 @@ def _released(mark: Mark, url: str, account: str | None, now: float) -> Moved:
             if found is None or found.token != mark.token:
                 raise _taken(mark.new)
             count = connection.scalar(select(func.count()).select_from(events)) or 0
-            connection.execute(delete(meta).where(meta.c.name == MARK_NAME))
+            keep_fact(connection, MARK_NAME, None)
             note(connection, now, "store.arrived", None, {"from": mark.old, "to": mark.new})
         return Moved(mark.old, mark.new, count, last.digest)
 
@@ -216,7 +214,7 @@ def _copy(source: Database, url: str, account: str | None, mark: Mark) -> None:
 
     def ended(reading: Connection, writing: Connection) -> None:
         _must_be_equal(reading, writing)
-        writing.execute(insert(meta).values(name=MARK_NAME, value=mark.text()))
+        keep_fact(writing, MARK_NAME, mark.text())
 
     if not is_postgresql(url):
         path = path_of(url)

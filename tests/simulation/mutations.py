@@ -159,8 +159,8 @@ MUTATIONS = (
     Mutation(
         "observe first",
         "migrator/engine/apply/apply.py",
-        "        await self._observe()\n        await self._observe_after_move()\n",
-        "        await self._observe_after_move()\n",
+        "        await self._observe()\n        await self._observe_after_failover()\n",
+        "        await self._observe_after_failover()\n",
     ),
     Mutation(
         "secure right after the read-back",

@@ -106,8 +106,7 @@ def _backup(shared: Globals, file: Path | None) -> Outcome:
         refuse_unwritable(file)
     with wiring.store_of(shared.state, shared.config) as store:
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-        beside = Path(store.name if store.file is None else store.place)
-        target = file or beside.with_name(f"{store.name}.backup-{stamp}")
+        target = file or store.beside(f"{store.name}.backup-{stamp}")
         head = store.audit.head()
         store.backup(target)
     data = {"path": str(target), "bytes": target.stat().st_size, "of": store.place, "head": head}

@@ -98,7 +98,7 @@ class Applying:
                 hint="set HOLOGRAM_ORG_ID to the plan's organization, or make a new plan for this one",
             )
         await self._observe()
-        await self._observe_after_move()
+        await self._observe_after_failover()
         strangers = Strangers(ctx, self._reader)
         await strangers.check_all()
         securer = Securer(ctx, self._reader, Changer(ctx, None, bulk_names=False))
@@ -180,14 +180,14 @@ class Applying:
         runs = slices(ctx.journal.items(ctx.plan_id), SLICE)
         await self._reader.read((target for run in runs for target in targets_of(run)), full=True)
 
-    async def _observe_after_move(self) -> None:
+    async def _observe_after_failover(self) -> None:
         """Read everything twice more if the store may have lost intents.
 
         A promoted standby may not know of claims that went out. What such a claim did is waited for as with any claim
         whose process died.
         """
         ctx = self.ctx
-        if not ctx.journal.has_moved():
+        if not ctx.journal.server_changed():
             return
         lag_s = ctx.options.absent_after_s
         waits_s = (ctx.options.claim_timeout_s + lag_s, lag_s)

@@ -15,12 +15,12 @@ from migrator.errors import LeaseLost, StoreBusy
 from migrator.store.database.database import Database
 from migrator.store.database.rows import AnyRow
 from migrator.store.database.sql import changed_rows, insert
-from migrator.store.log import LAST_EVENT, remember_last
+from migrator.store.facts import fact, fact_named, keep_fact
+from migrator.store.log import LAST_COLUMNS, remember_last
 from migrator.store.moved import must_be_here
-from migrator.store.tables.fleet import meta
-from migrator.store.tables.plans import events, lease
+from migrator.store.tables.plans import lease
 
-__all__ = ["EXPIRY_S", "Lease", "Owner", "lost_to"]
+__all__ = ["EXPIRY_S", "Lease", "Owner", "lost_to", "owner_of"]
 
 EXPIRY_S = 60.0
 """Seconds of silence after which a holder is taken for dead.
@@ -30,7 +30,6 @@ A holder that is known to live is not taken for dead. A holder beats every 10 s.
 
 _FENCE = "lease_fence"
 _HOLDER = select(lease)
-_IS_FENCE = select(meta.c.value).where(meta.c.name == _FENCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +94,7 @@ class Lease:
             refusal = None if held is None else _refusal(held, owner, now, is_gone, is_alive, expiry_s)
             if refusal is not None:
                 connection.execute(update(lease).where(lease.c.heartbeat_at > now).values(heartbeat_at=now))
-            elif held is not None and _owner(held) == owner:
+            elif held is not None and owner_of(held) == owner:
                 connection.execute(update(lease).values(heartbeat_at=now))
             else:
                 connection.execute(delete(lease))
@@ -105,7 +104,7 @@ class Lease:
         if refusal is not None:
             raise refusal
         self._db.guard = lambda connection: _must_be(connection, fence)
-        return None if held is None or _owner(held) == owner else _owner(held)
+        return None if held is None or owner_of(held) == owner else owner_of(held)
 
     def busy(self, now: float, *, is_gone: Callable[[Owner], bool]) -> StoreBusy:
         """Return the error for a store file that another process locked.
@@ -115,7 +114,7 @@ class Lease:
         """
         with self._db.read() as connection:
             held = _holder(connection)
-        if held is not None and not is_gone(_owner(held)):
+        if held is not None and not is_gone(owner_of(held)):
             return _held_by(held, now, is_silent=now - held.heartbeat_at >= EXPIRY_S)
         path = self._db.place
         return StoreBusy(
@@ -152,7 +151,7 @@ class Lease:
         """
         with self._db.read() as connection:
             held = _holder(connection)
-        return None if held is None else (_owner(held), held.heartbeat_at)
+        return None if held is None else (owner_of(held), held.heartbeat_at)
 
 
 def _refusal(  # noqa: PLR0917 - handed through as they came
@@ -164,7 +163,7 @@ def _refusal(  # noqa: PLR0917 - handed through as they came
     expiry_s: float,
 ) -> StoreBusy | None:
     """Return the error while somebody else holds the store, or None."""
-    holder, is_silent = _owner(held), now - held.heartbeat_at >= expiry_s
+    holder, is_silent = owner_of(held), now - held.heartbeat_at >= expiry_s
     if holder == owner or is_gone(holder) or (is_silent and not is_alive(holder)):
         return None
     return _held_by(held, now, is_silent=is_silent)
@@ -172,19 +171,14 @@ def _refusal(  # noqa: PLR0917 - handed through as they came
 
 def _raise_fence(connection: Connection) -> None:
     """Raise the fence of the store by one."""
-    put = insert(meta).values(name=_FENCE, value=str(_fence(connection) + 1))
-    connection.execute(put.on_conflict_do_update(index_elements=["name"], set_={"value": put.excluded.value}))
+    keep_fact(connection, _FENCE, str(_fence(connection) + 1))
 
 
 def _fence(connection: Connection) -> int:
-    return int(connection.scalar(_IS_FENCE) or 0)
+    return int(fact(connection, _FENCE) or 0)
 
 
-_GUARD = select(
-    _IS_FENCE.scalar_subquery().label("fence"),
-    LAST_EVENT.with_only_columns(events.c.seq).scalar_subquery().label("seq"),
-    LAST_EVENT.with_only_columns(events.c.digest).scalar_subquery().label("digest"),
-)
+_GUARD = select(fact_named(_FENCE).scalar_subquery().label("fence"), *LAST_COLUMNS)
 """Fence and last event: nearly every write adds the next event."""
 
 
@@ -206,7 +200,7 @@ _WAIT = (
 
 
 def _held_by(held: AnyRow, now: float, *, is_silent: bool) -> StoreBusy:
-    holder = _owner(held)
+    holder = owner_of(held)
     began = datetime.fromtimestamp(holder.started_at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     is_ahead = held.heartbeat_at > now
     return StoreBusy(
@@ -235,12 +229,13 @@ def lost_to(held: AnyRow | None) -> LeaseLost:
     `held` is the row of the lease, if there is one.
     """
     return LeaseLost(
-        f"this run lost the store to {'another one, which is over' if held is None else _owner(held)}",
+        f"this run lost the store to {'another one, which is over' if held is None else owner_of(held)}",
         hint="see `migrator status`; the same command goes on once the other run has ended",
     )
 
 
-def _owner(row: AnyRow) -> Owner:
+def owner_of(row: AnyRow) -> Owner:
+    """Return the owner that a row of the lease names."""
     return Owner(row.host, row.pid, row.process_started_at)
 
 

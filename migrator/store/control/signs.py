@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import bindparam, literal_column, select
 
 from migrator.core.run.control import Ceiling, Order, OrderKind, Signs
-from migrator.store.control.lease import Owner, lost_to
+from migrator.store.control.lease import Owner, lost_to, owner_of
 from migrator.store.database.database import Database
 from migrator.store.database.rows import AnyRow
 from migrator.store.tables.plans import lease, orders, plans, rates
@@ -41,13 +41,9 @@ def read_signs(database: Database, plan_id: str, holder: Owner | None) -> Signs:
     """
     rows = database.rows(_SIGNS, plan_id=plan_id)
     first = rows[0]
-    if holder is not None and _owner(first) != holder:
+    if holder is not None and owner_of(first) != holder:
         raise lost_to(first if first.pid is not None else None)
     return Signs(_order(first), _ceilings(rows))
-
-
-def _owner(row: AnyRow) -> Owner:
-    return Owner(row.host, row.pid, row.process_started_at)
 
 
 def _order(row: AnyRow) -> Order | None:

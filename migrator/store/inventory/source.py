@@ -4,11 +4,10 @@ A store has the SIMs of one carrier. Its name, and the account as far as a pull 
 store; a store without a name is 1NCE's. A pull that is under way has facts of its own.
 """
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection
 
 from migrator.core.fleet.sims import ONENCE, SourceAccount
-from migrator.store.database.sql import insert
-from migrator.store.tables.fleet import meta
+from migrator.store.facts import fact, keep_fact
 
 __all__ = ["account_kept", "keep_pulled", "keep_reader", "keep_source", "reader_kept", "source_kept"]
 
@@ -18,12 +17,12 @@ _PULLED_NAME, _PULLED_ACCOUNT = "pulled_source", "pulled_account"
 
 def source_kept(connection: Connection) -> str | None:
     """Return the carrier's name; None for 1NCE."""
-    return _fact(connection, _NAME)
+    return fact(connection, _NAME)
 
 
 def account_kept(connection: Connection) -> SourceAccount:
     """Return carrier and account of the inventory in force."""
-    return SourceAccount(_fact(connection, _NAME) or ONENCE, _fact(connection, _ACCOUNT))
+    return SourceAccount(fact(connection, _NAME) or ONENCE, fact(connection, _ACCOUNT))
 
 
 def keep_source(connection: Connection, source: str) -> None:
@@ -32,20 +31,20 @@ def keep_source(connection: Connection, source: str) -> None:
     Another carrier's account is forgotten.
     """
     if source != (source_kept(connection) or ONENCE):
-        _keep(connection, _ACCOUNT, None)
-    _keep(connection, _NAME, None if source == ONENCE else source)
+        keep_fact(connection, _ACCOUNT, None)
+    keep_fact(connection, _NAME, None if source == ONENCE else source)
 
 
 def reader_kept(connection: Connection) -> SourceAccount | None:
     """Return from whom the latest pull has read; None if unknown."""
-    name, account = _fact(connection, _PULLED_NAME), _fact(connection, _PULLED_ACCOUNT)
+    name, account = fact(connection, _PULLED_NAME), fact(connection, _PULLED_ACCOUNT)
     return None if name is None else SourceAccount(name, account)
 
 
 def keep_reader(connection: Connection, reader: SourceAccount) -> None:
     """Keep from whom a pull reads that is under way."""
-    _keep(connection, _PULLED_NAME, reader.name)
-    _keep(connection, _PULLED_ACCOUNT, reader.account)
+    keep_fact(connection, _PULLED_NAME, reader.name)
+    keep_fact(connection, _PULLED_ACCOUNT, reader.account)
 
 
 def keep_pulled(connection: Connection) -> None:
@@ -53,16 +52,4 @@ def keep_pulled(connection: Connection) -> None:
     reader = reader_kept(connection)
     if reader is not None:
         keep_source(connection, reader.name)
-        _keep(connection, _ACCOUNT, reader.account)
-
-
-def _fact(connection: Connection, name: str) -> str | None:
-    return connection.scalar(select(meta.c.value).where(meta.c.name == name))
-
-
-def _keep(connection: Connection, name: str, value: str | None) -> None:
-    if value is None:
-        connection.execute(delete(meta).where(meta.c.name == name))
-        return
-    put = insert(meta).values(name=name, value=value)
-    connection.execute(put.on_conflict_do_update(index_elements=[meta.c.name], set_={"value": put.excluded.value}))
+        keep_fact(connection, _ACCOUNT, reader.account)

@@ -15,10 +15,9 @@ from migrator.core.plan.document import header_from
 from migrator.core.run.doubts import Doubt
 from migrator.core.run.states import IN_DOUBT, StepKind, StepState
 from migrator.store.database.database import Database
-from migrator.store.database.sql import insert
+from migrator.store.facts import fact, keep_fact
 from migrator.store.pairs.paid_pairs import MAY_BE_PAID
 from migrator.store.plans.lookup import is_migration, plan_row
-from migrator.store.tables.fleet import meta
 from migrator.store.tables.plans import plans, steps
 
 __all__ = ["claims_made", "claims_may_take", "price_of"]
@@ -69,12 +68,10 @@ def claims_may_take(database: Database, seconds: float) -> float:
     The longest of those that hold for a claim whose outcome is unknown. Once no claim is open, the earlier ones are
     forgotten.
     """
-    noted = select(meta.c.value).where(meta.c.name == _LONGEST)
     with database.write() as connection:
-        before = connection.scalar(noted) if connection.scalar(_OPEN.limit(1)) is not None else None
+        before = fact(connection, _LONGEST) if connection.scalar(_OPEN.limit(1)) is not None else None
         longest = seconds if before is None else max(seconds, float(before))
-        put = insert(meta).values(name=_LONGEST, value=repr(longest))
-        connection.execute(put.on_conflict_do_update(index_elements=[meta.c.name], set_={"value": put.excluded.value}))
+        keep_fact(connection, _LONGEST, repr(longest))
     return longest
 
 

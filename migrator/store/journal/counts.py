@@ -14,7 +14,7 @@ from migrator.core.plan.plan import ACTING, Action
 from migrator.core.run.doubts import Doubt
 from migrator.core.run.states import StepKind, StepState
 from migrator.core.run.steps import UNREAD, Failures, Verdict
-from migrator.store.control.whereabouts import has_moved, note_server
+from migrator.store.control.whereabouts import note_server, server_changed
 from migrator.store.database.rows import test_ends_at
 from migrator.store.database.sql import changed_rows, insert
 from migrator.store.journal.claims_made import claims_made, claims_may_take
@@ -103,9 +103,9 @@ class Counts(Verifications):
         """Note how long claims may take; return the longest of open ones."""
         return claims_may_take(self._db, seconds)
 
-    def has_moved(self) -> bool:
+    def server_changed(self) -> bool:
         """True if the store may lack its last intents."""
-        return has_moved(self._db)
+        return server_changed(self._db)
 
     def note_server(self) -> None:
         """Note the server that the store is on."""

@@ -22,6 +22,7 @@ from migrator.store.database.database import Database
 from migrator.store.database.documents import change_of, document_text
 from migrator.store.database.rows import AnyRow, by_page, decimal_from, decimal_text, in_iccid_order
 from migrator.store.database.sql import Query, changed_rows, insert, json_at, new_number
+from migrator.store.facts import fact, keep_fact
 from migrator.store.log import note
 from migrator.store.plans.candidates import candidates, claimed_before
 from migrator.store.plans.draft import Draft
@@ -29,7 +30,6 @@ from migrator.store.plans.lookup import fresh_plan_row, is_migration, plan_row
 from migrator.store.plans.names import doubtful_names
 from migrator.store.plans.staleness import differences, source_changes
 from migrator.store.plans.wholeness import edited_lines, edited_plan
-from migrator.store.tables.fleet import meta
 from migrator.store.tables.plans import changes, plans
 
 __all__ = ["Plans"]
@@ -248,10 +248,8 @@ class Plans:
             "data_mb": decimal_text(account.data_mb),
             "sms_mo": decimal_text(account.sms_mo),
         }
-        statement = insert(meta).values(name=_origin_name(plan_id), value=document_text(values))
-        replaced = statement.on_conflict_do_update(index_elements=["name"], set_={"value": statement.excluded.value})
         with self._db.write() as connection:
-            connection.execute(replaced)
+            keep_fact(connection, _origin_name(plan_id), document_text(values))
 
     def origin(self, plan_id: str) -> Origin | None:
         """Return the origin of a plan.
@@ -259,7 +257,7 @@ class Plans:
         None for a plan of an older version.
         """
         with self._db.read() as connection:
-            text = connection.scalar(select(meta.c.value).where(meta.c.name == _origin_name(plan_id)))
+            text = fact(connection, _origin_name(plan_id))
         if text is None:
             return None
         values = json.loads(text)

@@ -18,20 +18,6 @@ ACME = {"MIGRATOR_ACCOUNT": "acme", "ONENCE_CLIENT_ID": "810000", "HOLOGRAM_ORG_
 WINDOWS = pytest.mark.skipif(os.name != "posix", reason="programs and file rights of POSIX")
 
 
-@pytest.fixture(autouse=True)
-def keyring(monkeypatch: pytest.MonkeyPatch) -> FakeKeyring:
-    fake = FakeKeyring()
-    monkeypatch.setitem(sys.modules, "keyring", fake)
-    return fake
-
-
-@pytest.fixture(autouse=True)
-def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """An empty current directory: no `migrator.toml` is found by accident."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def put(folder: Path, content: bytes | str, *, account: str = "acme", name: str = "onence_client_secret") -> Path:
     path = folder / "secrets" / account / name
     path.parent.mkdir(parents=True, exist_ok=True)

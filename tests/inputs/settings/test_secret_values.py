@@ -14,20 +14,6 @@ from migrator.inputs.settings.settings import Secret, load_settings
 from tests.inputs.settings.settings_api import COMPLETE, KEY, PASSWORD, FakeKeyring
 
 
-@pytest.fixture(autouse=True)
-def keyring(monkeypatch: pytest.MonkeyPatch) -> FakeKeyring:
-    fake = FakeKeyring()
-    monkeypatch.setitem(sys.modules, "keyring", fake)
-    return fake
-
-
-@pytest.fixture(autouse=True)
-def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """An empty current directory: no `migrator.toml` is found by accident."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def test_secret_shows_as_stars_in_every_way_of_printing_it() -> None:
     settings = load_settings(COMPLETE, None)
     hologram = settings.hologram()

@@ -1,6 +1,5 @@
 """Settings come from the environment or a file, are checked as a whole, and are missed only when needed."""
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,21 +7,7 @@ import pytest
 
 from migrator.errors import InputError, Problem
 from migrator.inputs.settings.settings import Settings, duration_s, load_settings
-from tests.inputs.settings.settings_api import COMPLETE, KEY, PASSWORD, FakeKeyring
-
-
-@pytest.fixture(autouse=True)
-def keyring(monkeypatch: pytest.MonkeyPatch) -> FakeKeyring:
-    fake = FakeKeyring()
-    monkeypatch.setitem(sys.modules, "keyring", fake)
-    return fake
-
-
-@pytest.fixture(autouse=True)
-def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """An empty current directory: no `migrator.toml` is found by accident."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+from tests.inputs.settings.settings_api import COMPLETE, KEY, PASSWORD
 
 
 def config(folder: Path, text: str) -> Path:

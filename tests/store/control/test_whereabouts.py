@@ -15,7 +15,7 @@ REPLICA = {"wal_level": "replica"}
 
 def test_a_new_store_is_where_it_was_made(tmp_path: Path) -> None:
     with open_store(tmp_path) as store:
-        assert not store.journal.has_moved()
+        assert not store.journal.server_changed()
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_a_promoted_server_and_another_one_are_noticed_and_a_restarted_one_is_th
 
     def moved(*, create: bool = False, note: bool = False) -> bool:
         with Store.open(url, account="acme", now=NOW, create=create) as store:
-            found = store.journal.has_moved()
+            found = store.journal.server_changed()
             if note:
                 store.journal.note_server()
             return found
