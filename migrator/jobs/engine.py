@@ -184,8 +184,8 @@ class _Steady(JobManager):
     async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:  # noqa: FBT001 - the engine's own
         """Note that a job is over.
 
-        A job that was rescued meanwhile is another worker's. If the database is away, the job stays with this worker, and
-        is rescued once that is silent.
+        A job that was rescued meanwhile is another worker's. If the database is away, the job stays with this worker,
+        and is rescued once that is silent.
         """
         if not self.is_left:
             await _tried(super().finish_job(job, status, delete_job), None)
