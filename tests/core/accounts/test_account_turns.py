@@ -21,7 +21,12 @@ def everybody(_name: str) -> bool:
 
 
 def test_an_account_whose_job_did_all_has_no_further_turn() -> None:
-    assert after_job(ExitCode.DONE, now=NOW, again_at=NOW + 5.0, words="done") == Turn(DONE)
+    assert after_job(ExitCode.DONE, now=NOW, words="plan p7 is done") == Turn(DONE, None, "plan p7 is done")
+
+
+@pytest.mark.parametrize("code", [ExitCode.DONE, ExitCode.ATTENTION, ExitCode.HALTED, ExitCode.RESUMABLE])
+def test_a_campaign_tells_when_it_is_called_again_whatever_some_of_its_units_need(code: ExitCode) -> None:
+    assert after_job(code, now=NOW, again_at=NOW + 900.0, words="2 units") == Turn(READY, NOW + 900.0, "2 units")
 
 
 @pytest.mark.parametrize(
@@ -42,10 +47,15 @@ def test_who_was_interrupted_goes_on_at_once() -> None:
 
 @pytest.mark.parametrize("code", [1, 2, 3, 4, 5, 6, 8, 137])
 def test_everything_else_waits_for_a_person(code: int) -> None:
-    turn = after_job(code, now=NOW, again_at=NOW, words="the cap is reached")
+    turn = after_job(code, now=NOW, words="the cap is reached")
     assert turn == Turn(ATTENTION, None, "the cap is reached")
     assert not turn.is_due(NOW + 10**9)
     assert after_job(code, now=NOW).words == f"its job ended with exit code {code}"
+
+
+@pytest.mark.parametrize("code", [1, 2, 4, 5])
+def test_trouble_with_tool_settings_login_or_plan_waits_for_a_person_whatever_time_is_told(code: int) -> None:
+    assert after_job(code, now=NOW, again_at=NOW, words="no key") == Turn(ATTENTION, None, "no key")
 
 
 def test_every_exit_code_of_the_tool_has_its_turn() -> None:
