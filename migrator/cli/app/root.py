@@ -111,6 +111,7 @@ COMMANDS: Mapping[str, Entry | Mapping[str, Entry]] = {
         "report": ("campaign.report:report", "Write the report over all plans: where every SIM is, what is next."),
         "exceptions": ("campaign.report:exceptions", "List every SIM that a person must look after, with advice."),
     },
+    "advance": ("work.advance:advance_account", "Bring the account as far as it goes now, for cron and workers."),
     "audit": {
         "log": ("tools.audit:log", "Show the log: every event in order."),
         "verify": ("tools.audit:verify", "Check the log, or an evidence file."),
