@@ -111,6 +111,7 @@ COMMANDS: Mapping[str, Entry | Mapping[str, Entry]] = {
         "report": ("campaign.report:report", "Write the report over all plans: where every SIM is, what is next."),
         "exceptions": ("campaign.report:exceptions", "List every SIM that a person must look after, with advice."),
     },
+    "work": ("work.work:work", "Take the accounts of a team in turn, beside other workers."),
     "advance": ("work.advance:advance_account", "Bring the account as far as it goes now, for cron and workers."),
     "audit": {
         "log": ("tools.audit:log", "Show the log: every event in order."),

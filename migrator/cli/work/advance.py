@@ -1,5 +1,6 @@
 """`advance`: one account, as far as it goes now."""
 
+import os
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from migrator.cli.app.progress import watching
 from migrator.core.accounts.records import EVERY_S
 from migrator.core.run.results import ExitCode
 from migrator.errors import Problem
+from migrator.programs import end_with_parent
 from migrator.reports.model import moment
 from migrator.workflows.site import Site
 from migrator.workflows.work.advance import Advanced, advance, registered
@@ -37,6 +39,7 @@ def advance_account(shared: Globals, /) -> int:
 
 
 def _advance(shared: Globals) -> Outcome:
+    end_with_parent(os.environ)
     chosen = wiring.settings(shared.config)
     url = shared.state or chosen.state
     account = registered(url)

@@ -1,0 +1,1 @@
+"""Accounts of a team on this machine: settings and secrets."""
