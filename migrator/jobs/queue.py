@@ -33,8 +33,9 @@ Seconds, and UTC seconds: 2040. So it tells times from 2023 to 2057.
 
 _WAITING = """
 SELECT id, lock, extract(epoch FROM scheduled_at)::float8 FROM procrastinate_jobs
-WHERE queueing_lock = %s AND status = 'todo' FOR UPDATE
+WHERE queueing_lock = %s AND status = 'todo'
 """
+"""Nothing is locked: a worker that fetches would pass by a job that somebody only looks at."""
 _DEFER = """
 SELECT procrastinate_defer_jobs_v1(ARRAY[
     ROW(%s, %s, %s, %s, %s, %s::jsonb, to_timestamp(%s))::procrastinate_job_to_defer_v1
@@ -96,10 +97,7 @@ class PostgresQueue:
         """See `JobQueue`."""
         with self._asked() as session, session.transaction():
             found = session.execute(_WAITING, (account,)).fetchone()
-            if found is None:
-                return False
-            session.execute(_CANCEL, (found[0],))
-        return True
+            return found is not None and session.execute(_CANCEL, (found[0],)).fetchone() != (None,)
 
     def overview(self) -> Sequence[QueuedJob]:
         """See `JobQueue`."""
