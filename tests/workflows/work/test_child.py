@@ -81,7 +81,7 @@ def test_it_is_killed_with_all_that_it_started() -> None:
     )
     heard: list[str] = []
     assert ended(script, during=Child.kill, heard=heard).exit_code == -signal.SIGKILL
-    assert is_gone(int(heard[0]))
+    assert waited(lambda: is_gone(int(heard[0])))
 
 
 @pytest.mark.parametrize("alive", [True, False], ids=["its lease is renewed", "its lease is not renewed"])
