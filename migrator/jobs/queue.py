@@ -35,7 +35,10 @@ _WAITING = """
 SELECT id, lock, extract(epoch FROM scheduled_at)::float8 FROM procrastinate_jobs
 WHERE queueing_lock = %s AND status = 'todo'
 """
-"""Nothing is locked: a worker that fetches would pass by a job that somebody only looks at."""
+"""Nothing is locked by it.
+
+A worker that fetches would pass by a job that somebody only looks at.
+"""
 _DEFER = """
 SELECT procrastinate_defer_jobs_v1(ARRAY[
     ROW(%s, %s, %s, %s, %s, %s::jsonb, to_timestamp(%s))::procrastinate_job_to_defer_v1

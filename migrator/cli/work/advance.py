@@ -41,9 +41,8 @@ def advance_account(shared: Globals, /) -> int:
 def _advance(shared: Globals) -> Outcome:
     end_with_parent(os.environ)
     chosen = wiring.settings(shared.config)
-    url = shared.state or chosen.state
-    account = registered(url)
-    with wiring.open_store(url) as store, watching(shared) as progress:
+    account = registered(chosen.state)
+    with wiring.open_store(chosen.state) as store, watching(shared) as progress:
         site = Site(store, chosen, warn=warned)
         order, every_s = (None, EVERY_S) if account is None else (account.order, account.every_s)
         result = advance(replace(site, progress=progress), order, every_s=every_s)

@@ -12,6 +12,7 @@ from migrator.cli.app import voice
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, say
 from migrator.core.fleet.spelling import json_text
 from migrator.errors import InputError
+from migrator.wiring.fleet.bound import register_place
 from migrator.workflows.work.team import made_of
 from migrator.workflows.work.worker import Worker, worker_name
 
@@ -61,7 +62,7 @@ def _work(shared: Globals, slots: int, accounts: str | None, *, once: bool) -> O
     only = None if accounts is None else [name.strip() for name in accounts.split(",")]
     voice.last()
     tell = _as_json if shared.events else _unheard if shared.quiet else _in_words
-    url = shared.state or wiring.settings(shared.config).state
+    url = register_place(shared.config)
     worker = Worker(worker_name(), made_of(url, shared.config, tell, only=only, loud=bool(shared.verbose)), slots, only)
     tell("worker", {"message": f"worker {worker.name}, {slots} slots", "worker": worker.name, "slots": slots})
     try:

@@ -1,10 +1,11 @@
 """Accounts, orders and workers, as the register of accounts has them."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from migrator.core.accounts.turns import Candidate, Turn
 
-__all__ = ["EVERY_S", "Account", "Order", "Worker"]
+__all__ = ["EVERY_S", "Account", "Order", "Phase", "Standing", "Worker"]
 
 EVERY_S = 900.0
 """Seconds between two calls of a campaign, if nobody chose others."""
@@ -43,8 +44,8 @@ class Account:
 
     Args:
         name: its name, which its store has, too.
-        carrier: key of the source in `core.run.sources`; empty for a fleet that comes from files.
-        customer: who shares a rate at the source: 1NCE's client id, or a name that the operator gave.
+        carrier: key of the source in `core.run.sources`; another name for a fleet that comes from files.
+        customer: who shares a rate at the source: 1NCE's client id, or a name that the operator gave; empty for nobody.
         organization: its number at Hologram; None where nobody said it yet.
         turn: when its next job is due, and what a person should read.
         is_held: whether nobody takes it until a person lets it go.
@@ -70,11 +71,18 @@ class Account:
     added_by: str
 
     @property
+    def word(self) -> str:
+        """State for people: at work, held, or that of its turn."""
+        if self.worker is not None:
+            return "at work"
+        return "held" if self.is_held else self.turn.state.value
+
+    @property
     def candidate(self) -> Candidate | None:
         """Account for a worker; None if it is held or taken."""
         if self.is_held or self.worker is not None:
             return None
-        return Candidate(self.name, (self.carrier or "files", self.customer or self.name), self.turn)
+        return Candidate(self.name, (self.carrier, self.customer or self.name), self.turn)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,3 +110,42 @@ class Worker:
     seen_at: float
     serves: tuple[str, ...]
     takes: tuple[str, ...]
+
+
+class Phase(StrEnum):
+    """Phase of an account, as far as its store tells."""
+
+    UNKNOWN = "unknown"  # its store cannot be read: the trouble says why
+    NO_STORE = "no store"  # nothing was ever done
+    NO_INVENTORY = "no inventory"
+    INVENTORY = "inventory"  # its SIMs are known, and there is no plan
+    PLANNED = "planned"  # a plan was made, and none was begun
+    MIGRATING = "migrating"  # a plan was begun
+    MIGRATED = "migrated"  # its newest plan was carried out
+    CUTOVER = "cutover"  # old SIMs are switched off
+    DONE = "done"  # all old SIMs of migrated units are off
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Standing of an account, by short reads of its store.
+
+    Args:
+        phase: how far it is.
+        sims: SIMs of its inventory.
+        verified: SIMs whose newest verdict is that all is as planned.
+        cut_over: SIMs whose old SIM a cutover of ours switched off.
+        campaign: state of its campaign; None without an open one.
+        plan: its newest plan; None without one.
+        holder: the process that holds its store; None for nobody.
+        trouble: why the store cannot be read; empty if it can.
+    """
+
+    phase: Phase
+    sims: int = 0
+    verified: int = 0
+    cut_over: int = 0
+    campaign: str | None = None
+    plan: str | None = None
+    holder: str | None = None
+    trouble: str = ""

@@ -5,7 +5,7 @@ account is the matter of the account's own lease.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from types import TracebackType
@@ -27,7 +27,7 @@ from sqlalchemy import (
     update,
 )
 
-from migrator.core.accounts.records import EVERY_S, Account, Order, Worker
+from migrator.core.accounts.records import EVERY_S, Account, Order, Standing, Worker
 from migrator.core.accounts.turns import AccountState, Turn
 from migrator.errors import InputError
 from migrator.nearest import nearest
@@ -35,6 +35,7 @@ from migrator.store.database.database import Database
 from migrator.store.database.sql import changed_rows
 from migrator.store.database.sql import insert as upsert
 from migrator.store.register.opening import bring_up_to_date, is_there, must_be_current, opened_register
+from migrator.store.register.standings import read_standings
 from migrator.store.register.tables import accounts, events, workers
 
 __all__ = ["Event", "Register"]
@@ -152,6 +153,13 @@ class Register:
         """
         with self._db.read() as connection:
             return self._registered(connection, name)
+
+    def standings(self, names: Iterable[str]) -> dict[str, Standing]:
+        """Return how accounts stand, by their own stores.
+
+        See `store.register.standings`.
+        """
+        return read_standings(self._db, names)
 
     def add(
         self,
@@ -439,7 +447,7 @@ class Register:
             return _account(row)
         known = connection.execute(select(accounts.c.name).order_by(accounts.c.name)).scalars().all()
         raise InputError(
-            f"account {name} is not registered in {self._db.place}",
+            f"account {name} is not in {self._db.place}",
             code="account_unknown",
             hint=f"{nearest(name, known)}; `migrator fleet add` adds one"
             if known

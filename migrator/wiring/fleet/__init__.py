@@ -1,1 +1,1 @@
-"""Accounts of a team on this machine: settings and secrets."""
+"""Accounts of a team: their settings and secrets here."""

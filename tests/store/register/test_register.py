@@ -355,12 +355,12 @@ def test_workers_tell_that_they_live_and_what_they_are_at(url: str, register: Re
 
 
 def test_of_the_accounts_of_one_customer_one_is_offered(register: Register) -> None:
-    for name, carrier, customer in (("a", "1nce", "c1"), ("b", "1nce", "c1"), ("c", "", ""), ("d", "", "")):
+    for name, carrier, customer in (("a", "1nce", "c1"), ("b", "1nce", "c1"), ("c", "portal", ""), ("d", "portal", "")):
         added(register, name, carrier=carrier, customer=customer)
     offered = [one for account in register.accounts() if (one := account.candidate)]
     turns = next_turns(offered, register.now(), is_served=lambda _name: True)
     assert [one.name for one in turns] == ["a", "c", "d"]
-    assert [one.lock for one in turns] == ["1nce/c1", "files/c", "files/d"]
+    assert [one.lock for one in turns] == ["1nce/c1", "portal/c", "portal/d"]
 
 
 def test_last_words_are_bounded(register: Register) -> None:
