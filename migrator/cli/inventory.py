@@ -232,9 +232,7 @@ def _import(  # one argument per option
     dialect = dialect_of(name=source_name, preset=preset, values=values, megabyte=megabyte)
     with ExitStack() as stack:
         opened = stack.enter_context(opened_inventory(file, chosen, dialect))  # what is no list of SIMs makes no store
-        store = stack.enter_context(
-            wiring.open_store(shared.state or wiring.settings(shared.config).state, create=True)
-        )
+        store = stack.enter_context(wiring.open_store(wiring.place_of(shared.state, shared.config), create=True))
         stack.enter_context(wiring.holding_lease(store))
         beside_store = store.beside("import-problems.txt")
         headline = opened.columns.told() if opened.columns else "our own export"

@@ -22,6 +22,7 @@ from migrator.engine.run.context import Stopper
 from migrator.errors import LeaseLost, StoreError
 from migrator.inputs.settings.account_names import account_of, with_account
 from migrator.inputs.settings.addresses import used_address
+from migrator.wiring.fleet.bound import bound_to_register
 from migrator.wiring.gc import collecting_rarely
 from migrator.wiring.holding import file_held
 from migrator.wiring.pace import ceiling, keeping_pace, remember, steer
@@ -52,6 +53,7 @@ __all__ = [
     "operator",
     "owner",
     "person",
+    "place_of",
     "process_is_alive",
     "process_is_gone",
     "run_async",
@@ -85,11 +87,23 @@ class SystemClock:
 def settings(config: Path | None) -> "Settings":
     """Read settings from the environment and a file.
 
-    Raises: InputError, naming every problem.
+    Where accounts are registered, an account's source, customer and organization are those of the register.
+
+    Raises: InputError, naming every problem; for an account that is not registered; StoreLost.
     """
     from migrator.inputs.settings.settings import load_settings
 
-    return load_settings(with_account(os.environ), config)
+    return bound_to_register(load_settings(with_account(os.environ), config))
+
+
+def place_of(state: str | None, config: Path | None) -> str:
+    """Return the URL of the store that options and settings name.
+
+    With an account, the register of accounts has a word in it.
+
+    Raises: InputError.
+    """
+    return settings(config).state if state is None or account() is not None else state
 
 
 @contextmanager
@@ -167,7 +181,7 @@ def store_of(state: str | None, config: Path | None, *, upgrade: bool | None = N
 
     The store must be there already. `upgrade` is as for `Store.open`.
     """
-    with open_store(state or settings(config).state, upgrade=upgrade) as store:
+    with open_store(place_of(state, config), upgrade=upgrade) as store:
         yield store
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from migrator import wiring
 from migrator.engine.run.context import Stopper, quiet
 from migrator.errors import InputError
-from migrator.inputs.settings.account_names import at_account
+from migrator.inputs.settings.account_names import at_account, at_state
 from migrator.inputs.settings.settings import Settings
 from migrator.ports import Clock, Progress
 from migrator.store import Owner, Store
@@ -96,9 +96,9 @@ def open_site(
     Raises: InputError, for settings that cannot be used, or where there is no store.
     """
     with ExitStack() as opened:
-        with at_account(account):
+        with at_account(account), at_state(state):
             settings = wiring.settings(config)
-            store = opened.enter_context(wiring.open_store(state or settings.state, create=create))
+            store = opened.enter_context(wiring.open_store(settings.state, create=create))
         yield Site(store, settings, progress, warn)
 
 

@@ -18,7 +18,7 @@ from migrator.cli.app import voice
 from migrator.cli.app.tables import PIPE_WIDTH, printable, table, wrapped
 from migrator.core.fleet.spelling import json_text
 from migrator.errors import InputError, Interrupted, MigratorError, Problem
-from migrator.inputs.settings.account_names import at_account
+from migrator.inputs.settings.account_names import at_account, at_state
 from migrator.inputs.settings.addresses import telling_addresses, used_addresses
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def finish(name: str, shared: Globals, body: Callable[[], Outcome]) -> int:
     Returns: the exit code, which `root.run` passes on.
     """
     voice.begin(is_json=shared.json, is_events=shared.events)
-    with telling_addresses(say), at_account(shared.account):
+    with telling_addresses(say), at_account(shared.account), at_state(shared.state):
         return _finished(name, shared, body)
 
 

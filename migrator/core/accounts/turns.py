@@ -9,13 +9,19 @@ from enum import StrEnum
 
 from migrator.core.run.results import ExitCode
 
-__all__ = ["AGAIN_S", "AccountState", "Candidate", "Turn", "after_job", "next_turns"]
+__all__ = ["AGAIN_S", "BUSY_S", "AccountState", "Candidate", "Turn", "after_job", "next_turns"]
 
 AGAIN_S = 60.0
-"""Seconds until the next try of a job that told no time.
+"""Seconds until the next try of a job that told no time."""
 
-A holder of a lease that died is replaced after as long.
+BUSY_S = 10.0
+"""Seconds until the next try where the store was held.
+
+A holder on a machine that died is replaced a minute after its last sign of life: the try after that must not be late.
 """
+
+_GOES_ON = {ExitCode.DONE, ExitCode.ATTENTION, ExitCode.HALTED, ExitCode.RESUMABLE}
+"""Exit codes after which the time that a job told counts."""
 
 
 class AccountState(StrEnum):
@@ -72,17 +78,22 @@ def after_job(exit_code: int, *, now: float, again_at: float | None = None, word
     Args:
         exit_code: of the process; below zero if a signal ended it.
         now: UTC seconds.
-        again_at: when the job wants to go on (UTC seconds), if it told that.
+        again_at: when the job wants to go on (UTC seconds), if it told that. A campaign does, also where some of its
+            units need a person: the others go on, and so its words stay to be read.
         words: its last words.
     """
-    if exit_code == ExitCode.DONE:
-        return Turn(AccountState.DONE)
     if exit_code == ExitCode.INTERRUPTED:
         return Turn(AccountState.READY, now, words)
-    if exit_code == ExitCode.RESUMABLE:
-        return Turn(AccountState.READY, now + AGAIN_S if again_at is None else max(now, again_at), words)
-    if exit_code == ExitCode.BUSY or exit_code < 0:
+    if exit_code == ExitCode.BUSY:
+        return Turn(AccountState.READY, now + BUSY_S, words)
+    if exit_code < 0:
         return Turn(AccountState.READY, now + AGAIN_S, words)
+    if exit_code == ExitCode.RESUMABLE and again_at is None:
+        again_at = now + AGAIN_S
+    if again_at is not None and exit_code in _GOES_ON:
+        return Turn(AccountState.READY, max(now, again_at), words)
+    if exit_code == ExitCode.DONE:
+        return Turn(AccountState.DONE, words=words)
     return Turn(AccountState.ATTENTION, words=words or f"its job ended with exit code {exit_code}")
 
 

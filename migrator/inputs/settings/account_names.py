@@ -7,11 +7,12 @@ from contextvars import ContextVar
 
 from migrator.errors import InputError
 
-__all__ = ["ACCOUNT", "account_of", "at_account", "variable_of", "with_account"]
+__all__ = ["ACCOUNT", "account_of", "at_account", "at_state", "variable_of", "with_account"]
 
-ACCOUNT = "MIGRATOR_ACCOUNT"
+ACCOUNT, STATE = "MIGRATOR_ACCOUNT", "MIGRATOR_STATE"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _chosen: ContextVar[str | None] = ContextVar("account", default=None)
+_place: ContextVar[str | None] = ContextVar("state", default=None)
 
 
 @contextmanager
@@ -27,13 +28,28 @@ def at_account(name: str | None) -> Iterator[None]:
         _chosen.reset(token)
 
 
+@contextmanager
+def at_state(url: str | None) -> Iterator[None]:
+    """Choose the state store for this block.
+
+    None leaves the choice as it is.
+    """
+    token = _place.set(_place.get() if url is None else url)
+    try:
+        yield
+    finally:
+        _place.reset(token)
+
+
 def with_account(environ: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the environment with the account that was chosen.
+    """Return the environment with the account and store that were chosen.
 
     Raises: InputError, for what is no name of an account.
     """
-    name = _chosen.get()
-    return environ if name is None else {**environ, ACCOUNT: _checked(name, "--account")}
+    name, place = _chosen.get(), _place.get()
+    if name is not None:
+        environ = {**environ, ACCOUNT: _checked(name, "--account")}
+    return environ if place is None else {**environ, STATE: place}
 
 
 def account_of(environ: Mapping[str, str]) -> str | None:

@@ -6,7 +6,7 @@ Secrets are fetched only when a carrier is needed.
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
@@ -42,8 +42,10 @@ __all__ = [
     "Settings",
     "SourceSettings",
     "duration_s",
+    "environment_of",
     "load_settings",
     "rate_of",
+    "source_account",
 ]
 
 CONFIG_FILE = Path("migrator.toml")
@@ -56,6 +58,7 @@ MOST_SIMS_PER_CLAIM = 2500
 Source: Hologram, "Activate devices (bulk)": 2,500 SIMs per request. Read 2026-11-20.
 """
 LARGEST_ID = 10**18
+_UNSET = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +162,7 @@ class OnenceSettings:
         A client id begins with the account's number and an underscore; where it does not, a mark of it stands for the
         account.
         """
-        told = re.fullmatch(r"([0-9]{1,18})_.+", self.client_id)
-        return f"account {told[1]}" if told else f"client {_mark(self.client_id)}"
+        return _account_of_client(self.client_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +184,23 @@ class OnomondoSettings:
     def account(self) -> str:
         """Mark of the key, as no call tells the account."""
         return f"key {_mark(self.api_key.reveal())}"
+
+
+def source_account(carrier: str, customer: str) -> str | None:
+    """Return the account at the source that a customer's login is of.
+
+    None where only the login itself tells it.
+
+    Args:
+        carrier: key of the source.
+        customer: its customer, as the register has it.
+    """
+    return _account_of_client(customer) if carrier == "1nce" else None
+
+
+def _account_of_client(client_id: str) -> str:
+    told = re.fullmatch(r"([0-9]{1,18})_.+", client_id)
+    return f"account {told[1]}" if told else f"client {_mark(client_id)}"
 
 
 def _mark(text: str) -> str:
@@ -236,6 +255,31 @@ class Settings:
     _secrets: Mapping[str, SecretSource] = field(repr=False)
     _strays: tuple[str, ...] = field(default=(), repr=False)
     account: str | None = None
+    _given: frozenset[str] = field(default=frozenset(), repr=False)
+
+    def bound_to(self, values: Mapping[str, Any], place: str) -> "Settings":
+        """Return the settings with values that belong to the account.
+
+        Args:
+            values: by the name of the setting.
+            place: who says so, for errors.
+
+        Raises: InputError, where this machine says something else.
+        """
+        problems = [
+            Problem(
+                "account_bound",
+                f"{name} is {self._values[name]} here, and account {self.account} has {value} in {place}",
+                f"unset {name}, or its key in {CONFIG_FILE}; if {place} is wrong, a person with the right to it runs "
+                f"`migrator fleet remove {self.account}` and adds it anew",
+            )
+            for name, value in values.items()
+            if name in self._given and self._values[name] != value
+        ]
+        if problems:
+            raise refusal(problems, what=f"the settings for account {self.account}")
+        merged = {**self._values, **values}
+        return replace(self, _values=merged, carrier=SOURCES[merged["MIGRATOR_SOURCE"]])
 
     @property
     def secret_sources(self) -> tuple[SecretSource, ...]:
@@ -368,7 +412,8 @@ def load_settings(environ: Mapping[str, str], config_path: Path | None) -> Setti
     given |= {name: given[variable] for variable, name in own.items() if variable in given}
     if config_path is None and CONFIG_FILE.exists():
         config_path = CONFIG_FILE
-    values = {setting.name: setting.default for setting in _SETTINGS}
+    defaults = {setting.name: setting.default for setting in _SETTINGS}
+    values: dict[str, Any] = dict.fromkeys(defaults, _UNSET)
     secret_files: dict[str, Path] = {}
     problems: list[Problem] = []
     if config_path is not None:
@@ -376,6 +421,8 @@ def load_settings(environ: Mapping[str, str], config_path: Path | None) -> Setti
     problems += _read_environment(given, values)
     if problems:
         raise refusal(problems, what="the settings")
+    set_here = frozenset(name for name, value in values.items() if value is not _UNSET)
+    values = {name: value if name in set_here else defaults[name] for name, value in values.items()}
     return Settings(
         carrier=SOURCES[values["MIGRATOR_SOURCE"]],
         state=values["MIGRATOR_STATE"],
@@ -393,7 +440,26 @@ def load_settings(environ: Mapping[str, str], config_path: Path | None) -> Setti
         },
         _strays=tuple(sorted(name for name in given if name.startswith(_PREFIXES) and name not in {*_NAMES, *own})),
         account=account,
+        _given=set_here,
     )
+
+
+def environment_of(account: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment without what is of no use to an account.
+
+    That is what other accounts have for themselves, and secrets that name no account.
+
+    Args:
+        account: its name.
+        environ: the environment of this process.
+    """
+    of_accounts, shared = {*_OF_ACCOUNTS, *SECRET_NAMES}, {*SECRET_NAMES, *(f"{name}_FILE" for name in SECRET_NAMES)}
+
+    def is_needed(name: str) -> bool:
+        setting, _, whose = name.partition("__")
+        return name not in shared and (not whose or setting not in of_accounts or whose == account.upper())
+
+    return {name: value for name, value in environ.items() if is_needed(name)}
 
 
 def _source(name: str, given: Mapping[str, str], files: Mapping[str, Path]) -> SecretSource:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from migrator.core.accounts.turns import AGAIN_S, AccountState, Candidate, Turn, after_job, next_turns
+from migrator.core.accounts.turns import AGAIN_S, BUSY_S, AccountState, Candidate, Turn, after_job, next_turns
 from migrator.core.run.results import ExitCode
 
 NOW = 1_000_000.0
@@ -21,7 +21,12 @@ def everybody(_name: str) -> bool:
 
 
 def test_an_account_whose_job_did_all_has_no_further_turn() -> None:
-    assert after_job(ExitCode.DONE, now=NOW, again_at=NOW + 5.0, words="done") == Turn(DONE)
+    assert after_job(ExitCode.DONE, now=NOW, words="plan p7 is done") == Turn(DONE, None, "plan p7 is done")
+
+
+@pytest.mark.parametrize("code", [ExitCode.DONE, ExitCode.ATTENTION, ExitCode.HALTED, ExitCode.RESUMABLE])
+def test_a_campaign_tells_when_it_is_called_again_whatever_some_of_its_units_need(code: ExitCode) -> None:
+    assert after_job(code, now=NOW, again_at=NOW + 900.0, words="2 units") == Turn(READY, NOW + 900.0, "2 units")
 
 
 @pytest.mark.parametrize(
@@ -31,8 +36,9 @@ def test_what_can_go_on_goes_on_at_the_time_that_it_told(again_at: float | None,
     assert after_job(ExitCode.RESUMABLE, now=NOW, again_at=again_at, words="later") == Turn(READY, at, "later")
 
 
-def test_who_found_the_store_held_or_was_killed_tries_again_in_a_minute() -> None:
-    for code in (ExitCode.BUSY, -9, -15):
+def test_who_found_the_store_held_or_was_killed_tries_again_soon() -> None:
+    assert after_job(ExitCode.BUSY, now=NOW, again_at=NOW) == Turn(READY, NOW + BUSY_S)
+    for code in (-9, -15):
         assert after_job(code, now=NOW, again_at=NOW) == Turn(READY, NOW + AGAIN_S)
 
 
@@ -42,10 +48,15 @@ def test_who_was_interrupted_goes_on_at_once() -> None:
 
 @pytest.mark.parametrize("code", [1, 2, 3, 4, 5, 6, 8, 137])
 def test_everything_else_waits_for_a_person(code: int) -> None:
-    turn = after_job(code, now=NOW, again_at=NOW, words="the cap is reached")
+    turn = after_job(code, now=NOW, words="the cap is reached")
     assert turn == Turn(ATTENTION, None, "the cap is reached")
     assert not turn.is_due(NOW + 10**9)
     assert after_job(code, now=NOW).words == f"its job ended with exit code {code}"
+
+
+@pytest.mark.parametrize("code", [1, 2, 4, 5])
+def test_trouble_with_tool_settings_login_or_plan_waits_for_a_person_whatever_time_is_told(code: int) -> None:
+    assert after_job(code, now=NOW, again_at=NOW, words="no key") == Turn(ATTENTION, None, "no key")
 
 
 def test_every_exit_code_of_the_tool_has_its_turn() -> None:

@@ -93,9 +93,10 @@ class PostgresDatabase(Database):
 
     Args:
         address: of server and database.
-        account: name of the account.
+        account: name of the account; "fleet" for the register of all of them.
         busy_timeout_s: how long to wait for another writer.
         writable: False for a session that cannot write, whatever it is asked.
+        is_register: True for the register, which is no account.
 
     Raises: InputError, StoreLost.
     """
@@ -105,10 +106,17 @@ class PostgresDatabase(Database):
     is_silence_death = True
 
     def __init__(
-        self, address: Address, account: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S, writable: bool = True
+        self,
+        address: Address,
+        account: str,
+        *,
+        busy_timeout_s: float = BUSY_TIMEOUT_S,
+        writable: bool = True,
+        is_register: bool = False,
     ) -> None:
-        self._schema = schema_of(account)
-        self.name, self.place = account, f"account {account} in {address.shown}"
+        self._schema = account if is_register else schema_of(account)
+        what = "the register of accounts" if is_register else f"account {account}"
+        self.name, self.place = account, f"{what} in {address.shown}"
         self._address, self._busy_timeout_s, self._writable = address, busy_timeout_s, writable
         self._session: psycopg.Connection[Any] | None = None
         self._session = self._opened()

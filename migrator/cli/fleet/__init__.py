@@ -1,0 +1,1 @@
+"""`fleet`: the accounts of a team."""

@@ -1,0 +1,138 @@
+"""`fleet list` and `fleet show`."""
+
+from typing import Any
+
+import click
+
+from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
+from migrator.cli.fleet.tables import accounts_table, next_words, workers_table
+from migrator.core.accounts.overview import Line, Overview
+from migrator.core.accounts.records import Account, Order
+from migrator.reports.accounts.values import line_values, overview_values, share_of, worker_values
+from migrator.reports.model import moment
+from migrator.store.register import Event, Register
+from migrator.wiring.fleet.bound import register_place
+from migrator.wiring.fleet.secrets_here import missing_secrets
+from migrator.workflows.fleet.overview import read_overview
+
+__all__ = ["list_accounts", "show"]
+
+CODES = "Exit codes: 0 done, 1 another schema, 2 input, or no `fleet init`, 7 the database is out of reach."
+EVENTS = 20
+
+
+@click.command("list", epilog=CODES)
+@global_options
+@click.pass_obj
+def list_accounts(shared: Globals, /) -> int:
+    """List all accounts: state, phase, SIMs, next look, worker, last word.
+
+    Their stores are only read. Whether this machine has an account's secrets is found by looking for each.
+    """
+
+    def body() -> Outcome:
+        with Register.open(register_place(shared.config), writable=False) as register:
+            found = read_overview(register, lambda one: _missing(shared, one))
+        text: list[Any] = [accounts_table(found)] if found.lines else [f"No account is in {found.place} yet."]
+        text += [workers_table(found)] if found.workers else []
+        return Outcome(overview_values(found), [*text, *_steps(found)])
+
+    return finish("fleet list", shared, body)
+
+
+def _missing(shared: Globals, account: Account) -> list[str]:
+    return missing_secrets(account.name, account.carrier, shared.config)
+
+
+def _steps(found: Overview) -> list[str]:
+    if not found.lines:
+        return ["Next: `migrator fleet add NAME`."]
+    waiting = [line.account.name for line in found.lines if line.account.word == "attention"]
+    if not waiting:
+        return []
+    return [f"Next: `migrator fleet show {waiting[0]}`; `migrator fleet go {waiting[0]}` once its cause is gone."]
+
+
+@click.command("show", epilog=CODES)
+@click.argument("name")
+@global_options
+@click.pass_obj
+def show(shared: Globals, /, *, name: str) -> int:
+    """Show how account NAME stands, and who works on it.
+
+    Also what it is bound to, and what was done to it, by whom.
+    """
+
+    def body() -> Outcome:
+        with Register.open(register_place(shared.config), writable=False) as register:
+            found = read_overview(register, lambda one: _missing(shared, one), names=[name])
+            events = register.events(name, most=EVENTS)
+        (line,) = found.lines
+        data = line_values(line) | {
+            "serving": [worker_values(worker) for worker in found.serving(name)],
+            "events": [_event_values(event) for event in events],
+        }
+        facts = [(what, told) for what, told in _facts(line, found) if told != ""]
+        rows = [(moment(one.at), one.kind, one.by, one.db_user, one.words) for one in events]
+        text: list[Any] = [
+            table(f"Account {name}", ("", ""), facts),
+            table("What was done, newest first", ("at", "what", "by", "database user", "words"), rows),
+            *_next(line, found),
+        ]
+        return Outcome(data, text)
+
+    return finish("fleet show", shared, body)
+
+
+def _facts(line: Line, found: Overview) -> list[tuple[str, object]]:
+    account, standing = line.account, line.standing
+    return [
+        ("state", account.word + (", held" if account.is_held and account.word != "held" else "")),
+        ("last word", account.turn.words),
+        ("next look", next_words(line, found.now)),
+        ("at work", f"{account.worker} since {moment(account.since)}" if account.worker else ""),
+        ("order", "" if account.order is None else _order(account.order)),
+        ("phase", standing.phase.value),
+        ("trouble", standing.trouble),
+        ("SIMs", standing.sims),
+        ("verified", f"{standing.verified:,} ({share_of(standing.verified, standing.sims) or 'none'})"),
+        ("old SIM off", f"{standing.cut_over:,}"),
+        ("newest plan", standing.plan or ""),
+        ("campaign", standing.campaign or ""),
+        ("store held by", standing.holder or ""),
+        ("source", account.carrier),
+        ("customer", account.customer),
+        ("organization", "" if account.organization is None else str(account.organization)),
+        ("a campaign is called every", f"{account.every_s:g} s"),
+        ("secrets here", "; ".join(line.missing or ()) or "yes"),
+        ("workers that serve it", ", ".join(worker.name for worker in found.serving(account.name)) or "none"),
+        ("added", f"{moment(account.added_at)} by {account.added_by}"),
+    ]
+
+
+def _order(order: Order) -> str:
+    more = "".join(
+        f", {name} {value}"
+        for name, value in (("wave", order.wave), ("at most", order.max_sims), ("ref", order.ref or None))
+        if value is not None
+    )
+    return f"begin plan {order.plan}{more}; by {order.by}, {moment(order.at)}"
+
+
+def _event_values(event: Event) -> dict[str, Any]:
+    return {
+        "at": moment(event.at),
+        "what": event.kind,
+        "by": event.by,
+        "database_user": event.db_user,
+        "words": event.words,
+    }
+
+
+def _next(line: Line, found: Overview) -> list[str]:
+    name, word = line.account.name, line.account.word
+    if word in {"attention", "held"}:
+        return [f"Next: `migrator fleet go {name}` lets it go on."]
+    if word == "ready" and not found.serving(name):
+        return ["No worker that is alive has its secrets: nobody takes it."]
+    return []

@@ -1,0 +1,183 @@
+"""`fleet init`, `fleet add`, `fleet go`, `fleet hold` and `fleet remove`."""
+
+from typing import Any
+
+import click
+
+from migrator.cli.app.common import Globals, Outcome, finish, global_options
+from migrator.cli.app.refs import ref_option
+from migrator.cli.app.words import seconds_of
+from migrator.core.accounts.records import Account, Order
+from migrator.core.plan.refs import ref_of
+from migrator.core.run.sources import SOURCES
+from migrator.errors import InputError
+from migrator.jobs.schema import make_queue
+from migrator.reports.accounts.values import account_values
+from migrator.store.database.postgresql.address import schema_of
+from migrator.store.register import Register
+from migrator.wiring import SystemClock
+from migrator.wiring.fleet.bound import register_place
+from migrator.wiring.fleet.secrets_here import missing_secrets
+from migrator.workflows.fleet.add import add_account, wanted_account
+from migrator.workflows.fleet.steer import checked_order
+from migrator.workflows.site import named_person
+
+__all__ = ["add", "go", "hold", "init", "remove"]
+
+CODES = "Exit codes: 0 done, 1 another schema, 2 input, or no `fleet init`, 7 the database is out of reach."
+_BY = click.option("--by", metavar="NAME", help="Who gives the order [the login name, at this host].")
+
+
+@click.command("init", epilog="Exit codes: 0 done, 1 newer than this tool, 2 input or no right, 7 out of reach.")
+@global_options
+@click.pass_obj
+def init(shared: Globals, /) -> int:
+    """Make the register of accounts in a PostgreSQL database.
+
+    Also makes the queue of their turns, in a schema `queue`. If there is a register, its schema is brought up to date;
+    accounts and their stores stay as they are. From then on
+    `--account NAME` takes registered accounts alone.
+    """
+
+    def body() -> Outcome:
+        place = register_place(shared.config)
+        is_new = Register.make(place, SystemClock().now().timestamp())
+        make_queue(place)
+        with Register.open(place, writable=False) as register:
+            where, accounts = register.place, len(register.accounts())
+        words = f"Made {where}." if is_new else f"{where[:1].upper()}{where[1:]} is up to date."
+        return Outcome({"place": where, "made": is_new, "accounts": accounts}, (words, _next(accounts)))
+
+    return finish("fleet init", shared, body)
+
+
+def _next(accounts: int) -> str:
+    return "Next: `migrator fleet list`." if accounts else "Next: `migrator fleet add NAME`."
+
+
+@click.command("add", epilog=CODES)
+@click.argument("name")
+@click.option(
+    "--source", metavar="NAME", default="1nce", show_default=True, help=f"{', '.join(SOURCES)}, or a name for files."
+)
+@click.option("--onence-client-id", metavar="ID", help="Whose SIMs these are at 1NCE: the id of the login.")
+@click.option("--customer", metavar="NAME", help="Elsewhere: whose rate it is. One account of a customer at a time.")
+@click.option("--hologram-org", metavar="N", type=click.IntRange(1), help="Its organization at Hologram.")
+@click.option("--every", metavar="DURATION", default="15m", show_default=True, help="Between two calls of a campaign.")
+@click.option("--hold", "is_held", is_flag=True, help="Let no worker take it before `fleet go`.")
+@_BY
+@global_options
+@click.pass_obj
+def add(shared: Globals, /, *, by: str | None, every: str, **options: Any) -> int:
+    """Register account NAME, with its source, customer and organization.
+
+    A store of that name is taken up, if it is of the same. From then on each command for it goes by the register: a
+    machine whose settings say something else is refused.
+    """
+
+    def body() -> Outcome:
+        chosen = {"name": options["name"], "source": options["source"], "is_held": options["is_held"]}
+        chosen |= {"onence_client_id": options["onence_client_id"], "customer": options["customer"]}
+        every_s = seconds_of("--every", every)
+        wanted = wanted_account(**chosen, organization=options["hologram_org"], every_s=every_s)
+        account, has_store = add_account(register_place(shared.config), wanted, named_person(by, option="--by"))
+        missing = missing_secrets(account.name, account.carrier, shared.config)
+        text = [
+            f"Account {account.name} is registered" + (", with the store that it has." if has_store else "."),
+            *(["It is held: `migrator fleet go` lets workers take it."] if account.is_held else []),
+            *(f"This machine cannot work on it yet: {words}." for words in missing),
+        ]
+        if not has_store:
+            text.append(f"Next: `migrator --account {account.name} inventory pull`.")
+        data = account_values(account) | {"has_store": has_store, "secrets_missing": missing}
+        return Outcome(data, text)
+
+    return finish("fleet add", shared, body)
+
+
+@click.command("go", epilog=CODES)
+@click.argument("name")
+@click.option("--plan", metavar="PLAN", help="Let a worker begin this plan, by its id.")
+@click.option("--confirm", type=int, metavar="COUNT", help="How many SIMs the plan will claim: `plan show` says it.")
+@click.option("--confirm-pauses", type=int, metavar="COUNT", help="How many live SIMs the plan will pause, if any.")
+@click.option("--wave", metavar="NAME", help="Work on this wave only.")
+@click.option("--max-sims", type=click.IntRange(1), metavar="N", help="Claim at most so many SIMs.")
+@ref_option
+@_BY
+@global_options
+@click.pass_obj
+def go(shared: Globals, /, *, name: str, by: str | None, ref: str | None, plan: str | None, **options: Any) -> int:
+    """Let a worker take account NAME now.
+
+    Also after attention or a hold. It goes on with what was begun; with --plan it begins that plan, as `apply` would. A
+    claim bills at once and cannot be undone.
+    """
+
+    def body() -> Outcome:
+        who, place = named_person(by, option="--by"), register_place(shared.config)
+        order = None
+        if plan is not None:
+            order = Order(plan, **options, ref=ref_of(ref), by=who)
+        elif ref is not None or any(value is not None for value in options.values()):
+            words = "--confirm, --confirm-pauses, --wave, --max-sims and --ref belong to --plan"
+            raise InputError(words, code="bad_options", hint="add --plan PLAN")
+        with Register.open(place) as register:
+            register.account(name)
+            if order is not None:
+                checked_order(place, name, order)
+            account = register.go(name, None, who, order)
+        told = "it goes on with what was begun" if order is None else f"it begins plan {order.plan}"
+        return Outcome(account_values(account), (f"Account {name} is due now: {told}.", *_at_work(account)))
+
+    return finish("fleet go", shared, body)
+
+
+@click.command("hold", epilog=CODES)
+@click.argument("name")
+@click.option("--why", metavar="TEXT", default="", help="Words to keep with it.")
+@_BY
+@global_options
+@click.pass_obj
+def hold(shared: Globals, /, *, name: str, why: str, by: str | None) -> int:
+    """Let no worker take account NAME before `fleet go`.
+
+    A job that is under way goes on to its end: `run pause` holds a run. An order that no worker has carried out is
+    taken back.
+    """
+
+    def body() -> Outcome:
+        with Register.open(register_place(shared.config)) as register:
+            account = register.hold(name, named_person(by, option="--by"), " ".join(why.split()))
+        then = f"Next: `migrator fleet go {name}` lets it go on."
+        return Outcome(account_values(account), (f"Account {name} is held.", *_at_work(account), then))
+
+    return finish("fleet hold", shared, body)
+
+
+def _at_work(account: Account) -> list[str]:
+    return [] if account.worker is None else [f"Worker {account.worker} is at it, and ends its job first."]
+
+
+@click.command("remove", epilog=CODES)
+@click.argument("name")
+@_BY
+@global_options
+@click.pass_obj
+def remove(shared: Globals, /, *, name: str, by: str | None) -> int:
+    """Take account NAME out of the register; its store stays.
+
+    Commands and workers refuse it then. `fleet add` takes it up again.
+    """
+
+    def body() -> Outcome:
+        with Register.open(register_place(shared.config)) as register:
+            register.remove(name, named_person(by, option="--by"))
+        schema = schema_of(name)
+        removal = (
+            "An administrator who is sure that nobody needs its record any more removes that for good, after a "
+            f"`pg_dump -n {schema}`: DROP SCHEMA {schema} CASCADE"
+        )
+        text = (f"Account {name} is registered no more. Its store, schema {schema}, is as it was.", removal)
+        return Outcome({"account": name, "schema": schema}, text)
+
+    return finish("fleet remove", shared, body)

@@ -1,0 +1,85 @@
+"""Overview of all accounts: register, stores, and workers at one moment."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from migrator.core.accounts.records import Account, Standing, Worker
+
+__all__ = ["SILENT_S", "Line", "Overview", "Totals"]
+
+SILENT_S = 15.0
+"""Seconds of silence after which a worker counts as dead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Line of one account.
+
+    Args:
+        account: as the register has it.
+        standing: as its store has it.
+        missing: what this machine lacks to work on it, in words; None if nobody asked.
+    """
+
+    account: Account
+    standing: Standing
+    missing: Sequence[str] | None = None
+
+    def next_at(self, now: float) -> float | None:
+        """Return when it is due (UTC seconds), not before `now`.
+
+        None while it is held, a worker is at it, or its turn has no time.
+        """
+        turn = self.account.turn
+        if self.account.is_held or self.account.worker is not None or turn.at is None:
+            return None
+        return max(now, turn.at)
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over all accounts; `states` counts accounts by their state's word."""
+
+    accounts: int
+    sims: int
+    verified: int
+    cut_over: int
+    states: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """All accounts at one moment.
+
+    Args:
+        place: the register, without any password.
+        now: by the server's clock (UTC seconds).
+        lines: by name.
+        workers: by name.
+    """
+
+    place: str
+    now: float
+    lines: Sequence[Line]
+    workers: Sequence[Worker]
+
+    @property
+    def totals(self) -> Totals:
+        """Sums over all lines."""
+        told = [line.standing for line in self.lines]
+        return Totals(
+            len(told),
+            sum(one.sims for one in told),
+            sum(one.verified for one in told),
+            sum(one.cut_over for one in told),
+            dict(sorted(Counter(line.account.word for line in self.lines).items())),
+        )
+
+    def is_alive(self, worker: Worker) -> bool:
+        """True if a worker was heard of lately."""
+        return self.now - worker.seen_at < SILENT_S
+
+    def serving(self, name: str) -> list[Worker]:
+        """Return the workers that live and have the secrets of an account."""
+        return [worker for worker in self.workers if name in worker.serves and self.is_alive(worker)]

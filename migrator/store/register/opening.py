@@ -1,0 +1,118 @@
+"""Opening of the register, and its schema."""
+
+from pathlib import Path
+
+from sqlalchemy import text
+
+from migrator.errors import InputError, StoreError
+from migrator.store.database.database import Database
+from migrator.store.database.schema import migrations_folder, revision, revisions
+from migrator.store.opening import is_postgresql
+
+__all__ = ["SCHEMA", "bring_up_to_date", "must_be_current", "opened_register"]
+
+SCHEMA = "fleet"
+
+_FOUND = text(
+    "SELECT has_schema_privilege(n.oid, 'USAGE'), EXISTS (SELECT 1 FROM pg_class c WHERE c.relnamespace = n.oid "
+    "AND c.relname = 'alembic_version') FROM pg_namespace n WHERE n.nspname = :name"
+)
+
+
+def opened_register(url: str, *, writable: bool) -> Database:
+    """Open the schema of the register, empty or not.
+
+    Raises: InputError, for a file, or without the driver; StoreLost.
+    """
+    if not is_postgresql(url):
+        raise InputError(
+            "accounts of a team are kept in PostgreSQL, and the state store is a SQLite file: a file is one account",
+            code="fleet_in_file",
+            hint="--state (MIGRATOR_STATE) names the database: postgresql://USER@HOST:5432/DATABASE",
+        )
+    from migrator.store.database.postgresql.address import address_of  # noqa: PLC0415 - the driver is an extra
+
+    address = address_of(url)
+    from migrator.store.database.postgresql.database import PostgresDatabase  # noqa: PLC0415 - the same
+
+    return PostgresDatabase(address, SCHEMA, writable=writable, is_register=True)
+
+
+def is_there(database: Database) -> bool:
+    """True if the register was made.
+
+    Raises: InputError, where this user may not look.
+    """
+    found = database.rows(_FOUND, name=SCHEMA)
+    if not found:
+        return False
+    may_look, is_made = tuple(found[0])
+    if not may_look:
+        raise InputError(
+            f"this user has no right to use {database.place}",
+            code="no_right",
+            hint="whoever made the register gives a role: GRANT migrator_operator TO USER (`migrator fleet init "
+            "--roles` makes migrator_reader, migrator_operator and migrator_worker)",
+        )
+    return bool(is_made)
+
+
+def must_be_current(database: Database) -> None:
+    """Refuse a register that is missing, or of another schema.
+
+    Raises: InputError, StoreError.
+    """
+    if not is_there(database):
+        raise InputError(
+            f"there is no {database.place.removeprefix('the ')}",
+            code="not_there",
+            hint="`migrator fleet init` makes one; --state (MIGRATOR_STATE) points to another database",
+        )
+    known = _known()
+    with database.read() as connection:
+        found = revision(connection)
+    _must_be_known(found, known, database.place)
+    if found != known[-1]:
+        raise StoreError(
+            f"{database.place} has schema {found or 'none'}, and this tool needs {known[-1]}",
+            code="schema_older",
+            hint="run `migrator fleet init`: it brings the register up to date, and changes nothing else",
+        )
+
+
+def bring_up_to_date(database: Database, now: float) -> str | None:
+    """Make the tables of the register, or bring them up to date.
+
+    All in one transaction, which waits for others that do the same. `now` is in UTC seconds.
+
+    Returns: the revision that was found; None if there was none.
+
+    Raises: StoreError, if the register is newer than this tool.
+    """
+    is_there(database)  # only to refuse a user that may not look
+    known = _known()
+    with database.creating() as connection:
+        found = revision(connection)
+        _must_be_known(found, known, database.place)
+        if found != known[-1]:
+            from migrator.store.database.upgrade import upgrade_to_head  # noqa: PLC0415 - slow to import, rarely needed
+
+            upgrade_to_head(connection, _folder(), now)
+    return found
+
+
+def _folder() -> Path:
+    return migrations_folder() / "fleet"
+
+
+def _known() -> list[str]:
+    return revisions(_folder())
+
+
+def _must_be_known(found: str | None, known: list[str], place: str) -> None:
+    if found is not None and found not in known:
+        raise StoreError(
+            f"{place} has schema {found}, which is newer than this tool ({known[-1]})",
+            code="schema_newer",
+            hint="install the version of migrator that wrote it, or a later one",
+        )

@@ -1,0 +1,491 @@
+"""Register: who may work on which account, when, and who does.
+
+The times in it are those of the server's clock. It answers for turns alone: that two workers do not write to one
+account is the matter of the account's own lease.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    case,
+    delete,
+    false,
+    func,
+    insert,
+    or_,
+    select,
+    true,
+    update,
+)
+
+from migrator.core.accounts.records import EVERY_S, Account, Order, Standing, Worker
+from migrator.core.accounts.turns import AccountState, Turn
+from migrator.errors import InputError
+from migrator.nearest import nearest
+from migrator.store.database.database import Database
+from migrator.store.database.sql import changed_rows
+from migrator.store.database.sql import insert as upsert
+from migrator.store.register.opening import bring_up_to_date, is_there, must_be_current, opened_register
+from migrator.store.register.standings import read_standings
+from migrator.store.register.tables import accounts, events, workers
+
+__all__ = ["Event", "Register"]
+
+FORGOTTEN_S = 7 * 86_400.0
+"""Seconds of silence after which a worker is forgotten."""
+
+MOST_WORDS = 2_000
+"""Most characters of a job's last words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Deed of somebody to an account.
+
+    Args:
+        at: when (UTC seconds, by the server's clock).
+        account: its name.
+        kind: what was done: added, order, go, held, removed, attention, freed.
+        by: the typed name of who did it, or the worker.
+        db_user: the user of the database.
+        words: more, for people.
+    """
+
+    at: float
+    account: str
+    kind: str
+    by: str
+    db_user: str
+    words: str
+
+
+class Register:
+    """Open register, with a session of its own.
+
+    Only one thread uses it. A connection that broke is not replaced: every call raises StoreLost then.
+    """
+
+    def __init__(self, database: Database, closing: ExitStack) -> None:
+        self._db = database
+        self._closing = closing
+
+    # --- opening --------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def open(cls, url: str, *, writable: bool = True) -> Self:
+        """Open the register of a database.
+
+        Args:
+            url: address of the database.
+            writable: False for a session that can write nothing.
+
+        Raises: InputError (`not_there`, if `fleet init` was never run; wrong address, no driver, no right), StoreLost,
+            StoreError, for a register of another schema.
+        """
+        with ExitStack() as closing:
+            database = opened_register(url, writable=writable)
+            closing.callback(database.close)
+            must_be_current(database)
+            return cls(database, closing.pop_all())
+
+    @classmethod
+    def find(cls, url: str, *, writable: bool = True) -> Self | None:
+        """Open the register, or return None where `fleet init` was never run.
+
+        Raises: as `open`.
+        """
+        with ExitStack() as closing:
+            database = opened_register(url, writable=writable)
+            closing.callback(database.close)
+            if not is_there(database):
+                return None
+            must_be_current(database)
+            return cls(database, closing.pop_all())
+
+    @classmethod
+    def make(cls, url: str, now: float) -> bool:
+        """Make the register, or bring its schema up to date.
+
+        `now` is in UTC seconds.
+
+        Returns: True if it was made.
+
+        Raises: InputError, StoreLost, StoreError.
+        """
+        with ExitStack() as closing:
+            database = opened_register(url, writable=True)
+            closing.callback(database.close)
+            return bring_up_to_date(database, now) is None
+
+    @property
+    def place(self) -> str:
+        """Place of the register, without any password."""
+        return self._db.place
+
+    def version(self) -> int:
+        """Return a number that changes once somebody wrote."""
+        return self._db.version()
+
+    def now(self) -> float:
+        """Return the time (UTC seconds) by the server's clock."""
+        with self._db.read() as connection:
+            return self._db.time(connection, 0.0)
+
+    # --- accounts -------------------------------------------------------------------------------------------------
+
+    def accounts(self) -> list[Account]:
+        """Return all accounts, by name."""
+        return [_account(row) for row in self._db.rows(select(accounts).order_by(accounts.c.name))]
+
+    def account(self, name: str) -> Account:
+        """Return an account.
+
+        Raises: InputError, with the nearest name, if it is not registered.
+        """
+        with self._db.read() as connection:
+            return self._registered(connection, name)
+
+    def standings(self, names: Iterable[str]) -> dict[str, Standing]:
+        """Return how accounts stand, by their own stores.
+
+        See `store.register.standings`.
+        """
+        return read_standings(self._db, names)
+
+    def add(
+        self,
+        name: str,
+        *,
+        carrier: str,
+        customer: str,
+        organization: int | None,
+        by: str,
+        every_s: float = EVERY_S,
+        is_held: bool = False,
+    ) -> Account:
+        """Add an account, due at once unless it is held.
+
+        Its name was checked before. The parameters are those of `Account`.
+
+        Raises: InputError, if it is registered already.
+        """
+        with self._db.write() as connection:
+            if connection.execute(select(accounts.c.name).where(accounts.c.name == name)).first():
+                raise InputError(
+                    f"account {name} is registered already",
+                    code="account_registered",
+                    hint=f"`migrator fleet show {name}` tells what is known of it",
+                )
+            now = self._db.time(connection, 0.0)
+            connection.execute(
+                insert(accounts).values(
+                    name=name,
+                    carrier=carrier,
+                    customer=customer,
+                    organization=organization,
+                    state=AccountState.READY.value,
+                    due_at=now,
+                    words="",
+                    is_held=is_held,
+                    order_no=0,
+                    begun_no=0,
+                    is_woken=False,
+                    every_s=every_s,
+                    added_at=now,
+                    added_by=by,
+                )
+            )
+            told = f"{carrier or 'from files'}, customer {customer or '-'}, organization {organization or '-'}"
+            self._note(connection, name, "added", by, told)
+            return self._registered(connection, name)
+
+    def remove(self, name: str, by: str) -> None:
+        """Take an account out of the register.
+
+        Its store stays as it is.
+
+        Raises: InputError, if it is not registered, or a worker is at it.
+        """
+        with self._db.write() as connection:
+            found = self._registered(connection, name)
+            if found.worker is not None:
+                raise InputError(
+                    f"worker {found.worker} is at account {name}",
+                    code="account_at_work",
+                    hint=f"`migrator fleet hold {name}`, and remove it once the worker is done",
+                )
+            connection.execute(delete(accounts).where(accounts.c.name == name))
+            self._note(connection, name, "removed", by, "")
+
+    def hold(self, name: str, by: str, words: str = "") -> Account:
+        """Let nobody take an account until a person lets it go.
+
+        A job that is under way goes on to its end. An order that is not carried out is taken back.
+
+        Returns: the account, with the worker that is still at it.
+
+        Raises: InputError, if it is not registered.
+        """
+        with self._db.write() as connection:
+            found = self._registered(connection, name)
+            changes = update(accounts).where(accounts.c.name == name)
+            connection.execute(changes.values(is_held=True, is_woken=False, order_json=None))
+            dropped = [] if found.order is None else [f"the order to begin plan {found.order.plan} was taken back"]
+            self._note(connection, name, "held", by, "; ".join([*filter(None, [words]), *dropped]))
+            return self._registered(connection, name)
+
+    def go(self, name: str, at: float | None, by: str, order: Order | None = None) -> Account:
+        """Let an account be taken, also after attention or a hold.
+
+        Args:
+            name: the account.
+            at: when (UTC seconds); None for at once.
+            by: who says so.
+            order: what a worker is to begin, in place of a former order; None leaves that as it is. Its time is the
+                server's.
+
+        Returns: the account.
+
+        Raises: InputError, if it is not registered.
+        """
+        with self._db.write() as connection:
+            now = self._db.time(connection, 0.0)
+            found = self._registered(connection, name)
+            values: dict[str, Any] = {"is_held": False, "state": AccountState.READY.value, "words": ""}
+            values |= {"due_at": now if at is None else at, "is_woken": found.worker is not None}
+            if order is not None:
+                given = asdict(order) | {"at": now}
+                values |= {"order_json": json.dumps(given), "order_no": accounts.c.order_no + 1}
+            connection.execute(update(accounts).where(accounts.c.name == name).values(**values))
+            self._note(connection, name, "go", by, "" if order is None else _order_words(order))
+            return self._registered(connection, name)
+
+    def wake(self, name: str) -> bool:
+        """Let an account have its turn at once.
+
+        A person did something. Nothing is done where it is held, or not registered. A job under way is followed by
+        another one.
+
+        Returns: whether its turn is now.
+        """
+        with self._db.write() as connection:
+            now = self._db.time(connection, 0.0)
+            is_due = and_(accounts.c.state == AccountState.READY.value, accounts.c.due_at <= now)
+            woken = update(accounts).where(accounts.c.name == name, accounts.c.is_held == false())
+            values = {
+                "due_at": case((is_due, accounts.c.due_at), else_=now),
+                "words": case((accounts.c.state == AccountState.READY.value, accounts.c.words), else_=""),
+                "state": AccountState.READY.value,
+                "is_woken": accounts.c.worker.is_not(None),
+            }
+            return changed_rows(connection.execute(woken.values(**values))) > 0
+
+    # --- jobs -----------------------------------------------------------------------------------------------------
+
+    def began(self, name: str, worker: str) -> Account | None:
+        """Give a worker an account whose turn it is.
+
+        The turn is judged by the server's clock. A worker that has the account already gets it again, as it may not
+        have heard the answer: it must know itself whether it is at it.
+
+        Returns: the account; None if it is held, not due, at another worker, or not registered.
+        """
+        with self._db.write() as connection:
+            now = self._db.time(connection, 0.0)
+            is_free = and_(
+                accounts.c.worker.is_(None), accounts.c.state == AccountState.READY.value, accounts.c.due_at <= now
+            )
+            is_mine = accounts.c.worker == worker
+            taken = update(accounts).where(
+                accounts.c.name == name, accounts.c.is_held == false(), or_(is_free, is_mine)
+            )
+            values = {"worker": worker, "since": now, "begun_no": accounts.c.order_no, "is_woken": False}
+            row = connection.execute(taken.values(**values).returning(*accounts.c)).first()
+            return None if row is None else _account(row)
+
+    def ended(self, name: str, worker: str, turn: Turn, *, is_order_done: bool) -> bool:
+        """Note what becomes of an account whose job ended.
+
+        Nothing is noted if another worker has the account by now. If a person spoke during the job, the account has its
+        turn again, whatever the job said; and an order that was given meanwhile stays.
+
+        Args:
+            name: the account.
+            worker: who was at it.
+            turn: the next turn.
+            is_order_done: whether the order that the job found is carried out, or can never be.
+
+        Returns: whether it was noted.
+        """
+        with self._db.write() as connection:
+            is_mine = and_(accounts.c.name == name, accounts.c.worker == worker)
+            found = connection.execute(select(accounts).where(is_mine)).first()
+            if found is None:
+                return False
+            values: dict[str, Any] = {"worker": None, "since": None, "is_woken": False}
+            values["words"] = turn.words[:MOST_WORDS]
+            if not found.is_woken:
+                values |= {"state": turn.state.value, "due_at": turn.at}
+            if is_order_done and found.order_no == found.begun_no:
+                values["order_json"] = None
+            connection.execute(update(accounts).where(is_mine).values(**values))
+            if turn.state is AccountState.ATTENTION:
+                self._note(connection, name, "attention", worker, values["words"])
+            return True
+
+    def freed(self, worker: str) -> list[str]:
+        """Give the accounts of a dead worker back: their turn is now.
+
+        Returns: their names.
+        """
+        with self._db.write() as connection:
+            now = self._db.time(connection, 0.0)
+            lost = update(accounts).where(accounts.c.worker == worker)
+            values = {"worker": None, "since": None, "state": AccountState.READY.value, "due_at": now}
+            rows = connection.execute(lost.values(**values).returning(accounts.c.name)).all()
+            names = sorted(row.name for row in rows)
+            for name in names:
+                self._note(connection, name, "freed", worker, "its worker gave no sign of life any more")
+            return names
+
+    # --- workers --------------------------------------------------------------------------------------------------
+
+    def beat(self, worker: str, *, host: str, version: str, slots: int, serves: Sequence[str]) -> None:
+        """Note a sign of life of a worker.
+
+        Args:
+            worker: its name.
+            host: the machine.
+            version: of the tool.
+            slots: how many jobs it does at a time.
+            serves: names of the accounts whose secrets it has.
+        """
+        told = {"host": host, "version": version, "slots": slots, "serves": json.dumps(list(serves))}
+        with self._db.write(durable=False) as connection:
+            now = self._db.time(connection, 0.0)
+            put = upsert(workers).values(name=worker, started_at=now, seen_at=now, **told)
+            renewed = {"seen_at": now, **told}
+            connection.execute(put.on_conflict_do_update(index_elements=[workers.c.name], set_=renewed))
+            connection.execute(delete(workers).where(_forgotten(now)))
+
+    def left(self, worker: str) -> None:
+        """Forget a worker that ended in good order."""
+        with self._db.write() as connection:
+            connection.execute(delete(workers).where(workers.c.name == worker))
+
+    def workers(self) -> list[Worker]:
+        """Return all workers, by name.
+
+        Those that have been silent for up to a week are among them.
+        """
+        with self._db.read() as connection:
+            rows = connection.execute(select(workers).order_by(workers.c.name)).all()
+            taken = select(accounts.c.worker, accounts.c.name).where(accounts.c.worker.is_not(None))
+            at_work: dict[str, list[str]] = {}
+            for worker, name in connection.execute(taken.order_by(accounts.c.name)):
+                at_work.setdefault(worker, []).append(name)
+        return [
+            Worker(
+                row.name,
+                row.host,
+                row.version,
+                row.slots,
+                row.started_at,
+                row.seen_at,
+                tuple(json.loads(row.serves)),
+                tuple(at_work.get(row.name, ())),
+            )
+            for row in rows
+        ]
+
+    # --- events ---------------------------------------------------------------------------------------------------
+
+    def events(self, name: str | None = None, *, most: int = 50) -> list[Event]:
+        """Return what was done to accounts, newest first.
+
+        Args:
+            name: of the account; None for all.
+            most: how many at most.
+        """
+        which = true() if name is None else events.c.account == name
+        rows = self._db.rows(select(events).where(which).order_by(events.c.event_no.desc()).limit(most))
+        return [Event(row.at, row.account, row.kind, row.by_whom, row.db_user, row.words) for row in rows]
+
+    def _note(self, connection: Connection, name: str, kind: str, by: str, words: str) -> None:
+        told = {"at": self._db.time(connection, 0.0), "account": name, "kind": kind, "by_whom": by, "words": words}
+        connection.execute(insert(events).values(db_user=func.session_user(), **told))
+
+    # --- the rest -------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """End the session.
+
+        May be called twice.
+        """
+        self._closing.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _registered(self, connection: Connection, name: str) -> Account:
+        row = connection.execute(select(accounts).where(accounts.c.name == name)).first()
+        if row is not None:
+            return _account(row)
+        known = connection.execute(select(accounts.c.name).order_by(accounts.c.name)).scalars().all()
+        raise InputError(
+            f"account {name} is not in {self._db.place}",
+            code="account_unknown",
+            hint=f"{nearest(name, known)}; `migrator fleet add` adds one"
+            if known
+            else "no account is; `migrator fleet add` adds one",
+        )
+
+
+def _forgotten(now: float) -> ColumnElement[bool]:
+    is_busy = select(accounts.c.name).where(accounts.c.worker == workers.c.name).exists()
+    return and_(workers.c.seen_at < now - FORGOTTEN_S, ~is_busy)
+
+
+def _order_words(order: Order) -> str:
+    told = [f"begin plan {order.plan}"]
+    for name, value in (
+        ("confirm", order.confirm),
+        ("confirm-pauses", order.confirm_pauses),
+        ("wave", order.wave),
+        ("max-sims", order.max_sims),
+        ("ref", order.ref or None),
+    ):
+        if value is not None:
+            told.append(f"{name} {value}")
+    return ", ".join(told)
+
+
+def _account(row: Row[Any]) -> Account:
+    return Account(
+        name=row.name,
+        carrier=row.carrier,
+        customer=row.customer,
+        organization=row.organization,
+        turn=Turn(AccountState(row.state), row.due_at, row.words),
+        is_held=row.is_held,
+        order=None if row.order_json is None else Order(**json.loads(row.order_json)),
+        every_s=row.every_s,
+        worker=row.worker,
+        since=row.since,
+        added_at=row.added_at,
+        added_by=row.added_by,
+    )

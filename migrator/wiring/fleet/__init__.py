@@ -1,0 +1,1 @@
+"""Accounts of a team: their settings and secrets here."""

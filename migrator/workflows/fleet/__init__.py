@@ -1,0 +1,1 @@
+"""Accounts of a team: added, looked at, reported."""
