@@ -11,7 +11,7 @@ JOBS ?= 2
 SOURCE ?= 1nce
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-postgresql check fmt lint types bench structure simulate simulate-cutover simulate-swaps simulate-campaign simulate-takeovers mutations serve screenshot lowest constraints clean
+.PHONY: demo test test-postgresql check fmt lint types bench structure simulate simulate-cutover simulate-swaps simulate-campaign simulate-takeovers simulate-hosts mutations serve screenshot lowest constraints clean
 
 demo: .venv/.ready
 	$(BIN)/migrator demo
@@ -66,6 +66,10 @@ simulate-campaign: .venv/.ready
 # Accounts in PostgreSQL, real processes that are killed and stopped, a server that falls: make simulate-takeovers RUNS=10
 simulate-takeovers: .venv/.ready
 	$(BIN)/python -m tests.simulation.takeovers --runs $(RUNS) --seed $(SEED)
+
+# Workers on hosts of their own (network namespaces, so as root) that lose power, stand still or are cut off: make simulate-hosts RUNS=10
+simulate-hosts: .venv/.ready
+	$(BIN)/python -m tests.simulation.hosts --runs $(RUNS) --seed $(SEED)
 
 # Each safety rule taken out in turn: does a schedule notice?
 mutations: .venv/.ready
