@@ -44,9 +44,9 @@ class Desk:
 
     def environment(self) -> dict[str, str]:
         """The whole environment of a command. No pace of ours holds it back unless a measurement sets one."""
-        ours = ("ONENCE_", "HOLOGRAM_", "MIGRATOR_")
+        ours = ("ONENCE_", "ONOMONDO_", "HOLOGRAM_", "MIGRATOR_")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-        paces = {"ONENCE_MAX_RPS": FASTEST, "HOLOGRAM_MAX_RPS": FASTEST}
+        paces = dict.fromkeys(("ONENCE_MAX_RPS", "ONOMONDO_MAX_RPS", "HOLOGRAM_MAX_RPS"), FASTEST)
         return {**kept, "PYTHONPATH": str(ROOT), **paces, **self.variables}
 
     def start(self, *words: str) -> subprocess.Popen[str]:
