@@ -1,5 +1,6 @@
 """Reads of a tick: the lists of both carriers."""
 
+from migrator import wiring
 from migrator.core.run.results import ExitCode
 from migrator.engine.run.context import Stopper
 from migrator.workflows.campaign.tick import Tick
@@ -10,7 +11,12 @@ __all__ = ["read_source", "read_target"]
 
 
 def read_source(tick: Tick) -> None:
-    """Read the source's list into the inventory."""
+    """Read the source's list into the inventory.
+
+    The SIMs of a file are renewed by a person: `inventory import`.
+    """
+    if not wiring.is_asked(tick.site.settings, tick.site.store):
+        return
     pulled = pull(tick.site)
     tick.told["old_sims"] = pulled.result.sims
     if not pulled.result.settled:
