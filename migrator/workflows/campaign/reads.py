@@ -5,6 +5,7 @@ from migrator.core.run.results import ExitCode
 from migrator.engine.run.context import Stopper
 from migrator.workflows.campaign.tick import Tick
 from migrator.workflows.field.discover import read_devices
+from migrator.workflows.plans.choices import needs_records
 from migrator.workflows.pull import pull
 
 __all__ = ["read_source", "read_target"]
@@ -17,7 +18,7 @@ def read_source(tick: Tick) -> None:
     """
     if not wiring.is_asked(tick.site.settings, tick.site.store):
         return
-    pulled = pull(tick.site)
+    pulled = pull(tick.site, quotas=_needs_records(tick))
     tick.told["old_sims"] = pulled.result.sims
     if not pulled.result.settled:
         tick.hold(
@@ -25,6 +26,17 @@ def read_source(tick: Tick) -> None:
             f"the list of {tick.site.settings.carrier.name} has not settled yet",
             "the next tick reads it again",
         )
+
+
+def _needs_records(tick: Tick) -> bool:
+    """True if SIMs may be planned whose limits only their own records tell.
+
+    Each record is a request or two, so that none is read for SIMs that have their plan.
+    """
+    store, carrier = tick.site.store, tick.site.settings.carrier
+    if not needs_records(tick.loaded.policy, asks_each=carrier.asks_each):
+        return False
+    return bool(tick.files) or any(True for _ in store.due.waiting(tick.campaign))
 
 
 def read_target(tick: Tick) -> None:

@@ -9,7 +9,7 @@ from migrator.core.fleet.sims import ONENCE, AccountLimits, ToldVolumes
 from migrator.core.fleet.units import money
 from migrator.core.plan.mapping import undecided
 from migrator.core.plan.plan import Prices
-from migrator.core.policy.policy import DataBasis, OldTags, Policy, SmsBasis
+from migrator.core.policy.policy import DataBasis, OldTags, Policy, Rule, SmsBasis
 from migrator.errors import InputError, Problem
 from migrator.inputs.files.problems import refusal
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from migrator.inputs.policy.file import LoadedPolicy
     from migrator.inputs.where.language import Where
 
-__all__ = ["must_have_basis", "must_have_chosen"]
+__all__ = ["must_have_basis", "must_have_chosen", "needs_records"]
 
 
 DATA_REMEDY = (
@@ -55,6 +55,17 @@ def must_have_chosen(
             '"block" (you decide later)'
         ),
     )
+
+
+def needs_records(policy: Policy, *, asks_each: bool) -> bool:
+    """True if limits are made of what only a SIM's own record tells.
+
+    `asks_each`: the list of the source may leave out the limit of a SIM.
+    """
+    parts: tuple[Policy | Rule, ...] = (policy, *policy.rules)
+    data = {part.data_limit.basis_for(has_limit=asks_each) for part in parts}
+    sms = {part.sms_limit.basis for part in parts}
+    return DataBasis.REMAINING in data or SmsBasis.REMAINING in sms or (asks_each and DataBasis.DATA_LIMIT in data)
 
 
 def must_have_basis(loaded: "LoadedPolicy", source: str, told: ToldVolumes, account: AccountLimits) -> None:
