@@ -43,7 +43,7 @@ def _doctor(shared: Globals) -> Outcome:
 
 
 def _is_of_file(chosen: Settings, state: str) -> bool:
-    """True if there is a store, and its SIMs are those of a file."""
+    """True if the SIMs of the store are those of a file."""
     with suppress(MigratorError), wiring.open_store(state) as store:  # what is wrong with it is told below
         return not wiring.is_asked(chosen, store)
     return False

@@ -380,7 +380,7 @@ def _lifetime_words(group: Mapping[str, Any], source: str) -> str | None:
 
 
 def _at_source_words(group: Mapping[str, Any], source: str, sims: str) -> str:
-    """Return what the SIMs have at the source, in words; "" for nothing."""
+    """Return the volumes at the source in words, or ""."""
     if "onence_mb" in group:
         volume = group["onence_mb"]
         return "" if volume == "0" else f"{grouped(volume)} MB at {source} are for the lifetime of {sims}; "

@@ -29,7 +29,7 @@ def read_source(tick: Tick) -> None:
 
 
 def _needs_records(tick: Tick) -> bool:
-    """True if SIMs may be planned whose limits only their own records tell.
+    """True if limits of SIMs to be planned need their records.
 
     Each record is a request or two, so that none is read for SIMs that have their plan.
     """

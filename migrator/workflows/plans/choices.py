@@ -58,7 +58,7 @@ def must_have_chosen(
 
 
 def needs_records(policy: Policy, *, asks_each: bool) -> bool:
-    """True if limits are made of what only a SIM's own record tells.
+    """True if limits need what only a SIM's record tells.
 
     `asks_each`: the list of the source may leave out the limit of a SIM.
     """
