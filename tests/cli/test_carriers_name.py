@@ -1,11 +1,16 @@
 """Every word about a fleet names its own carrier: what commands say, the reports, and the pages of `serve`."""
 
 import asyncio
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+import pytest
 
 from migrator.inputs.settings.settings import load_settings
 from migrator.pages.app import Pages
@@ -13,6 +18,7 @@ from migrator.wiring.rehearsal import pool_of
 from tests.cli.conftest import Desk, Ended
 from tests.pages.kit import Browser
 
+TOP = Path(__file__).parents[2]
 SIMS = 10
 MEGABYTE = 1_048_576
 POLICY = """\
@@ -195,3 +201,18 @@ def test_of_a_fleet_of_a_file_nothing_says_1nce_or_another_carrier(make_desk: Ca
     assert told.naming("1NCE") == []
     assert told.naming("Onomondo") == []
     assert len({line.split(":")[0] for line in told.naming("Elsewhere")}) > 15
+
+
+@pytest.mark.slow
+def test_the_demo_of_onomondo_goes_the_whole_way_and_nothing_of_it_says_1nce(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "migrator", "demo", "--source", "onomondo", "--sims", "20"]
+    clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {"PYTHONPATH": str(TOP)}
+    done = subprocess.run(words, cwd=tmp_path, env=clean, check=False, capture_output=True, text=True, timeout=240)
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    assert "migrator cutover apply --wave canary" in said
+    assert "none of them twice" in said
+    files = [path for path in tmp_path.rglob("*.*") if path.is_file() and path.suffix not in {".db", ".lock"}]
+    assert len([path for path in files if "reports" in path.parts]) >= 3
+    told = {str(path): path.read_text(encoding="utf-8") for path in files} | {"the demo": said}
+    assert [where for where, text in told.items() if "1NCE" in text or "1nce" in text] == []
