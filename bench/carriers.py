@@ -115,13 +115,12 @@ class Carriers:
 def serving(setup: Setup) -> Iterator[Carriers]:
     """Serve such carriers for as long as the block lasts."""
     words = [sys.executable, "-m", "bench.carriers", json.dumps(asdict(setup))]
-    transport = httpx.HTTPTransport(retries=5)  # the port is printed a moment before it listens
     with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             environment: dict[str, str] = json.loads(process.stdout.readline())
             base = environment["HOLOGRAM_BASE_URL"].partition("/hologram")[0]
-            with httpx.Client(base_url=base, timeout=PATIENCE_S, transport=transport) as http:
+            with httpx.Client(base_url=base, timeout=PATIENCE_S) as http:
                 carriers = Carriers(environment, http)
                 carriers.asked("hologram")
                 yield carriers
