@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import anyio
+from anyio.abc import TaskGroup
 
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import QuotaReading, SourceAccount
@@ -82,6 +83,40 @@ class _News:
         """Count the last rows, too, unless they were read past the end."""
         if not self.is_over:
             self.doubles += self._rows_in_vain
+
+
+@dataclass(slots=True)
+class _Coming:
+    """Page that is being read."""
+
+    _is_there: anyio.Event = field(default_factory=anyio.Event)
+    _page: SourcePage | None = None
+    _trouble: MigratorError | Interrupted | None = None
+
+    @classmethod
+    async def of(cls, source: SourcePlatform, number: int, tasks: TaskGroup) -> "_Coming":
+        """Begin to read page `number`, behind whatever pages are being read."""
+        coming = cls()
+        tasks.start_soon(coming._read, source, number)
+        await anyio.lowlevel.checkpoint()  # the read begins in it, before anybody asks for a page behind
+        return coming
+
+    async def _read(self, source: SourcePlatform, number: int) -> None:
+        try:
+            self._page = await source.page(number)
+        except (MigratorError, Interrupted) as error:
+            self._trouble = error
+        self._is_there.set()
+
+    async def page(self) -> SourcePage:
+        """Wait for the page.
+
+        Raises: what its read raised.
+        """
+        await self._is_there.wait()
+        if self._page is None:
+            raise self._trouble or AssertionError
+        return self._page
 
 
 @dataclass(slots=True)
@@ -257,17 +292,40 @@ class Pulling:
     ) -> None:
         """Read page by page, without totals, until the list ends.
 
-        The list ends with an empty page, with the same SIMs as the page before, or once nothing new comes.
+        The list ends with an empty page, with the same SIMs as the page before, or once nothing new comes. The page
+        behind is asked for meanwhile, so that our work on a page adds nothing to the time of the answers: where pages
+        name each other, the adapter waits for the name.
         """
         before = None if page is None else _iccids(page)
+        if before == ():
+            return
+        trouble: MigratorError | Interrupted | None = None
+        async with anyio.create_task_group() as tasks:
+            try:
+                await self._in_turn(tasks, snapshot_id, pass_number, before, start)
+            except (MigratorError, Interrupted) as error:
+                trouble = error
+            tasks.cancel_scope.cancel()
+        if trouble is not None:
+            raise trouble
+
+    async def _in_turn(
+        self, tasks: TaskGroup, snapshot_id: int, pass_number: int, before: tuple[str, ...] | None, start: int
+    ) -> None:
+        """Keep page after page, while the page behind is on its way."""
+        self.stopper.check()
+        coming = await _Coming.of(self.source, start, tasks)
         for number in range(start, MOST_PAGES):
-            if before == ():
+            behind = None if self.stopper.is_stopping else await _Coming.of(self.source, number + 1, tasks)
+            page = await coming.page()
+            self._keep(snapshot_id, pass_number, page)
+            iccids = _iccids(page)
+            if iccids in {(), before} or self._news.is_over:
                 return
-            self.stopper.check()
-            iccids = _iccids(await self._page(snapshot_id, pass_number, number))
-            if iccids == before or self._news.is_over:
-                return
-            before = iccids
+            if behind is None:
+                break
+            before, coming = iccids, behind
+        self.stopper.check()
 
     def _overruled(self, passed: ListPass) -> Iterable[str]:
         """Yield warnings about totals that were not believed."""

@@ -18,12 +18,13 @@ class Pulled:
     """Result of a pull.
 
     `summary` counts the inventory in force by status, and `unread` has words that cannot be read; both are empty
-    while the list has not settled.
+    while the list has not settled. `lacks_limits`: no SIM of that inventory has a data limit or a booked volume.
     """
 
     result: PullResult
     summary: Mapping[str, Any] = field(default_factory=dict)
     unread: Unread | None = None
+    lacks_limits: bool = False
 
 
 def pull(
@@ -68,4 +69,7 @@ def pull(
         result = site.outside.run_async(body)
     if not result.settled:
         return Pulled(result)
-    return Pulled(result, store.inventory.summary(), store.inventory.unread())
+    told = store.inventory.told_volumes()
+    return Pulled(
+        result, store.inventory.summary(), store.inventory.unread(), lacks_limits=not (told.data or told.data_limit)
+    )
