@@ -61,7 +61,7 @@ def _of_newest(column: Any, by: ColumnElement[Any]) -> ColumnElement[Any]:
 
 
 def is_one(column: ColumnElement[str], values: Iterable[str]) -> ColumnElement[bool]:
-    """Return SQL that is true for one of some known words, without `IN`."""
+    """Return SQL for one of some known words, without `IN`."""
     return or_(*(column == _text(value) for value in values))
 
 

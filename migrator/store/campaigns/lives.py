@@ -289,7 +289,8 @@ def _life(row: LifeRow, few: Sides, more: Details, silent_s: float) -> SimLife:
     times = more.times.get(key, Times())
     since_s = _since_s((stage, code), times, paired_s, claimed_s=claimed_s, alive_s=alive_s)
     plan_id = more.plan_ids.get(plan_no)
-    return SimLife(source_iccid, target_iccid, stage, code, since_s, *names, plan_id, claimed_s, alive_s)
+    values: Facts = (source_iccid, target_iccid, stage, code, since_s, *names, plan_id, claimed_s, alive_s)
+    return SimLife(*values)
 
 
 def _since_s(
