@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from migrator.core.fleet.identifiers import Eid, Iccid
@@ -115,6 +116,7 @@ _LINK_STATE_PREFIXES = (  # the first that fits wins
 )
 
 
+@lru_cache(maxsize=256)  # a carrier has a dozen words, and a fleet a million SIMs
 def link_state(word: str | None) -> LinkState:
     """Return the state that one of Hologram's words stands for.
 
