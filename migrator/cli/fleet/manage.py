@@ -28,20 +28,34 @@ _BY = click.option("--by", metavar="NAME", help="Who gives the order [the login 
 
 
 @click.command("init", epilog="Exit codes: 0 done, 1 newer than this tool, 2 input or no right, 7 out of reach.")
+@click.option("--roles", "with_roles", is_flag=True, help="Make roles for a team, with their rights.")
 @global_options
 @click.pass_obj
-def init(shared: Globals, /) -> int:
+def init(shared: Globals, /, *, with_roles: bool) -> int:
     """Make the register of accounts in a PostgreSQL database.
 
     The queue of their turns is made, too. If both are there, they are brought up to date; accounts and their stores
     stay as they are. From then on `--account NAME` takes registered accounts alone.
+
+    The roles are migrator_reader, migrator_operator and migrator_worker, to be granted to logins. Once they are there,
+    each `fleet init` and `fleet add` gives them their rights.
     """
 
     def body() -> Outcome:
-        made = make_fleet(register_place(shared.config))
-        words = f"Made {made.place}." if made.is_new else f"{made.place[:1].upper()}{made.place[1:]} is up to date."
-        data = {"place": made.place, "made": made.is_new, "accounts": made.accounts}
-        return Outcome(data, (words, _next(made.accounts)))
+        made = make_fleet(register_place(shared.config), with_roles=with_roles)
+        text = [f"Made {made.place}." if made.is_new else f"{made.place[:1].upper()}{made.place[1:]} is up to date."]
+        if made.roles_made:
+            text.append(f"Made the roles {', '.join(made.roles_made)}: GRANT one of them TO each login.")
+        if made.has_roles:
+            text.append("The roles have their rights in the register and in the stores of all accounts.")
+        data = {
+            "place": made.place,
+            "made": made.is_new,
+            "accounts": made.accounts,
+            "roles_made": made.roles_made,
+            "has_roles": made.has_roles,
+        }
+        return Outcome(data, (*text, _next(made.accounts)))
 
     return finish("fleet init", shared, body)
 
