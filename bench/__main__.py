@@ -24,6 +24,7 @@ from bench.startup import startup
 from bench.storing import storing
 from bench.switching import switching
 from bench.ticking import ticking
+from bench.turns import turns
 from bench.watching import watching
 from bench.whole_way import whole_way
 
@@ -46,6 +47,7 @@ MEASUREMENTS: Mapping[str, Callable[[Path], Iterator[Measure]]] = {
     "discovering": discovering,
     "databases": databases,
     "ticking": ticking,
+    "turns": turns,
     "startup": startup,
 }
 
