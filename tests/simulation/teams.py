@@ -312,10 +312,10 @@ class Team:
     def _answers(self) -> None:
         Trouble._answers(self)  # type: ignore[arg-type]  # the same
 
-    def check(self) -> None:
+    def check(self, *, audit: bool = True) -> None:
         """Compare the carriers' ledgers with the stores."""
         judge = Trouble(self.server, self.chance, list(self.tenants.values()), SERVER)
-        judge.check()
+        judge.check(audit=audit)
         for sender, (account, number) in self.woken.items():
             if number < 0:
                 asked = self.tenants[account].carriers.asked[-1 - number :]
