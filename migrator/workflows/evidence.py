@@ -106,6 +106,7 @@ def _approval(given: "Approval") -> dict[str, Any]:
         "changes_sha256": given.changes_sha256,
         "note": given.note,
         "ref": given.ref,
+        **({} if given.db_user is None else {"database_user": given.db_user}),
     }
 
 

@@ -137,6 +137,7 @@ def _approvals(store: "Store", header: PlanHeader) -> list[dict[str, Any]]:
             "approved_at": moment(row.approved_at),
             "note": row.note,
             "ref": row.ref,
+            "database_user": row.db_user,
             "changes_sha256": row.changes_sha256,
             "is_of_this_plan": row.changes_sha256 == header.fingerprints.changes,
         }

@@ -66,7 +66,7 @@ def upgrade() -> None:
         sa.Column("account", Text, nullable=False),
         sa.Column("kind", Text, nullable=False),
         sa.Column("by_whom", Text, nullable=False),
-        sa.Column("db_user", Text, nullable=False),
+        sa.Column("db_user", Text, nullable=False, server_default=sa.text("SESSION_USER")),
         sa.Column("words", Text, nullable=False),
         sa.PrimaryKeyConstraint("event_no", name="pk_events"),
     )

@@ -40,7 +40,7 @@ def _note(store: Store, kind: str, named: str) -> None:
     """
     who = person()
     if who is not None:
-        with suppress(StoreError):
+        with suppress(StoreError, InputError):
             store.looks.note(who, kind, named, SystemClock().now().timestamp())
 
 

@@ -29,24 +29,34 @@ _BY = click.option("--by", metavar="NAME", help="Who gives the order [the login 
 
 
 @click.command("init", epilog="Exit codes: 0 done, 1 newer than this tool, 2 input or no right, 7 out of reach.")
+@click.option("--roles", "with_roles", is_flag=True, help="Make roles for a team, with their rights.")
 @global_options
 @click.pass_obj
-def init(shared: Globals, /) -> int:
+def init(shared: Globals, /, *, with_roles: bool) -> int:
     """Make the register of accounts in a PostgreSQL database.
 
     Also makes the queue of their turns, in a schema `queue`. If there is a register, its schema is brought up to date;
-    accounts and their stores stay as they are. From then on
-    `--account NAME` takes registered accounts alone.
+    accounts and their stores stay as they are. From then on `--account NAME` takes registered accounts alone.
+
+    The roles are migrator_reader, migrator_operator and migrator_worker, to be granted to logins. Once they are there,
+    each `fleet init` and `fleet add` gives them their rights.
     """
 
     def body() -> Outcome:
         place = register_place(shared.config)
         is_new = Register.make(place, SystemClock().now().timestamp())
         make_queue(place)
-        with Register.open(place, writable=False) as register:
+        with Register.open(place) as register:
             where, accounts = register.place, len(register.accounts())
-        words = f"Made {where}." if is_new else f"{where[:1].upper()}{where[1:]} is up to date."
-        return Outcome({"place": where, "made": is_new, "accounts": accounts}, (words, _next(accounts)))
+            has_roles = with_roles or register.has_roles()
+            roles = register.make_roles() if has_roles else []
+        text = [f"Made {where}." if is_new else f"{where[:1].upper()}{where[1:]} is up to date."]
+        if roles:
+            text.append(f"Made the roles {', '.join(roles)}: GRANT one of them TO each login.")
+        if has_roles:
+            text.append("The roles have their rights in the register and in the stores of all accounts.")
+        data = {"place": where, "made": is_new, "accounts": accounts, "roles_made": roles, "has_roles": has_roles}
+        return Outcome(data, (*text, _next(accounts)))
 
     return finish("fleet init", shared, body)
 

@@ -4,6 +4,7 @@
 """
 
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -15,13 +16,14 @@ from migrator.cli.app.lookups import plan_or_file
 from migrator.cli.app.refs import ref_option
 from migrator.cli.app.stale import say_at_once, with_warnings
 from migrator.core.fleet.units import n_sims
-from migrator.core.plan.approvals import Approval, approvers, same_person
+from migrator.core.plan.approvals import Approval, approvers
 from migrator.core.plan.plan import PlanHeader
 from migrator.core.plan.refs import ref_of
 from migrator.errors import InputError
+from migrator.inputs.policy.file import stored_policy
 from migrator.reports.model import moment
 from migrator.store import Store
-from migrator.workflows.plans.refusals import must_be_whole, refuse_stale
+from migrator.workflows.plans.refusals import must_be_whole, must_know_users, refuse_stale
 from migrator.workflows.site import named_person
 
 __all__ = ["approval_values", "approve"]
@@ -48,7 +50,8 @@ def approve(
     PLAN is an id or a plan file; default the newest.
 
     A policy with `[approvals] required = N` has `apply` wait, with exit 6, until N different people approved these very
-    changes. The same person counts once. Names are not proven: keep the store where only your team can write.
+    changes. The same person counts once. Names are not proven: keep the store where only your team can write; with
+    `database_users = true`, as many users of PostgreSQL are asked for.
     """
     return finish("plan approve", shared, lambda: _approve(shared, plan, name, confirm, note=note, ref=ref))
 
@@ -64,17 +67,25 @@ def _approve(
     with wiring.store_of(shared.state, shared.config) as store:
         header, warnings = _approvable(shared, store, plan)
         _confirmed(shared, header, confirm)
-        digest = header.fingerprints.changes
-        is_known = same_person(who) in map(same_person, approvers(store.approvals.of(header.plan_id), digest))
+        must_know_users(store, stored_policy(store.plans.policy_text(header.plan_id), name=header.plan_id))
+        digest, before = header.fingerprints.changes, approval_values(store, header)
         now = wiring.SystemClock().now().timestamp()
         store.approvals.add(header.plan_id, Approval(who, now, digest, note, ref))
         values = approval_values(store, header)
+        is_known = len(values["approvers"]) == len(before["approvers"])
         shown_plan(store, header.plan_id)
     counted = f"{len(values['approvers'])} of {values['required']} needed" if values["required"] else "none is needed"
-    again = f"{who} had approved it before, and counts once. " if is_known else ""
+    again = f"{_same(who, values)} had approved it before, and counts once. " if is_known else ""
     text = (f"{who} approves plan {header.plan_id}, {n_sims(header.claims)} to claim. {again}Approvals: {counted}.",)
     outcome = Outcome({"plan_id": header.plan_id, "claims": header.claims, "approvals": values}, text)
     return with_warnings(shared, outcome, warnings)
+
+
+def _same(who: str, values: Mapping[str, Any]) -> str:
+    """Return who counts once."""
+    if not values["database_users"]:
+        return who
+    return f"{who}, or this user of the database ({values['given'][-1]['database_user']}),"
 
 
 def _approvable(shared: Globals, store: Store, given: str | None) -> tuple[PlanHeader, list[str]]:
@@ -122,9 +133,11 @@ def approval_values(store: Store, header: PlanHeader) -> dict[str, Any]:
     These are the number of people needed, the people who approved, and every approval.
     """
     given = store.approvals.of(header.plan_id)
+    users = store.plans.policy_json(header.plan_id).get("database_users") is True
     return {
         "required": header.summary.get("approvals_required", 0),
-        "approvers": list(approvers(given, header.fingerprints.changes)),
+        "database_users": users,
+        "approvers": list(approvers(given, header.fingerprints.changes, database_users=users)),
         "given": [
             {
                 "approved_by": one.approved_by,
@@ -132,6 +145,7 @@ def approval_values(store: Store, header: PlanHeader) -> dict[str, Any]:
                 "changes_sha256": one.changes_sha256,
                 "note": one.note,
                 "ref": one.ref,
+                "database_user": one.db_user,
             }
             for one in given
         ],

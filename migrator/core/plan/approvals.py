@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["Approval", "approvers", "same_person"]
+__all__ = ["Approval", "approvers", "people_of", "same_person"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,8 @@ class Approval:
     """Approval of a plan's changes by one person.
 
     `approved_at` is UTC seconds. `changes_sha256` is the SHA-256 of the changes that the approval was given for. `ref`
-    is the change or ticket that it belongs to.
+    is the change or ticket that it belongs to. `db_user` is the user of the database who noted it; None for a store in
+    a file.
     """
 
     approved_by: str
@@ -23,18 +24,31 @@ class Approval:
     changes_sha256: str
     note: str = ""
     ref: str = ""
+    db_user: str | None = None
 
 
-def approvers(approvals: Iterable[Approval], changes_sha256: str) -> tuple[str, ...]:
+def approvers(approvals: Iterable[Approval], changes_sha256: str, *, database_users: bool = False) -> tuple[str, ...]:
     """Return the people who approved exactly these changes.
 
-    Each person is named once, in the order of the first approvals.
+    Each person is named once, in the order of the first approvals. See `people_of`.
     """
-    people: dict[str, str] = {}
-    for approval in approvals:
-        if approval.changes_sha256 == changes_sha256:
-            people.setdefault(same_person(approval.approved_by), approval.approved_by)
-    return tuple(people.values())
+    given = [(one.approved_by, one.db_user) for one in approvals if one.changes_sha256 == changes_sha256]
+    return people_of(given, database_users=database_users)
+
+
+def people_of(given: Iterable[tuple[str, str | None]], *, database_users: bool) -> tuple[str, ...]:
+    """Return whom typed names and users of the database stand for.
+
+    With `database_users`, a person is both a name and a user that nobody before had; without a user, nobody.
+    """
+    names: dict[str, str] = {}
+    users: set[str | None] = {None}
+    for name, user in given:
+        if same_person(name) in names or (database_users and user in users):
+            continue
+        names[same_person(name)] = f"{name} ({user})" if database_users else name
+        users.add(user)
+    return tuple(names.values())
 
 
 def same_person(name: str) -> str:

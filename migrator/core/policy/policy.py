@@ -455,6 +455,7 @@ class Policy:
     gates: Gates = field(default_factory=Gates)
     caps: Caps = field(default_factory=Caps)
     approvals: int = 0  # how many people must approve a plan before it is applied
+    database_users: bool | None = None  # whether these must be as many users of the database
     cutover: CutoverPolicy = field(default_factory=CutoverPolicy)
     stock: StockPolicy = field(default_factory=StockPolicy)
     rules: tuple[Rule, ...] = ()

@@ -33,6 +33,7 @@ _NEWER = (
     "other_periods",
     "tags",
     "most_tags",
+    "database_users",
 )
 """Keys that older policies do not have.
 
@@ -203,8 +204,8 @@ def _policy(sections: Mapping[str, Mapping[str, Any]]) -> Policy:
         for name, (record, _) in SECTIONS.items()
         if name in sections
     }
-    approvals = records.pop("approvals").required
-    return Policy(**records, approvals=approvals)
+    asked = records.pop("approvals")
+    return Policy(**records, approvals=asked.required, database_users=asked.database_users)
 
 
 def _check_top(data: Mapping[str, Any], findings: Findings) -> None:

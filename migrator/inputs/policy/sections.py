@@ -189,6 +189,7 @@ class ApprovalsSection:
     """`[approvals]`."""
 
     required: int = 0
+    database_users: bool | None = None
 
 
 _CODE = r"[a-z0-9_]{1,60}"
@@ -288,7 +289,7 @@ SECTIONS: Mapping[str, tuple[type[Any], Mapping[str, Described]]] = {
             "scope": choice(CapsScope),
         },
     ),
-    "approvals": (ApprovalsSection, {"required": whole(least=0, most=100)}),
+    "approvals": (ApprovalsSection, {"required": whole(least=0, most=100), "database_users": flag()}),
     "cutover": (
         CutoverPolicy,
         {

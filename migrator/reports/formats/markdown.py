@@ -81,12 +81,17 @@ def _write_people(book: Book, out: TextIO) -> None:
         who = f"{_md(run.owner)}{_for(run.ref)}"
         out.write(f"- run {run.run_id}: {who}, {moment(run.started_at)} to {ended}. {_md(run.reason)}\n")
     out.writelines(
-        f"- approved by {_md(given['approved_by'])}{_for(given['ref'])}, {given['approved_at']}. {_md(given['note'])}\n"
+        f"- approved by {_md(_who(given))}{_for(given['ref'])}, {given['approved_at']}. {_md(given['note'])}\n"
         for given in book.report.approvals
     )
     if not book.report.approvals:
         out.write("- no approval is on record\n")
     out.write(f"- head of the audit log, to be noted in another place: `{book.report.plan['audit_head']}`\n")
+
+
+def _who(given: Mapping[str, Any]) -> str:
+    user = given.get("database_user")
+    return f"{given['approved_by']} (database user {user})" if user else str(given["approved_by"])
 
 
 def _for(ref: str) -> str:

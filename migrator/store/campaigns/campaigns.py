@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from migrator.chunks import chunks
-from migrator.core.plan.approvals import same_person
+from migrator.core.plan.approvals import people_of
 from migrator.errors import InputError
 from migrator.store.database.database import Database
 from migrator.store.database.rows import AnyRow
@@ -35,6 +35,7 @@ class Campaign:
     """Campaign, with the policy as it was approved or is to be.
 
     `folder` holds its intake and what it writes. Failures before `budget_since_s` do not count any more.
+    `asks_for_users`: whether those who approve must be as many users of the database.
     """
 
     campaign_no: int
@@ -50,6 +51,7 @@ class Campaign:
     approved_s: float | None
     ended_s: float | None
     budget_since_s: float
+    asks_for_users: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class CampaignApproval:
     policy_sha256: str
     ref: str
     note: str
+    db_user: str | None = None
 
 
 _OPEN = select(campaigns).where(campaigns.c.state != CampaignState.ENDED)
@@ -181,7 +184,8 @@ class Campaigns:
         }
         with self._db.write() as connection:
             was = _fresh(connection, campaign)
-            connection.execute(insert(campaign_approvals).values(values))
+            user = connection.scalar(insert(campaign_approvals).values(values).returning(campaign_approvals.c.db_user))
+            told |= {"database_user": user} if user else {}
             people = _people(map(_approval, connection.execute(_given(campaign))), was)
             is_of_now = given.policy_sha256 == was.policy_sha256
             if is_of_now and len(people) >= required and was.approved_s is None:
@@ -299,7 +303,7 @@ def _given(campaign: Campaign) -> Any:
 
 
 def _approval(row: AnyRow) -> CampaignApproval:
-    return CampaignApproval(row.approved_by, row.approved_at, row.policy_sha256, row.ref, row.note)
+    return CampaignApproval(row.approved_by, row.approved_at, row.policy_sha256, row.ref, row.note, row.db_user)
 
 
 def _people(given: Iterable[CampaignApproval], campaign: Campaign) -> list[str]:
@@ -307,13 +311,13 @@ def _people(given: Iterable[CampaignApproval], campaign: Campaign) -> list[str]:
 
     Approvals from before another policy was approved do not count: nobody alone brings a former policy back.
     """
-    people: dict[str, str] = {}
+    of_now: list[tuple[str, str | None]] = []
     for one in given:
         if one.policy_sha256 != campaign.policy_sha256:
-            people.clear()
+            of_now.clear()
         else:
-            people.setdefault(same_person(one.approved_by), one.approved_by)
-    return list(people.values())
+            of_now.append((one.approved_by, one.db_user))
+    return list(people_of(of_now, database_users=campaign.asks_for_users))
 
 
 def _this(campaign: Campaign) -> Any:
@@ -335,4 +339,5 @@ def _campaign(row: AnyRow) -> Campaign:
         row.approved_at,
         row.ended_at,
         row.budget_since,
+        json.loads(row.policy_json).get("database_users") is True,
     )

@@ -21,7 +21,7 @@ class Approvals:
         self._db = database
 
     def add(self, plan_id: str, approval: Approval) -> None:
-        """Keep an approval.
+        """Keep an approval, with the user of the database who does it.
 
         Raises: InputError, if there is no such plan.
         """
@@ -34,9 +34,10 @@ class Approvals:
             "ref": approval.ref,
         }
         with self._db.write() as connection:
-            connection.execute(insert(approvals).values(values))
+            user = connection.scalar(insert(approvals).values(values).returning(approvals.c.db_user))
             given = {"by": approval.approved_by, "changes_sha256": approval.changes_sha256, "note": approval.note}
             given |= {"ref": approval.ref} if approval.ref else {}
+            given |= {"database_user": user} if user else {}
             note(connection, approval.approved_at, "plan.approved", plan_id, given)
 
     def of(self, plan_id: str) -> list[Approval]:
@@ -46,11 +47,14 @@ class Approvals:
         """
         column = approvals.c
         given = (
-            select(column.approved_by, column.approved_at, column.changes_sha256, column.note, column.ref)
+            select(
+                *(column.approved_by, column.approved_at, column.changes_sha256, column.note, column.ref),
+                column.db_user,
+            )
             .where(column.plan_no == plan_row(self._db, plan_id).plan_no)
             .order_by(column.approval_id)
         )
         return [
-            Approval(row.approved_by, row.approved_at, row.changes_sha256, row.note, row.ref)
+            Approval(row.approved_by, row.approved_at, row.changes_sha256, row.note, row.ref, row.db_user)
             for row in self._db.rows(given)
         ]

@@ -19,7 +19,6 @@ from sqlalchemy import (
     case,
     delete,
     false,
-    func,
     insert,
     or_,
     select,
@@ -35,6 +34,7 @@ from migrator.store.database.database import Database
 from migrator.store.database.sql import changed_rows
 from migrator.store.database.sql import insert as upsert
 from migrator.store.register.opening import bring_up_to_date, is_there, must_be_current, opened_register
+from migrator.store.register.roles import are_made, grant_account, grant_register, make_roles
 from migrator.store.register.standings import read_standings
 from migrator.store.register.tables import accounts, events, workers
 
@@ -125,6 +125,32 @@ class Register:
             database = opened_register(url, writable=True)
             closing.callback(database.close)
             return bring_up_to_date(database, now) is None
+
+    def make_roles(self) -> list[str]:
+        """Make the roles of a team, and give them their rights.
+
+        See `store.register.roles`.
+
+        Returns: names of the roles that were made.
+
+        Raises: InputError, where this user may not do that.
+        """
+        made = make_roles(self._db)
+        grant_register(self._db)
+        for account in self.accounts():
+            grant_account(self._db, account.name)
+        return made
+
+    def has_roles(self) -> bool:
+        """True if the roles of a team have rights here."""
+        return are_made(self._db)
+
+    def grant(self, name: str) -> None:
+        """Give the roles of a team their rights in an account's store.
+
+        Raises: InputError, where the store is another user's.
+        """
+        grant_account(self._db, name)
 
     @property
     def place(self) -> str:
@@ -422,7 +448,7 @@ class Register:
 
     def _note(self, connection: Connection, name: str, kind: str, by: str, words: str) -> None:
         told = {"at": self._db.time(connection, 0.0), "account": name, "kind": kind, "by_whom": by, "words": words}
-        connection.execute(insert(events).values(db_user=func.session_user(), **told))
+        connection.execute(insert(events).values(told))
 
     # --- the rest -------------------------------------------------------------------------------------------------
 

@@ -2,9 +2,9 @@
 
 from sqlalchemy import Boolean, Column, Float, Index, MetaData, Table
 
-from migrator.store.tables.types import Integer, Text
+from migrator.store.tables.types import Integer, Text, filled_with_user
 
-__all__ = ["METADATA", "accounts", "events", "workers"]
+__all__ = ["METADATA", "accounts", "events", "meta", "workers"]
 
 METADATA = MetaData(naming_convention={"pk": "pk_%(table_name)s"})
 
@@ -60,4 +60,5 @@ events = Table(  # who did what to which account: rows are added, never changed
     Column("db_user", Text, nullable=False),
     Column("words", Text, nullable=False),
 )
+filled_with_user(events, "db_user")
 Index("ix_events_account", events.c.account, events.c.event_no)

@@ -6,7 +6,7 @@
 from sqlalchemy import Column, Float, ForeignKey, Index, Table
 
 from migrator.store.tables.fleet import metadata
-from migrator.store.tables.types import Integer, Text
+from migrator.store.tables.types import Integer, Text, filled_with_user
 
 __all__ = ["campaign_approvals", "campaigns", "claim_retries", "first_lives", "shipped_cards", "ticks"]
 
@@ -38,7 +38,9 @@ campaign_approvals = Table(  # who approved a campaign, and the hash of the poli
     Column("policy_sha256", Text, nullable=False),
     Column("ref", Text, nullable=False),
     Column("note", Text, nullable=False),
+    Column("db_user", Text),
 )
+filled_with_user(campaign_approvals, "db_user")
 
 ticks = Table(  # one row per `campaign run --once`; a row without an end: it was killed
     "ticks",

@@ -6,7 +6,7 @@
 from sqlalchemy import Column, Float, ForeignKey, ForeignKeyConstraint, Index, Table
 
 from migrator.store.tables.fleet import metadata
-from migrator.store.tables.types import Integer, Text, only_where
+from migrator.store.tables.types import Integer, Text, filled_with_user, only_where
 
 __all__ = [
     "approvals",
@@ -97,7 +97,9 @@ approvals = Table(  # who approved a plan, and the hash of what they saw; rows a
     Column("changes_sha256", Text, nullable=False),
     Column("note", Text, nullable=False),
     Column("ref", Text, nullable=False, server_default=""),
+    Column("db_user", Text),  # NULL in a file, and before there was this column
 )
+filled_with_user(approvals, "db_user")
 
 looks = Table(  # which plan of a kind each operator was shown last
     "looks",

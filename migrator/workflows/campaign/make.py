@@ -11,6 +11,7 @@ from migrator.core.policy.policy import CampaignPolicy
 from migrator.errors import InputError
 from migrator.inputs.policy.file import LoadedPolicy, read_policy, stored_policy
 from migrator.store.campaigns.campaigns import Campaign, CampaignApproval
+from migrator.workflows.plans.refusals import must_know_users
 from migrator.workflows.site import Site, named_person
 
 __all__ = [
@@ -44,6 +45,7 @@ def create_campaign(
     """
     file = Path(policy).absolute()
     loaded = _before_its_end(with_bounds(read_policy(file)), site)
+    must_know_users(site.store, loaded.policy)
     place = (Path(folder) if folder is not None else file.parent / "campaign").absolute()
     made = site.store.campaigns.create(
         file.stem if name is None else _visible(name, "--name"),
@@ -76,6 +78,7 @@ def approve_campaign(
     """
     store, campaign, who = site.store, site.store.campaigns.required(), named_person(by, option="--by")
     loaded = _before_its_end(with_bounds(read_policy(Path(campaign.policy_file))), site)
+    must_know_users(store, loaded.policy)
     if loaded.fingerprint != campaign.policy_sha256:
         campaign = store.campaigns.take_policy(
             campaign, text=loaded.text, policy=loaded.canonical, sha256=loaded.fingerprint, now=site.now()

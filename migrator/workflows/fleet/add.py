@@ -85,7 +85,8 @@ def wanted_account(
 def add_account(url: str, wanted: Wanted, by: str) -> tuple[Account, bool]:
     """Add an account to the register.
 
-    A store of that name is taken up, if it has the SIMs of this source, customer and organization.
+    A store of that name is taken up, if it has the SIMs of this source, customer and organization. Where there are
+    roles, the store is made and they get their rights in it.
 
     Returns: the account, and whether it has a store already.
 
@@ -102,6 +103,10 @@ def add_account(url: str, wanted: Wanted, by: str) -> tuple[Account, bool]:
             every_s=wanted.every_s,
             is_held=wanted.is_held,
         )
+        if register.has_roles():  # others may work on it, and would make tables of their own
+            with Store.open(url, account=wanted.name, now=register.now()):
+                pass
+            register.grant(wanted.name)
         return account, has_store
 
 

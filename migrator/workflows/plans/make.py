@@ -36,6 +36,7 @@ from migrator.ports import Clock, DevicePage, Progress, TargetPlatform
 from migrator.wiring.gc import collecting_rarely
 from migrator.workflows.plans.choices import must_have_basis, must_have_chosen
 from migrator.workflows.plans.old_tags import TagWatch
+from migrator.workflows.plans.refusals import must_know_users
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -71,9 +72,11 @@ async def make_plan(
 
     Returns: the header of the stored plan.
 
-    Raises: InputError, for an unknown data plan or zone, or a choice that the policy leaves open; Halted, for a price
-        that cannot be relied on; PlatformError; Interrupted; and then there is no plan.
+    Raises: InputError, for an unknown data plan or zone, a choice that the policy leaves open, or users of a database
+        where there are none; Halted, for a price that cannot be relied on; PlatformError; Interrupted; and then there
+        is no plan.
     """
+    must_know_users(store, loaded.policy)
     fleet = fleet or Fleet(store.plans.candidates)
     account = await target.account()
     prices = prices_of(await target.data_plans(), loaded.policy.claim)

@@ -4,14 +4,15 @@ from migrator.core.cutover.plan import SwitchHeader
 from migrator.core.fleet.units import n_people
 from migrator.core.plan.approvals import approvers
 from migrator.core.plan.plan import PlanHeader
+from migrator.core.policy.policy import Policy
 from migrator.core.run.states import PlanKind
-from migrator.errors import Halted, Problem, StalePlan
+from migrator.errors import Halted, InputError, Problem, StalePlan
 from migrator.inputs.policy.file import stored_policy
 from migrator.store import Store
 from migrator.store.campaigns.campaigns import Campaign, CampaignState
 from migrator.workflows.plans.changes_since import changes_since
 
-__all__ = ["must_be_whole", "refuse_stale", "require_approvals", "switch_must_be_whole"]
+__all__ = ["must_be_whole", "must_know_users", "refuse_stale", "require_approvals", "switch_must_be_whole"]
 
 WHO = "find out who writes to the store: `migrator audit verify` looks at all of it"
 
@@ -76,17 +77,32 @@ def require_approvals(store: Store, header: PlanHeader) -> None:
         _must_be_approved(campaign, header.plan_id)
         return
     text = store.plans.policy_text(header.plan_id)
-    required = stored_policy(text, name=f"policy of {header.plan_id}").approvals
-    people = approvers(store.approvals.of(header.plan_id), header.fingerprints.changes)
+    policy = stored_policy(text, name=f"policy of {header.plan_id}")
+    required, users = policy.approvals, policy.database_users is True
+    people = approvers(store.approvals.of(header.plan_id), header.fingerprints.changes, database_users=users)
     if len(people) >= required:
         return
     who = f"{len(people)} ({', '.join(people)})" if people else "none"
+    who += ", each a user of the database by itself" if users else ""
     raise Halted(
         f"plan {header.plan_id} needs the approval of {n_people(required)} and has {who}; nothing was sent",
         code="approvals_missing",
         hint=f"somebody else looks at `migrator plan show {header.plan_id}`, then runs `migrator plan approve "
         f"{header.plan_id} --confirm {header.claims}`",
     )
+
+
+def must_know_users(store: Store, policy: Policy) -> None:
+    """Refuse a policy that asks for users of a database without any.
+
+    Raises: InputError.
+    """
+    if policy.database_users and store.file is not None:
+        raise InputError(
+            "[approvals] database_users = true asks for users of a database, and the store is a file, which knows none",
+            code="no_database_users",
+            hint="keep the store in PostgreSQL (`migrator state copy` moves it), or take that line out of the policy",
+        )
 
 
 def refuse_of_campaign(store: Store, header: PlanHeader) -> None:

@@ -235,7 +235,7 @@ def test_fingerprint_changes_with_any_value(write: Writer, other: str) -> None:
 def test_canonical_form_is_plain_sorted_and_complete(write: Writer) -> None:
     canonical = write.read(MINIMAL).canonical
     assert list(canonical) == sorted(canonical)
-    assert set(canonical) == {*Policy.__dataclass_fields__, "policy_version"} - {"campaign"}
+    assert set(canonical) == {*Policy.__dataclass_fields__, "policy_version"} - {"campaign", "database_users"}
     caps = {"max_sims": 100000, "max_spend_now": "5000", "scope": "organization", "without_price": "go_on"}
     assert canonical["caps"] == caps
     assert canonical["data_limit"]["fixed_mb"] is None

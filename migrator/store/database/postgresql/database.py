@@ -14,7 +14,7 @@ from sqlalchemy.pool import StaticPool
 from migrator.errors import InputError, MigratorError, StoreError
 from migrator.store.database.database import BUSY_TIMEOUT_S, Database
 from migrator.store.database.postgresql.address import Address, schema_of
-from migrator.store.database.postgresql.faults import connect_trouble, database_trouble, pooled
+from migrator.store.database.postgresql.faults import connect_trouble, database_trouble, no_right, pooled
 from migrator.store.database.sql import DriverSql, Query
 from migrator.store.database.sqlite import placed_copy
 from migrator.store.database.transfer import into_file
@@ -37,7 +37,8 @@ SET default_transaction_isolation TO 'read committed';
 SET client_min_messages TO warning;
 SET jit TO off;
 SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
-SELECT pg_backend_pid(), current_setting('server_encoding')
+SELECT pg_backend_pid(), current_setting('server_encoding'),
+    (SELECT has_schema_privilege(oid, 'USAGE') FROM pg_namespace WHERE nspname = {name})
 """
 """Settings of a session.
 
@@ -149,16 +150,19 @@ class PostgresDatabase(Database):
         try:
             told = sql.SQL(_SETTINGS).format(
                 schema=sql.Identifier(self._schema),
+                name=sql.Literal(self._schema),
                 busy_ms=sql.Literal(max(1, round(self._busy_timeout_s * 1000))),
                 read_only=sql.SQL("off" if self._writable else "on"),
             )
             cursor = session.execute(told)
             while cursor.nextset():
                 pass
-            pid, encoding = cursor.fetchone() or (0, "")
+            pid, encoding, may_look = cursor.fetchone() or (0, "", None)
             _must_be_fit(self._address, session.info.server_version, encoding)
             if pid != session.info.backend_pid:
                 self._must_last(session)
+            if may_look is False:
+                raise no_right(self.place)  # noqa: TRY301 - its tables would seem not to be there
         except psycopg.Error as error:
             session.close()
             raise database_trouble(error, self._address.shown) from None

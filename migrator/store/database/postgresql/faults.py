@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from migrator.errors import InputError, MigratorError, NotStorable, StoreBusy, StoreError, StoreLost
 
-__all__ = ["connect_trouble", "database_trouble", "pooled", "without_driver"]
+__all__ = ["connect_trouble", "database_trouble", "no_right", "pooled", "without_driver"]
 
 _Made = Callable[[str], MigratorError]
 
@@ -118,11 +118,13 @@ def _no_database(place: str) -> InputError:
     )
 
 
-def _no_right(place: str) -> InputError:
+def no_right(place: str) -> InputError:
+    """Return the error for what a user may not do."""
     return InputError(
         f"this user has no right to do that in {place}",
         code="no_right",
-        hint="GRANT CREATE ON DATABASE lets it make a new account; the user that made an account owns its tables",
+        hint="an administrator lets a user in: GRANT migrator_reader (or migrator_operator, migrator_worker) TO USER; "
+        "`migrator fleet init --roles` makes these roles. GRANT CREATE ON DATABASE lets a user make a new account",
     )
 
 
@@ -203,7 +205,7 @@ _TROUBLES: Mapping[str, _Made] = {
     "53300": _too_many,
     "28": _login,
     "3D": _no_database,
-    "42501": _no_right,
+    "42501": no_right,
     "25006": _standby,
     "25P03": _lost,
     "08": _lost,
@@ -223,7 +225,7 @@ _NO_CONNECTION: tuple[tuple[tuple[str, ...], _Made], ...] = (
     (("certificate", "SSL error"), _untrusted),
     (("too many clients", "too many connections", "remaining connection slots"), _too_many),
     (("password", "authentication", "role "), _login),
-    (("permission denied for database",), _no_right),
+    (("permission denied for database",), no_right),
     (("database ",), _no_database),
     (("read-only", "hot standby"), _standby),
     (("invalid", "unknown"), _unfit),
