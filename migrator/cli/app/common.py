@@ -7,7 +7,7 @@ import shutil
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -128,7 +128,7 @@ def finish(name: str, shared: Globals, body: Callable[[], Outcome]) -> int:
 def _finished(name: str, shared: Globals, body: Callable[[], Outcome]) -> int:
     try:
         with _log_shown(shared):
-            outcome = body()
+            outcome = _woken(name, shared, body())
     except MigratorError as error:
         outcome = Outcome({}, (), error.exit_code, error.problems)
         return _tell(name, shared, outcome, status="error", crash=error)
@@ -143,6 +143,39 @@ def _finished(name: str, shared: Globals, body: Callable[[], Outcome]) -> int:
     except Exception as error:  # noqa: BLE001 - the last line before the user
         return _tell(name, shared, _unexpected(error), status="error", crash=error)
     return _tell(name, shared, outcome, status="success" if outcome.exit_code == 0 else "partial")
+
+
+WAKES = frozenset(
+    {
+        *("plan approve", "run resume", "retry", "skip", "pair correct"),
+        *("campaign approve", "campaign resume", "campaign retry"),
+    }
+)
+"""Commands that do what an account's next job may wait for."""
+
+
+def _woken(name: str, shared: Globals, outcome: Outcome) -> Outcome:
+    """Wake the account of a command that did its part.
+
+    What was done stays done, also where that fails.
+    """
+    if name not in WAKES:
+        return outcome
+    from migrator import wiring
+    from migrator.wiring.fleet.wake import wake
+
+    account = wiring.account()
+    try:
+        is_due = wake(account, shared.config)
+    except MigratorError as error:
+        told = f"workers were not told: {error.message}"
+        problem = Problem("warning", told, f"`migrator fleet go {account}` tells them")
+        return replace(outcome, problems=[*outcome.problems, problem])
+    if is_due is None:
+        return outcome
+    held = f"Account {account} is held: `migrator fleet go {account}` lets a worker go on."
+    line = f"Account {account} is due now: a worker goes on with it." if is_due else held
+    return replace(outcome, text=[*outcome.text, line], data={**outcome.data, "woken": is_due})
 
 
 def _unexpected(error: Exception) -> Outcome:

@@ -201,3 +201,26 @@ def test_what_no_account_may_be_is_told_by_its_option(desk: Desk, url: str, word
     refused = desk.run("fleet", "add", *words)
     assert (refused.code, told in refused.err) == (2, True), refused.err
     assert sql(url, "SELECT count(*) FROM fleet.accounts") == [(0,)]
+
+
+def test_what_a_person_does_wakes_the_account_unless_it_is_held(
+    desk: Desk, registered: str, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = for_account(desk, registered, monkeypatch)
+    count, at = ("--confirm", str(plan["claims"])), ("--account", registered)
+    desk.run(*at, "run", "pause")
+    for words in (("plan", "approve", *count), ("run", "resume"), ("skip", "--wave", "canary")):
+        with Register.open(url) as register:
+            register.go(registered, None, "ada")
+            assert register.began(registered, "w")
+            register.ended(registered, "w", Turn(AccountState.ATTENTION, None, "looks"), is_order_done=False)
+        done = desk.run(*at, *words)
+        assert (done.code, f"{registered} is due now" in done.out) == (0, True), (words, done.err)
+        assert desk.json("fleet", "list").data["accounts"][0]["state"] == "ready"
+    desk.run("fleet", "hold", registered)
+    held = desk.run(*at, "plan", "approve", *count)
+    assert (held.code, f"fleet go {registered}" in held.out) == (0, True)
+    assert desk.json("fleet", "list").data["accounts"][0]["state"] == "held"
+    sql(url, "ALTER TABLE fleet.meta ADD CHECK (value = 'no') NOT VALID")
+    told = desk.run(*at, "plan", "approve", *count)
+    assert (told.code, "workers were not told" in told.err) == (0, True)
