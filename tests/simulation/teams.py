@@ -2,7 +2,7 @@
 
 Each worker is a machine of its own, with a clock of its own. Machines die, workers and their processes are killed or
 stand still, and the server is restarted, until every account is done. The carriers' ledgers judge.
-`--throughput` has no trouble: it compares one worker with four.
+`--throughput` and `--takeover` measure instead.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 from migrator import open_site, pair_pool, plan, pull
@@ -449,6 +450,22 @@ def throughput(server: Server, folder: Path, accounts: int, sims: int) -> None:
     print(f"4 workers are {seconds[1] / seconds[4]:.2f} times as fast as one")
 
 
+def takeover(server: Server, folder: Path, seed: int) -> None:
+    """Let a machine die at work, with leases as long as they are, and tell how long its account waits."""
+    asked: dict[str, Any] = {"accounts": 1, "sims": [24], "workers": 1, "slots": 1, "switches": SLOW, "is_quick": False}
+    with team_of(server, seed, folder, **asked) as team:
+        team.start()
+        (dies,) = team.machines
+        while not any(team.tenants[account].carriers.asked for account, _ in senders_of(dies)):
+            time.sleep(LOOK_S)
+        team.start()
+        time.sleep(team.chance.uniform(3.0, 13.0))  # it beats every ten seconds
+        team.kill(dies)
+        team.live(most_s=600.0, trouble_s=0.0)
+        team.check()
+    print(f"seed {seed}: taken over {team.longest_s:.1f} s after the machine died", flush=True)
+
+
 def main() -> None:
     """Live through as many runs as are asked for, and print what came of each."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -457,7 +474,8 @@ def main() -> None:
     parser.add_argument("--accounts", type=int, default=12)
     parser.add_argument("--sims", type=int, nargs="+", default=[40, 60], help="least and most of an account")
     parser.add_argument("--workers", type=int, default=4)
-    parser.add_argument("--throughput", action="store_true")
+    parser.add_argument("--throughput", action="store_true", help="one worker against four")
+    parser.add_argument("--takeover", action="store_true", help="how long the account of a dead machine waits")
     asked = parser.parse_args()
     if running() is None:
         sys.exit(MISSING)
@@ -466,6 +484,9 @@ def main() -> None:
         with made(5432, **SERVER) as server:
             if asked.throughput:
                 throughput(server, folder, asked.accounts, asked.sims[0])
+                continue
+            if asked.takeover:
+                takeover(server, folder, seed)
                 continue
             try:
                 team = live_as_a_team(
