@@ -7,11 +7,13 @@ UNITS ?= 3000
 DAYS ?= 120
 SEEDS ?= 1000
 RUNS ?= 10
+WORKERS ?= 4
+ACCOUNTS ?= 12
 JOBS ?= 2
 SOURCE ?= 1nce
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-postgresql check fmt lint types bench structure simulate simulate-cutover simulate-swaps simulate-campaign simulate-takeovers simulate-hosts mutations serve screenshot lowest constraints clean
+.PHONY: demo test test-postgresql check fmt lint types bench structure simulate simulate-cutover simulate-swaps simulate-campaign simulate-takeovers simulate-workers mutations serve screenshot lowest constraints clean
 
 demo: .venv/.ready
 	$(BIN)/migrator demo
@@ -67,9 +69,10 @@ simulate-campaign: .venv/.ready
 simulate-takeovers: .venv/.ready
 	$(BIN)/python -m tests.simulation.takeovers --runs $(RUNS) --seed $(SEED)
 
-# Workers on hosts of their own (network namespaces, so as root) that lose power, stand still or are cut off: make simulate-hosts RUNS=10
-simulate-hosts: .venv/.ready
-	$(BIN)/python -m tests.simulation.hosts --runs $(RUNS) --seed $(SEED)
+# `migrator work` on machines that die, stand still and have clocks of their own: make simulate-workers RUNS=10 WORKERS=4
+# As root on Linux their cables to the database are cut, too: CABLES=--cables
+simulate-workers: .venv/.ready
+	$(BIN)/python -m tests.simulation.teams --runs $(RUNS) --seed $(SEED) --workers $(WORKERS) --accounts $(ACCOUNTS) $(CABLES)
 
 # Each safety rule taken out in turn: does a schedule notice?
 mutations: .venv/.ready

@@ -26,6 +26,7 @@ from bench.startup import startup
 from bench.storing import storing
 from bench.switching import switching
 from bench.ticking import ticking
+from bench.turns import turns
 from bench.watching import watching
 from bench.whole_way import whole_way
 
@@ -50,6 +51,7 @@ MEASUREMENTS: Mapping[str, Callable[[Path], Iterator[Measure]]] = {
     "planning_databases": planning_databases,
     "sizing": sizing,
     "ticking": ticking,
+    "turns": turns,
     "startup": startup,
 }
 

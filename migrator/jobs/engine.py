@@ -28,6 +28,9 @@ T = TypeVar("T")
 CALL_S = 20.0
 """Most seconds for one call of the database."""
 
+SILENT_S = 60.0
+"""Seconds of calls that fail after which the engine ends."""
+
 AGAIN_S = 2.0
 """Seconds until a call that failed is made again."""
 
@@ -160,10 +163,12 @@ class _Steady(JobManager):
     ) -> None:
         super().__init__(connector)
         self.is_left = False
+        self._heard_s = 0.0
         self._worker, self._serves, self._must_work = worker, serves, must_work
 
     async def register_worker(self) -> int:
         """Note that the worker is there, with its name."""
+        self._heard_s = asyncio.get_running_loop().time()
         number = await super().register_worker()
         await self.connector.execute_query_async(_NAME, worker_id=number, name=self._worker.worker_name)
         return number
@@ -179,7 +184,7 @@ class _Steady(JobManager):
         found = super().fetch_job(queues=names, worker_id=worker_id)
         if self._must_work:
             return await found
-        return await _tried(found, None)
+        return await self._tried(found, None)
 
     async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:  # noqa: FBT001 - the engine's own
         """Note that a job is over.
@@ -188,18 +193,18 @@ class _Steady(JobManager):
         and is rescued once that is silent.
         """
         if not self.is_left:
-            await _tried(super().finish_job(job, status, delete_job), None)
+            await self._tried(super().finish_job(job, status, delete_job), None)
 
     async def update_heartbeat(self, worker_id: int) -> None:
         """Give a sign of life, also after the worker was forgotten."""
         asked = self.connector.execute_query_all_async(_BEAT, worker_id=worker_id)
-        if await _tried(asked, [{}]) == []:
-            self._worker.worker_id = await _tried(self.register_worker(), worker_id)
+        if await self._tried(asked, [{}]) == []:
+            self._worker.worker_id = await self._tried(self.register_worker(), worker_id)
 
     async def unregister_worker(self, worker_id: int) -> None:
         """Note that the worker is gone."""
         if not self.is_left:
-            await _tried(super().unregister_worker(worker_id), None)
+            await self._tried(super().unregister_worker(worker_id), None)
 
     async def list_jobs_to_abort_async(self, queue: str | None = None) -> Iterable[int]:  # noqa: ARG002 - the engine's
         """Return nothing.
@@ -220,13 +225,20 @@ class _Steady(JobManager):
                 await super().listen_for_jobs(on_notification=on_notification, queues=queues)
             await asyncio.sleep(AGAIN_S)
 
+    async def _tried(self, call: Awaitable[T], otherwise: T) -> T:
+        """Return what a call gives, or `otherwise` if it fails.
 
-async def _tried(call: Awaitable[T], otherwise: T) -> T:
-    """Return what a call gives, or `otherwise` if it fails."""
-    try:
-        return await asyncio.wait_for(call, CALL_S)
-    except (ConnectorException, psycopg.Error, TimeoutError, OSError):
-        return otherwise
+        Once all calls failed for long, the engine ends: the next one has connections of its own.
+        """
+        now = asyncio.get_running_loop().time
+        try:
+            found = await asyncio.wait_for(call, CALL_S)
+        except (ConnectorException, psycopg.Error, TimeoutError, OSError):
+            if now() - self._heard_s > SILENT_S:
+                self._worker.stop()  # type: ignore[no-untyped-call]
+            return otherwise
+        self._heard_s = now()
+        return found
 
 
 async def _configured(connection: "psycopg.AsyncConnection[Any]") -> None:

@@ -9,6 +9,7 @@ import anyio
 import pytest
 
 from migrator.errors import InputError, StoreLost
+from migrator.jobs import engine
 from migrator.jobs.queue import PostgresQueue
 from migrator.jobs.schema import make_queue
 from migrator.ports import JobQueue
@@ -127,3 +128,26 @@ async def _until(call: Callable[[], None]) -> None:
         return call()
     await anyio.sleep(0.05)
     return call()
+
+
+def test_an_engine_that_hears_nothing_for_long_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next one has new connections: whatever is wrong with these, it is over then."""
+    url = _address()
+    make_queue(url)
+    monkeypatch.setattr(engine, "SILENT_S", 0.5)
+
+    async def handler(_account: str) -> None:
+        raise AssertionError
+
+    async def body(queue: PostgresQueue) -> None:
+        with anyio.fail_after(15.0):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(lambda: queue.run(handler, worker="w1"))
+                await anyio.sleep(3 * BEAT_S)
+                sql(url, "DROP SCHEMA queue CASCADE")
+
+    queue = PostgresQueue(url, beat_s=BEAT_S, poll_s=0.05)
+    try:
+        anyio.run(body, queue)
+    finally:
+        queue.close()

@@ -31,33 +31,13 @@ from migrator.wiring.simulated import Simulated
 from migrator.wiring.sources import REGISTRY
 from tests.server import MISSING, Server, made, running, sql
 
-__all__ = [
-    "QUICK",
-    "SETTINGS",
-    "SETUP",
-    "Tenant",
-    "Trouble",
-    "Watched",
-    "carriers_of",
-    "live_through_takeovers",
-    "main",
-]
+__all__ = ["Trouble", "live_through_takeovers", "main"]
 
 LEASE_S = 5.0
 TROUBLE_S = 120.0
 PATIENCE_S = 600.0
 LOOK_S = 0.02
-SETUP = "setup"
 WORKERS = 2
-QUICK = {
-    "MIGRATOR_ABSENT_AFTER_S": "1",
-    "HOLOGRAM_MAX_RPS": "40",
-    "ONENCE_MAX_RPS": "500",
-    "MIGRATOR_CLAIM_TIMEOUT_S": "30",
-    "MIGRATOR_CLAIM_BATCH": "6",
-}
-"""Settings under which an account is done in a minute."""
-
 AGAIN = {7, 9, -signal.SIGKILL}
 """Exit codes after which the same command is started again."""
 
@@ -152,17 +132,17 @@ class Tenant:
     started: int = 0
     is_done: bool = False
 
-    def environment(self) -> dict[str, str]:
-        """What leads this account to its carriers."""
-        return {f"{name}__{self.name.upper()}": value for name, value in self.carriers.environment().items()}
-
     def command(self, sender: str, *words: str, log: Path) -> "subprocess.Popen[bytes]":
         """Start a command that tells the carriers who it is."""
         own = {
-            **self.environment(),
-            **QUICK,
+            **{f"{name}__{self.name.upper()}": value for name, value in self.carriers.environment().items()},
             "MIGRATOR_STATE": self.url,
             "MIGRATOR_ACCOUNT": self.name,
+            "MIGRATOR_ABSENT_AFTER_S": "1",
+            "HOLOGRAM_MAX_RPS": "40",
+            "ONENCE_MAX_RPS": "500",
+            "MIGRATOR_CLAIM_TIMEOUT_S": "30",
+            "MIGRATOR_CLAIM_BATCH": "6",
             "PYTHONPATH": str(Path(__file__).parents[2]),
         }
         with log.open("wb") as out:
@@ -177,7 +157,7 @@ class Tenant:
     def run(self, *words: str) -> None:
         """Run a command to its end, which is a good one."""
         log = self.folder / "command.log"
-        assert self.command(SETUP, *words, log=log).wait(PATIENCE_S) == 0, log.read_text()
+        assert self.command("setup", *words, log=log).wait(PATIENCE_S) == 0, log.read_text()
 
     def plan(self, sims: int) -> None:
         """Pull, pair and plan."""
@@ -193,22 +173,6 @@ class Tenant:
         """The account as it is now."""
         with Store.open(self.url, account=self.name, now=datetime.now(UTC).timestamp()) as store:
             yield store
-
-    def check(self) -> None:
-        """Compare the carriers' ledger with the store."""
-        hologram = self.carriers.hologram
-        charges = hologram.ledger.charges
-        assert set(charges.values()) == {1}, f"{self.name}: {charges.most_common(3)}"
-        assert len(charges) == self.claims, f"{self.name}: {len(charges)} of {self.claims} claimed"
-        assert not hologram.ledger.forbidden
-        with self.store() as store:
-            plan_id = store.plans.newest() or ""
-            verdicts = dict(store.journal.verdicts(plan_id))
-            for item in store.journal.items(plan_id):
-                shown = hologram.sims[str(item.change.target_iccid)]
-                assert (shown.device_id is not None, shown.name) == (True, item.change.name), self.name
-        assert verdicts == {"ok": self.claims}, f"{self.name}: {verdicts}"
-        self.run("audit", "verify")
 
     def start(self) -> None:
         """Start one more `apply`."""
@@ -330,19 +294,35 @@ class Trouble:
                 return
             time.sleep(LOOK_S)
 
-    def check(self) -> None:
-        """Compare the carriers' ledgers with the stores."""
+    def check(self, *, audit: bool = True) -> None:
+        """Compare the carriers' ledgers with the stores, and verify their logs."""
         for tenant in self.tenants:
-            tenant.check()
+            hologram = tenant.carriers.hologram
+            charges = hologram.ledger.charges
+            assert set(charges.values()) == {1}, f"{tenant.name}: {charges.most_common(3)}"
+            assert len(charges) == tenant.claims, f"{tenant.name}: {len(charges)} of {tenant.claims} claimed"
+            assert not hologram.ledger.forbidden
+            with tenant.store() as store:
+                plan_id = store.plans.newest() or ""
+                verdicts = dict(store.journal.verdicts(plan_id))
+                for item in store.journal.items(plan_id):
+                    shown = hologram.sims[str(item.change.target_iccid)]
+                    assert (shown.device_id is not None, shown.name) == (True, item.change.name), tenant.name
+            assert verdicts == {"ok": tenant.claims}, f"{tenant.name}: {verdicts}"
+            if audit:
+                tenant.run("audit", "verify")
 
 
-def carriers_of(seed: int, sims: int) -> Watched:
-    """Both carriers of one account."""
+@contextmanager
+def carriers_of(seed: int, sims: int) -> Iterator[Watched]:
+    """Both carriers of one account, on loopback."""
     now = datetime.now(UTC)
     switches = HologramSwitches(claim_pending_s=(0.0, 2.0), state_pending_s=(0.0, 1.0), latency_s=0.03)
     hologram = HologramSimulator(seed=seed, switches=switches, epoch=now)
     hologram.stock(pool_of(sims))
-    return Watched(REGISTRY["1nce"].simulator(Simulated(seed=seed, sims=sims, epoch=now)), hologram)
+    carriers = Watched(REGISTRY["1nce"].simulator(Simulated(seed=seed, sims=sims, epoch=now)), hologram)
+    with carriers.running():
+        yield carriers
 
 
 def live_through_takeovers(server: Server, seed: int, folder: Path, accounts: int = 3) -> Counter[str]:
@@ -353,8 +333,7 @@ def live_through_takeovers(server: Server, seed: int, folder: Path, accounts: in
         for number in range(accounts):
             name, sims = f"s{seed}_{number}", chance.randint(60, 100)
             (folder / name).mkdir()
-            carriers = carriers_of(seed * 100 + number, sims)
-            stack.enter_context(carriers.running())
+            carriers = stack.enter_context(carriers_of(seed * 100 + number, sims))
             tenants.append(Tenant(name, folder / name, carriers, server.url()))
             tenants[-1].plan(sims)
         trouble = Trouble(server, chance, tenants, SETTINGS)

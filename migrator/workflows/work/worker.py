@@ -26,6 +26,7 @@ from migrator.errors import MigratorError, StoreBusy, StoreLost
 from migrator.ports import JobQueue
 from migrator.store.register import Register
 from migrator.version import VERSION
+from migrator.wiring import SystemClock
 from migrator.workflows.work.child import Child, Ended
 from migrator.workflows.work.desk import AGAIN_S, LONGEST_S, Desk
 
@@ -221,7 +222,7 @@ class Worker:
 
     def _note(self, name: str, ended: Ended, register: Register) -> None:
         now = register.now()
-        again_at = None if ended.again_at is None else now + (ended.again_at - time.time())
+        again_at = None if ended.again_at is None else now + (ended.again_at - SystemClock().now().timestamp())
         turn = after_job(ended.exit_code, now=now, again_at=again_at, words=ended.words)
         register.ended(name, self.name, turn, is_order_done=ended.is_order_done)
 

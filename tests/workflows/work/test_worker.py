@@ -20,6 +20,7 @@ from migrator.jobs.queue import PostgresQueue
 from migrator.jobs.schema import make_queue
 from migrator.store.register import Register
 from migrator.workflows.work.child import Child
+from migrator.workflows.work.team import made_of
 from migrator.workflows.work.worker import Made, Worker
 from tests.server import MISSING, running, sql
 from tests.store.store_kit import NOW
@@ -264,3 +265,11 @@ def test_a_worker_without_a_register_does_not_begin(team: Team) -> None:
     sql(team.url, "DROP SCHEMA fleet CASCADE")
     with pytest.raises(InputError, match="no register"):
         anyio.run(worker.run)
+
+
+def test_a_tool_without_procrastinate_says_how_to_get_it(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("procrastinate", "migrator.jobs.queue", "migrator.jobs.engine"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(InputError) as refused:
+        made_of(team.url, None, lambda _event, _values: None)
+    assert (refused.value.code, refused.value.hint) == ("no_driver", "pip install 'migrator[fleet]'")
