@@ -10,7 +10,7 @@ from migrator.engine.run.context import Stopper
 from migrator.store.inventory.unread import Unread
 from migrator.workflows.site import Site, holding
 
-__all__ = ["Pulled", "pull"]
+__all__ = ["Pulled", "pull", "pull_list"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,16 @@ def pull(
     Raises: InputError, where too many SIMs are gone, or for another source or account; StoreBusy;
         NotAuthorised; Transient.
     """
+    result = pull_list(site, quotas=quotas, limits=limits, replace=replace, new_login=new_login)
+    if not result.settled:
+        return Pulled(result)
+    return Pulled(result, site.store.inventory.summary(), site.store.inventory.unread())
+
+
+def pull_list(
+    site: Site, *, quotas: bool = False, limits: bool = False, replace: bool = False, new_login: bool = False
+) -> PullResult:
+    """Read the source fleet as `pull` does, and count nothing after."""
     store = site.store
     chosen = site.settings.source()
 
@@ -65,7 +75,4 @@ def pull(
             return await pulling.run()
 
     with holding(site) as me:
-        result = site.outside.run_async(body)
-    if not result.settled:
-        return Pulled(result)
-    return Pulled(result, store.inventory.summary(), store.inventory.unread())
+        return site.outside.run_async(body)

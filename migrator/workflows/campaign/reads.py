@@ -4,16 +4,16 @@ from migrator.core.run.results import ExitCode
 from migrator.engine.run.context import Stopper
 from migrator.workflows.campaign.tick import Tick
 from migrator.workflows.field.discover import read_devices
-from migrator.workflows.pull import pull
+from migrator.workflows.pull import pull_list
 
 __all__ = ["read_source", "read_target"]
 
 
 def read_source(tick: Tick) -> None:
     """Read the source's list into the inventory."""
-    pulled = pull(tick.site)
-    tick.told["old_sims"] = pulled.result.sims
-    if not pulled.result.settled:
+    pulled = pull_list(tick.site)
+    tick.told["old_sims"] = pulled.sims
+    if not pulled.settled:
         tick.hold(
             ExitCode.RESUMABLE,
             f"the list of {tick.site.settings.carrier.name} has not settled yet",
