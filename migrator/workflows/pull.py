@@ -10,7 +10,7 @@ from migrator.engine.run.context import Stopper
 from migrator.store.inventory.unread import Unread
 from migrator.workflows.site import Site, holding
 
-__all__ = ["Pulled", "pull"]
+__all__ = ["Pulled", "pull", "pull_list"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,19 @@ def pull(
     Raises: InputError, where too many SIMs are gone, or for another source or account; StoreBusy;
         NotAuthorised; Transient.
     """
+    result = pull_list(site, quotas=quotas, limits=limits, replace=replace, new_login=new_login)
+    if not result.settled:
+        return Pulled(result)
+    inventory = site.store.inventory
+    told = inventory.told_volumes()
+    has_limits = bool(told.data or told.data_limit)
+    return Pulled(result, inventory.summary(), inventory.unread(), lacks_limits=not has_limits)
+
+
+def pull_list(
+    site: Site, *, quotas: bool = False, limits: bool = False, replace: bool = False, new_login: bool = False
+) -> PullResult:
+    """Read the source fleet as `pull` does, and count nothing after."""
     store = site.store
     chosen = site.settings.source()
 
@@ -66,10 +79,4 @@ def pull(
             return await pulling.run()
 
     with holding(site) as me:
-        result = site.outside.run_async(body)
-    if not result.settled:
-        return Pulled(result)
-    told = store.inventory.told_volumes()
-    return Pulled(
-        result, store.inventory.summary(), store.inventory.unread(), lacks_limits=not (told.data or told.data_limit)
-    )
+        return site.outside.run_async(body)

@@ -149,7 +149,8 @@ class Snapshots:
             for page in pages:
                 save_page_row(connection, snapshot_id, pass_number, page, now)
                 save_unreadable(connection, snapshot_id, pass_number, page)
-                save_sims(connection, snapshot_id, pass_number, page)
+            rows = (row for page in pages for row in page.rows)
+            save_sims(connection, snapshot_id, pass_number, rows)
 
     def end_pass(self, snapshot_id: int, pass_number: int) -> ListPass:
         """Note that a pass is over, and compare its SIMs.
@@ -272,7 +273,7 @@ class Snapshots:
         with self._db.write() as connection:
             _must_be_open(connection, snapshot_id)
             _keep_only(connection, snapshot_id, last_pass)
-            dropped = _dropped(connection, snapshot_id, last_pass)
+            dropped = _dropped(connection, snapshot_id)
             connection.execute(
                 update(snapshots)
                 .where(snapshots.c.state == SnapshotState.IN_FORCE)
@@ -338,9 +339,15 @@ def _count(snapshot_id: int) -> Select[Any]:
     return _counted(source_sims.c.snapshot_id == snapshot_id)
 
 
-def _dropped(connection: Connection, snapshot_id: int, last_pass: int) -> Dropped:
+def _dropped(connection: Connection, snapshot_id: int, last_pass: int | None = None) -> Dropped:
+    """Return what the inventory in force has, and this snapshot has not.
+
+    `last_pass` is the pass that counts; None where the snapshot has no SIMs of another one.
+    """
     old, new = source_sims.alias().c, source_sims.alias().c
-    is_here = (new.snapshot_id == snapshot_id) & (new.last_pass == last_pass)
+    is_here = new.snapshot_id == snapshot_id
+    if last_pass is not None:
+        is_here &= new.last_pass == last_pass
     stays = select(new.key).where(is_here, new.key == old.key).exists()
     is_paired = select(pairs.c.source_key).where(pairs.c.source_key == old.key).exists()
     gone = (old.snapshot_id == in_force) & ~stays

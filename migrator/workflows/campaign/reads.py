@@ -6,7 +6,7 @@ from migrator.engine.run.context import Stopper
 from migrator.workflows.campaign.tick import Tick
 from migrator.workflows.field.discover import read_devices
 from migrator.workflows.plans.choices import needs_records
-from migrator.workflows.pull import pull
+from migrator.workflows.pull import pull_list
 
 __all__ = ["read_source", "read_target"]
 
@@ -18,9 +18,9 @@ def read_source(tick: Tick) -> None:
     """
     if not wiring.is_asked(tick.site.settings, tick.site.store):
         return
-    pulled = pull(tick.site, quotas=_needs_records(tick))
-    tick.told["old_sims"] = pulled.result.sims
-    if not pulled.result.settled:
+    pulled = pull_list(tick.site, quotas=_needs_records(tick))
+    tick.told["old_sims"] = pulled.sims
+    if not pulled.settled:
         tick.hold(
             ExitCode.RESUMABLE,
             f"the list of {tick.site.settings.carrier.name} has not settled yet",
