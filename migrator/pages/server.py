@@ -93,7 +93,14 @@ def serve_accounts(
 
     Raises: InputError, as `serve`, or where there is no register; StoreError.
     """
-    with Register.open(url, writable=False) as register:
+    register = Register.find(url, writable=False)
+    if register is None:
+        raise InputError(
+            "a database holds the stores of many accounts: none was named, and none is registered",
+            code="account_needed",
+            hint="name one: --account NAME (MIGRATOR_ACCOUNT); `migrator fleet init` makes a list of all, to be shown",
+        )
+    with register:
         place = register.place
     _serve(place, lambda access: AccountsPages(url, settings_of, access), listen, token_file, tell)
 
