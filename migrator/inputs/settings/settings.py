@@ -270,7 +270,8 @@ class Settings:
             Problem(
                 "account_bound",
                 f"{name} is {self._values[name]} here, and account {self.account} has {value} in {place}",
-                f"unset {name}, or its key in {CONFIG_FILE}; if {place} is wrong, a person with the right to it runs "
+                f"unset {name} and {variable_of(name, self.account or '')}, or its key in {CONFIG_FILE}; if {place} is "
+                f"wrong, a person with the right to it runs "
                 f"`migrator fleet remove {self.account}` and adds it anew",
             )
             for name, value in values.items()

@@ -73,7 +73,7 @@ def test_a_machine_that_says_something_else_than_the_register_is_refused(
         with monkeypatch.context() as patch:
             patch.setenv(variable, other)
             refused = desk.run("--account", registered, "inventory", "pull")
-        assert (refused.code, name in refused.err, registered in refused.err) == (2, True, True)
+        assert (refused.code, f"{name}__{registered.upper()}" in refused.err) == (2, True)
     same = desk.rehearsal.environment() | {"MIGRATOR_SOURCE": "1nce"}
     monkeypatch.setenv(name, same[name])
     assert desk.run("--account", registered, "inventory", "pull").code == 0
