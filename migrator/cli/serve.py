@@ -6,7 +6,11 @@ import click
 
 from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, say
+from migrator.inputs.settings.account_names import at_account, at_state
+from migrator.inputs.settings.settings import Settings
 from migrator.pages.server import serve as serve_pages
+from migrator.pages.server import serve_accounts
+from migrator.store.opening import is_postgresql
 
 __all__ = ["serve"]
 
@@ -30,11 +34,21 @@ def serve(shared: Globals, /, *, listen: str, token_file: Path | None) -> int:
 
     Pages tell where every SIM stands, what runs now, and what needs a person. Also /metrics for Prometheus and
     /healthz. The store is only read, and may be at work; no carrier is asked.
+
+    In PostgreSQL without --account: a page over all registered accounts, and the pages of each below it.
     """
     return finish("serve", shared, lambda: _serve(shared, listen, token_file))
 
 
 def _serve(shared: Globals, listen: str, token_file: Path | None) -> Outcome:
     chosen = wiring.settings(shared.config)
-    serve_pages(shared.state or chosen.state, chosen, listen, token_file, say)
+    if chosen.account is not None or not is_postgresql(chosen.state):
+        serve_pages(chosen.state, chosen, listen, token_file, say)
+        return Outcome({}, ())
+
+    def settings_of(account: str) -> Settings:
+        with at_account(account), at_state(chosen.state):
+            return wiring.settings(shared.config)
+
+    serve_accounts(chosen.state, settings_of, listen, token_file, say)
     return Outcome({}, ())

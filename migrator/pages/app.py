@@ -3,33 +3,25 @@
 It reads, and writes nothing.
 """
 
-import asyncio
-import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, TypeVar
-from urllib.parse import parse_qs
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import (
-    HTMLResponse,
-    JSONResponse,
-    PlainTextResponse,
-    RedirectResponse,
-    Response,
-    StreamingResponse,
-)
+from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from migrator.core.campaign.life import LifeStage
 from migrator.errors import MigratorError
 from migrator.inputs.settings.settings import Settings
-from migrator.pages.door.access import COOKIE, SESSION_S, Access
+from migrator.pages.door.access import Access
 from migrator.pages.door.guard import Guard, may_look
+from migrator.pages.door.login import Login
+from migrator.pages.door.trouble import HANDLERS
 from migrator.pages.kept import Kept
 from migrator.pages.metrics import CONTENT_TYPE, open_metrics
 from migrator.pages.operation import operation
@@ -57,8 +49,6 @@ MOST_PLANS_KEPT = 1000
 
 A campaign makes one or more each day, and the counts of one are small.
 """
-LONGEST_FORM = 4096
-WRONG_TOKEN_S = 1.0
 
 
 class Pages:
@@ -87,18 +77,22 @@ class Pages:
             Route("/runs", self._runs),
             Route("/runs/{plan_id}", self._plan),
             Route("/find", self._find),
-            Route("/login", self._login, methods=["GET", "POST"]),
+            Route("/login", Login(self._access, now).answer, methods=["GET", "POST"]),
             Route("/metrics", self._metrics),
             Route("/healthz", self._health),
             *(Route(path, self._asset) for path in ASSETS),
         ]
-        handlers = {MigratorError: self._trouble, HTTPException: self._refused, Exception: self._unexpected}
-        app = Starlette(routes=routes, exception_handlers=handlers)  # type: ignore[arg-type]  # each takes its own error
-        self._guarded = Guard(app, self._access, now)
+        self._app = Starlette(routes=routes, exception_handlers=HANDLERS)
+        self._guarded = Guard(self._app, self._access, now)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         await self._guarded(scope, receive, send)
+
+    @property
+    def unguarded(self) -> ASGIApp:
+        """Pages for an application that has a guard of its own."""
+        return self._app
 
     def close(self) -> None:
         """Give the store back."""
@@ -211,79 +205,7 @@ class Pages:
             return JSONResponse({"status": "unavailable", "code": error.code, **(words if is_told else {})}, 503)
         return JSONResponse({"status": "ok"})
 
-    # --- the login ------------------------------------------------------------------------------------------------
-
-    async def _login(self, request: Request) -> Response:
-        """Exchange the token for a cookie.
-
-        This is the only request that is no read. It writes nothing either.
-        """
-        if self._access.is_open():
-            return RedirectResponse("/", 303)
-        if request.method != "POST":
-            return HTMLResponse(rendered("login.html.j2", to="/", is_wrong=False))
-        if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
-            raise HTTPException(403, "This form is sent from our own page only.")
-        form = await _form(request)
-        to = _own_path(form.get("to", "/"))
-        if not self._access.is_token(form.get("token", "").strip()):
-            await asyncio.sleep(WRONG_TOKEN_S)  # who guesses is to wait
-            return HTMLResponse(rendered("login.html.j2", to=to, is_wrong=True), 401)
-        answer = RedirectResponse(to, 303)
-        is_secure = request.headers.get("x-forwarded-proto", "") == "https"
-        answer.set_cookie(
-            COOKIE, self._access.session(self._now()), SESSION_S, secure=is_secure, httponly=True, samesite="strict"
-        )
-        return answer
-
-    # --- trouble --------------------------------------------------------------------------------------------------
-
-    async def _trouble(self, request: Request, error: MigratorError) -> Response:
-        return _words(request, 503, error.message, error.hint)
-
-    async def _refused(self, request: Request, error: HTTPException) -> Response:
-        known = {404: "There is no such page.", 405: "These pages are only read."}
-        is_own = error.detail and error.detail not in {"Not Found", "Method Not Allowed"}
-        words = error.detail if is_own else known.get(error.status_code, error.detail)
-        return _words(request, error.status_code, words, "")
-
-    async def _unexpected(self, request: Request, error: Exception) -> Response:
-        logging.getLogger("migrator.pages").error("%s: %s: %s", request.url.path, type(error).__name__, error)
-        words = f"Something unexpected happened ({type(error).__name__}); `migrator serve -v` tells more."
-        return _words(request, 500, words, "The page tries again by itself; if it stays, report it")
-
 
 def _watched(picture: Picture, work: AtWork) -> str | None:
     """Return the plan of the last run, or the newest plan."""
     return picture.newest_plan if work.last is None else str(work.last["plan_id"])
-
-
-def _words(request: Request, status: int, words: str, hint: str) -> Response:
-    """Answer with words: a page for a browser, else text."""
-    if "text/html" in request.headers.get("accept", ""):
-        page = rendered("trouble.html.j2", words=words, hint=hint, status=status, every_s=IDLE_EVERY_S)
-        return HTMLResponse(page, status)
-    return PlainTextResponse(f"{words}\n{hint}\n" if hint else f"{words}\n", status)
-
-
-async def _form(request: Request) -> dict[str, str]:
-    """Read a small form.
-
-    Raises: HTTPException, for a large one.
-    """
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > LONGEST_FORM:
-            raise HTTPException(413, "That is no token.")
-    try:
-        fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=8)
-    except ValueError:
-        raise HTTPException(400, "That is no token.") from None
-    return {name: values[0] for name, values in fields.items()}
-
-
-def _own_path(to: str) -> str:
-    """Return a path of ours, or the first page for anything else."""
-    is_ours = to.startswith("/") and not to.startswith(("//", "/\\")) and to.isprintable() and "\\" not in to
-    return to if is_ours else "/"

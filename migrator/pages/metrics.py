@@ -19,7 +19,7 @@ from migrator.pages.operation import Operation
 from migrator.pages.picture import Picture
 from migrator.pages.runs import AtWork
 
-__all__ = ["CONTENT_TYPE", "open_metrics"]
+__all__ = ["CONTENT_TYPE", "Family", "open_metrics"]
 
 CONTENT_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 Labels = Mapping[str, str]

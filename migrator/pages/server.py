@@ -14,12 +14,14 @@ from starlette.types import ASGIApp
 
 from migrator.errors import InputError
 from migrator.inputs.settings.settings import Settings
+from migrator.pages.accounts.app import AccountsPages
 from migrator.pages.app import Pages
 from migrator.pages.door.access import Access, read_token
 from migrator.pages.door.connections import MOST_CONNECTIONS, Connection
 from migrator.store import Store
+from migrator.store.register import Register
 
-__all__ = ["Address", "address_of", "config_of", "serve"]
+__all__ = ["Address", "address_of", "config_of", "serve", "serve_accounts"]
 
 LARGEST_PORT = 65_535
 
@@ -70,12 +72,52 @@ def serve(url: str, settings: Settings, listen: str, token_file: Path | None, te
     """
     with Store.look(url, account=settings.account) as store:
         place = store.place
+    _serve(f"the store {place}", lambda access: Pages(url, settings, access), listen, token_file, tell)
+
+
+def serve_accounts(
+    url: str,
+    settings_of: Callable[[str], Settings],
+    listen: str,
+    token_file: Path | None,
+    tell: Callable[[str], None],
+) -> None:
+    """Serve the pages over all accounts until a signal ends it.
+
+    Args:
+        url: of the database.
+        settings_of: returns the settings for an account.
+        listen: as for `serve`.
+        token_file: as for `serve`.
+        tell: as for `serve`.
+
+    Raises: InputError, as `serve`, or where there is no register; StoreError.
+    """
+    register = Register.find(url, writable=False)
+    if register is None:
+        raise InputError(
+            "a database holds the stores of many accounts: none was named, and none is registered",
+            code="account_needed",
+            hint="name one: --account NAME (MIGRATOR_ACCOUNT); `migrator fleet init` makes a list of all, to be shown",
+        )
+    with register:
+        place = register.place
+    _serve(place, lambda access: AccountsPages(url, settings_of, access), listen, token_file, tell)
+
+
+def _serve(
+    what: str,
+    pages_for: Callable[[Access], Pages | AccountsPages],
+    listen: str,
+    token_file: Path | None,
+    tell: Callable[[str], None],
+) -> None:
     with _listening(address_of(listen), token_file) as (listener, access, is_loopback):
         port = listener.getsockname()[1]
-        tell(f"http://{access.host}:{port}/ shows the store {place}, and changes nothing; Ctrl-C ends it")
+        tell(f"http://{access.host}:{port}/ shows {what}, and changes nothing; Ctrl-C ends it")
         if not is_loopback:
             tell("warning: this is plain HTTP, open to others: TLS belongs in front of it (docs/serve.md)")
-        pages = Pages(url, settings, access)
+        pages = pages_for(access)
         try:
             _Server(config_of(pages)).run(sockets=[listener])
         finally:

@@ -175,6 +175,8 @@ def test_without_a_register_nothing_is_asked_of_it_and_each_command_says_how_to_
     for words in (("list",), ("show", "acme"), ("go", "acme"), ("hold", "acme"), ("remove", "acme"), ("report",)):
         refused = desk.run("fleet", *words)
         assert (refused.code, "fleet init" in refused.err) == (2, True)
+    refused = desk.run("serve")
+    assert (refused.code, "--account" in refused.err, "fleet init" in refused.err) == (2, True, True)
     refused = desk.run("--state", "sqlite:///x.db", "fleet", "init")
     assert (refused.code, "postgresql://" in refused.err) == (2, True)
     assert not list(Path().glob("*.db"))

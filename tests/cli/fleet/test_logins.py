@@ -19,6 +19,15 @@ USERS = {
 ROLES = ("migrator_reader", "migrator_operator", "migrator_worker")
 Words = tuple[tuple[str, ...], ...]
 TWO_USERS = POLICY + "[approvals]\nrequired = 2\ndatabase_users = true\n"
+BOUNDS = """
+[campaign]
+until = 2099-12-31
+claims_per_day = 10
+claims_total = 100
+spend_per_day = 100
+spend_total = 1000
+approvals = 2
+"""
 
 
 def without_roles(url: str) -> None:
@@ -76,6 +85,19 @@ def test_two_approvals_are_of_two_users_of_the_database(
     assert desk.run(*at, "apply", *count).code == 0
     events = sql(url, f"SELECT detail FROM a_{registered}.events WHERE kind = 'plan.approved' ORDER BY seq")  # noqa: S608
     assert '"database_user":"otto"' in events[-1][0].replace(" ", "")
+
+
+def test_a_campaign_is_approved_by_two_users_too(desk: Desk, registered: str, logins: dict[str, str], url: str) -> None:
+    at = ("--account", registered)
+    desk.run(*at, "inventory", "pull")
+    policy = desk.write("policy.toml", POLICY + BOUNDS + "[approvals]\ndatabase_users = true\n")
+    assert desk.run(*at, "campaign", "create", "--policy", policy).code == 0
+    assert desk.run("fleet", "init").code == 0
+    for user, name, state in (("olga", "Olga", "made"), ("olga", "Otto", "made"), ("otto", "Otto", "approved")):
+        given = desk.json("--state", logins[user], *at, "campaign", "approve", "--by", name)
+        assert (given.code, given.data["state"]) == (0, state), (user, name, given.err)
+    assert given.data["people"] == ["Olga (olga)", "Otto (otto)"]
+    assert sql(url, f"SELECT count(DISTINCT db_user) FROM a_{registered}.campaign_approvals") == [(2,)]  # noqa: S608
 
 
 def test_on_a_file_such_a_policy_is_refused(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

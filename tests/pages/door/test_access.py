@@ -10,7 +10,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from migrator.errors import InputError
 from migrator.inputs.settings.secrets import Secret
-from migrator.pages import app
+from migrator.pages.door import login
 from migrator.pages.door.access import COOKIE, SESSION_S, Access, read_token
 from migrator.pages.door.guard import Guard
 from migrator.pages.server import Address, _listening, address_of
@@ -36,7 +36,7 @@ def open_pages(folder: Path) -> Iterator[Browser]:
 
 @pytest.fixture
 def locked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
-    monkeypatch.setattr(app, "WRONG_TOKEN_S", 0.0)
+    monkeypatch.setattr(login, "WRONG_TOKEN_S", 0.0)
     with browsing(folder, access=LOCKED) as browser:
         yield browser
 
@@ -192,7 +192,7 @@ def test_who_guesses_waits(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(asyncio, "sleep", noted)
     with browsing(folder, access=LOCKED) as browser:
         browser.ask("/login", method="POST", data={"token": "guess"})
-    assert waits == [app.WRONG_TOKEN_S]
+    assert waits == [login.WRONG_TOKEN_S]
 
 
 # --- the file of the token, and the address ---

@@ -1,0 +1,1 @@
+"""Pages over all accounts of a database."""
