@@ -424,29 +424,23 @@ def live_as_a_team(
         return team
 
 
-def throughput(server: Server, folder: Path, accounts: int, sims: int) -> None:
+def throughput(folder: Path, accounts: int, sims: int) -> None:
     """Compare one worker with four; the carriers are slow, as they are."""
     seconds = {}
-    for workers in (1, 4):
+    for workers in (4, 1):
         place = folder / str(workers)
         place.mkdir()
-        with team_of(
-            server,
-            workers,
-            place,
-            accounts=accounts,
-            sims=[sims],
-            workers=workers,
-            slots=1,
-            switches=SLOW,
-            is_quick=False,
-        ) as team:
+        asked: dict[str, Any] = {"accounts": accounts, "sims": [sims], "workers": workers, "slots": 1}
+        with (
+            made(5432, **SERVER) as server,
+            team_of(server, workers, place, **asked, switches=SLOW, is_quick=False) as team,
+        ):
             seconds[workers] = team.live(most_s=3600.0, trouble_s=0.0)
             team.check()
-        print(f"{workers} workers, {accounts} accounts of {sims} SIMs: {seconds[workers]:.1f} s", flush=True)
-        with Register.open(server.url()) as register:
-            for name in team.tenants:
-                register.remove(name, "ann")
+        load = os.getloadavg()[0]
+        print(
+            f"{workers} workers, {accounts} accounts of {sims} SIMs: {seconds[workers]:.1f} s, load {load}", flush=True
+        )
     print(f"4 workers are {seconds[1] / seconds[4]:.2f} times as fast as one")
 
 
@@ -481,10 +475,10 @@ def main() -> None:
         sys.exit(MISSING)
     for seed in range(asked.seed, asked.seed + asked.runs):
         began, folder = time.perf_counter(), Path(tempfile.mkdtemp(prefix="migrator-teams-"))
+        if asked.throughput:
+            throughput(folder, asked.accounts, asked.sims[0])
+            continue
         with made(5432, **SERVER) as server:
-            if asked.throughput:
-                throughput(server, folder, asked.accounts, asked.sims[0])
-                continue
             if asked.takeover:
                 takeover(server, folder, seed)
                 continue
