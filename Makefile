@@ -7,11 +7,13 @@ UNITS ?= 3000
 DAYS ?= 120
 SEEDS ?= 1000
 RUNS ?= 10
+WORKERS ?= 4
+ACCOUNTS ?= 12
 JOBS ?= 2
 SOURCE ?= 1nce
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-postgresql check fmt lint types bench structure simulate simulate-cutover simulate-swaps simulate-campaign simulate-takeovers mutations serve screenshot lowest constraints clean
+.PHONY: demo test test-postgresql check fmt lint types bench structure simulate simulate-cutover simulate-swaps simulate-campaign simulate-takeovers simulate-workers mutations serve screenshot lowest constraints clean
 
 demo: .venv/.ready
 	$(BIN)/migrator demo
@@ -66,6 +68,11 @@ simulate-campaign: .venv/.ready
 # Accounts in PostgreSQL, real processes that are killed and stopped, a server that falls: make simulate-takeovers RUNS=10
 simulate-takeovers: .venv/.ready
 	$(BIN)/python -m tests.simulation.takeovers --runs $(RUNS) --seed $(SEED)
+
+# `migrator work` on machines that die, stand still and have clocks of their own: make simulate-workers RUNS=10 WORKERS=4
+# As root on Linux their cables to the database are cut, too: CABLES=--cables
+simulate-workers: .venv/.ready
+	$(BIN)/python -m tests.simulation.teams --runs $(RUNS) --seed $(SEED) --workers $(WORKERS) --accounts $(ACCOUNTS) $(CABLES)
 
 # Each safety rule taken out in turn: does a schedule notice?
 mutations: .venv/.ready

@@ -17,13 +17,16 @@ from bench.handing_over import handing_over
 from bench.measures import Measure, table
 from bench.pacing import pacing
 from bench.planning import planning
+from bench.planning_databases import planning_databases
 from bench.pulling import killed, pace, pace_virtual
 from bench.reporting import reporting
 from bench.sizes import sizes
+from bench.sizing import sizing
 from bench.startup import startup
 from bench.storing import storing
 from bench.switching import switching
 from bench.ticking import ticking
+from bench.turns import turns
 from bench.watching import watching
 from bench.whole_way import whole_way
 
@@ -45,7 +48,10 @@ MEASUREMENTS: Mapping[str, Callable[[Path], Iterator[Measure]]] = {
     "drafting": drafting,
     "discovering": discovering,
     "databases": databases,
+    "planning_databases": planning_databases,
+    "sizing": sizing,
     "ticking": ticking,
+    "turns": turns,
     "startup": startup,
 }
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.carriers import ROOT
+from migrator.core.run.sources import SOURCES
 
-__all__ = ["COST", "Desk", "Ended"]
+__all__ = ["COST", "Desk", "Ended", "planned"]
 
 FASTEST = "10000"
 COST = "cost.json"
@@ -44,9 +45,10 @@ class Desk:
 
     def environment(self) -> dict[str, str]:
         """The whole environment of a command. No pace of ours holds it back unless a measurement sets one."""
-        ours = ("ONENCE_", "HOLOGRAM_", "MIGRATOR_")
+        carriers = [*(source.prefix for source in SOURCES.values()), "HOLOGRAM"]
+        ours = tuple(f"{name}_" for name in (*carriers, "MIGRATOR"))
         kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-        paces = {"ONENCE_MAX_RPS": FASTEST, "HOLOGRAM_MAX_RPS": FASTEST}
+        paces = {f"{name}_MAX_RPS": FASTEST for name in carriers}
         return {**kept, "PYTHONPATH": str(ROOT), **paces, **self.variables}
 
     def start(self, *words: str) -> subprocess.Popen[str]:
@@ -70,3 +72,11 @@ class Desk:
             raise RuntimeError(f"`migrator {' '.join(words)}` ended with {process.returncode}: {err}")
         cost = json.loads((self.folder / COST).read_text())
         return Ended(seconds, cost["cpu_s"], cost["peak_bytes"], json.loads(out)["data"])
+
+
+def planned(desk: Desk) -> Ended:
+    """A plan of the desk's fleet by the desk's policy, made by a process of its own."""
+    words = [sys.executable, "-m", "bench.planned", "policy.toml", COST]
+    subprocess.run(words, cwd=desk.folder, env=desk.environment(), check=True)
+    cost = json.loads((desk.folder / COST).read_text())
+    return Ended(cost["seconds"], cost["cpu_s"], cost["peak_bytes"], cost)

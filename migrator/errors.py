@@ -251,13 +251,15 @@ class IllegalTransition(MigratorError):
 class Interrupted(Exception):
     """Order to stop, from the operator or a time limit.
 
-    Such an order is no error: everything so far is on disk.
+    Such an order is no error: everything so far is on disk. `again_at` (UTC seconds) is when there is something to do
+    again; None where nobody knows.
     """
 
-    def __init__(self, reason: str, exit_code: int) -> None:
+    def __init__(self, reason: str, exit_code: int, again_at: float | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
         self.exit_code = exit_code
+        self.again_at = again_at
 
 
 class LookAgain(Interrupted):

@@ -3,13 +3,20 @@
 import os
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO
 
-__all__ = ["MOST_OUTPUT", "Ended", "run", "why_not"]
+__all__ = ["MOST_OUTPUT", "PARENT", "Ended", "end_with_parent", "run", "why_not"]
+
+PARENT = "MIGRATOR_PARENT"
+"""Variable that names the process whose end is ours, too."""
+
+_PR_SET_PDEATHSIG = 1
+"""Source: prctl(2)."""
 
 MOST_OUTPUT = 65_536
 """Bytes that are kept of what a program says."""
@@ -67,6 +74,21 @@ def run(
         _end(process)
     threads[1].join(GRACE_S)  # a child that it left behind may hold the pipe open
     return Ended(code, bytes(said))
+
+
+def end_with_parent(environ: Mapping[str, str]) -> None:
+    """Let this process be told to end once its parent is gone.
+
+    It is told by SIGTERM. Nothing happens where no parent is named, and where the system is not Linux.
+    """
+    parent = environ.get(PARENT, "")
+    if not parent.isdecimal() or sys.platform != "linux":
+        return
+    import ctypes  # noqa: PLC0415 - few processes need it
+
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != int(parent):  # it ended before we could ask
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def why_not(error: OSError | ValueError) -> str:

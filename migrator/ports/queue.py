@@ -5,9 +5,11 @@ nothing else. It may give one job to two workers, after a pause of the first; th
 of the lease. So a handler may be called again for the same account at any time.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+import anyio
 
 __all__ = ["Handler", "JobQueue", "QueuedJob"]
 
@@ -55,7 +57,16 @@ class JobQueue(Protocol):
         """
         ...
 
-    async def run(self, handler: Handler, *, worker: str, slots: int = 1, once: bool = False) -> None:
+    async def run(
+        self,
+        handler: Handler,
+        *,
+        worker: str,
+        slots: int = 1,
+        once: bool = False,
+        serves: Callable[[], Collection[str]] | None = None,
+        stop: anyio.Event | None = None,
+    ) -> None:
         """Do jobs as they become due, the longest due first, until cancelled.
 
         Jobs with one lock are done one after the other, whatever worker takes them. A job whose handler raises is over,
@@ -66,6 +77,8 @@ class JobQueue(Protocol):
             worker: its name.
             slots: jobs at a time.
             once: whether to end when no job is due.
+            serves: names of the accounts whose jobs it takes, asked before each; None for all.
+            stop: once it is set, no job is taken any more, and `run` returns when those under way are over.
         """
         ...
 

@@ -24,6 +24,7 @@ from migrator.store.campaigns.lives import Lives
 from migrator.store.campaigns.outbox import Outbox
 from migrator.store.campaigns.plan_rows import AllPlans
 from migrator.store.campaigns.ticks import Ticks
+from migrator.store.control.given import GivenBounds
 from migrator.store.control.glance import Glance
 from migrator.store.control.lease import Lease, Owner
 from migrator.store.control.orders import Steering
@@ -110,6 +111,7 @@ class Store:
         self.lease = Lease(database)
         self.presence = Presence(database)
         self.steering = Steering(database)
+        self.given = GivenBounds(database)
         self.interventions = Interventions(database)
         self.outbox = Outbox(database)
         self.campaigns = Campaigns(database)

@@ -122,13 +122,6 @@ def test_every_option_named_is_one_of_some_command() -> None:
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", TEXT)) - options() == set()
 
 
-def test_what_is_said_to_be_missing_is_missing() -> None:
-    """Whoever adds one of these is reminded to say so."""
-    missing = spans(section("What is not there yet"))
-    assert missing
-    assert [name for name in missing if resolved(name.split()) is not None] == []
-
-
 def test_messages_and_codes_of_the_trouble_table_are_those_of_the_tool() -> None:
     told = [span for row in table(section("When things go wrong"), "you see") for span in spans(row["you see"])]
     sources = "".join(path.read_text(encoding="utf-8") for path in sorted((TOP / "migrator").rglob("*.py")))

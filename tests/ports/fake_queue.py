@@ -1,6 +1,6 @@
 """A queue in memory, by a clock of the test's: what `ports.JobQueue` promises, and nothing more."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -35,19 +35,28 @@ class MemoryQueue:
         """Take back what waits."""
         return self._waiting.pop(account, None) is not None
 
-    async def run(self, handler: Handler, *, worker: str, slots: int = 1, once: bool = False) -> None:
+    async def run(
+        self,
+        handler: Handler,
+        *,
+        worker: str,
+        slots: int = 1,
+        once: bool = False,
+        serves: Callable[[], Collection[str]] | None = None,
+        stop: anyio.Event | None = None,
+    ) -> None:
         """Poll for jobs."""
         async with anyio.create_task_group() as tasks:
-            while True:
+            while stop is None or not stop.is_set():
                 self._seen[worker] = self.now()
                 mine = sum(job.worker == worker for job in self._at_work)
-                job = self._next() if mine < slots else None
+                job = self._next(serves) if mine < slots else None
                 if job is not None:
                     taken = replace(job, worker=worker)
                     del self._waiting[job.account]
                     self._at_work.append(taken)
                     tasks.start_soon(self._do, handler, taken)
-                elif once and not mine and self._next() is None:
+                elif once and not mine and self._next(serves) is None:
                     return
                 else:
                     await anyio.sleep(POLL_S)
@@ -66,9 +75,10 @@ class MemoryQueue:
             self.enqueue(job.account, self.now(), lock=job.lock)
         return [job.account for job in dead]
 
-    def _next(self) -> QueuedJob | None:
-        locked = {job.lock for job in self._at_work}
-        due = [job for job in self._waiting.values() if job.at <= self.now() and job.lock not in locked]
+    def _next(self, serves: Callable[[], Collection[str]] | None) -> QueuedJob | None:
+        locked, names = {job.lock for job in self._at_work}, None if serves is None else serves()
+        mine = [job for job in self._waiting.values() if names is None or job.account in names]
+        due = [job for job in mine if job.at <= self.now() and job.lock not in locked]
         return min(due, key=lambda job: (job.at, job.account), default=None)
 
     async def _do(self, handler: Handler, job: QueuedJob) -> None:

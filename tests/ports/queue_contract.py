@@ -32,6 +32,8 @@ class QueueContract:
     """Tests of a queue; a subclass gives `live`, which runs a body with a kit."""
 
     live: Callable[..., None]
+    pace: float = 1.0
+    """Seconds by the clock of the queue for one second of a test's words."""
 
     def test_a_job_is_done_once_it_is_due(self) -> None:
         async def body(kit: QueueKit) -> None:
@@ -113,7 +115,7 @@ class QueueContract:
                 nonlocal most, at_work
                 at_work += 1
                 most = max(most, at_work)
-                await anyio.sleep(3.0)
+                await anyio.sleep(3.0 * self.pace)
                 at_work -= 1
 
             for account, lock in zip(("a", "b"), locks, strict=True):
@@ -131,7 +133,7 @@ class QueueContract:
             seen: list[int] = []
 
             async def handler(_account: str) -> None:
-                await anyio.sleep(2.0)
+                await anyio.sleep(2.0 * self.pace)
                 seen.append(sum(job.worker == "w1" for job in kit.queue.overview()))
 
             for account in "abcde":
@@ -148,7 +150,7 @@ class QueueContract:
                 await anyio.sleep_forever()
 
             kit.queue.enqueue("a", kit.now() - 1.0, lock="81")
-            with anyio.move_on_after(5.0):
+            with anyio.move_on_after(5.0 * self.pace):
                 await kit.queue.run(for_ever, worker="dead")
             assert [(job.account, job.worker) for job in kit.queue.overview()] == [("a", "dead")]
             assert list(kit.queue.rescue(60.0)) == [], "it was heard of a moment ago"
@@ -171,12 +173,48 @@ class QueueContract:
             async def handler(account: str) -> None:
                 calls.append(account)
 
-            with suppress(TimeoutError), anyio.fail_after(10.0):
+            with suppress(TimeoutError), anyio.fail_after(10.0 * self.pace):
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(lambda: kit.queue.run(handler, worker="w1"))
-                    await anyio.sleep(3.0)
+                    await anyio.sleep(3.0 * self.pace)
                     kit.queue.enqueue("acme", kit.now(), lock="81")
             assert calls == ["acme"]
+
+        self.live(body)
+
+    def test_a_worker_takes_jobs_of_the_accounts_that_it_serves_alone(self) -> None:
+        async def body(kit: QueueKit) -> None:
+            calls: list[str] = []
+
+            async def handler(account: str) -> None:
+                calls.append(account)
+
+            longest = "z" * 40
+            for account in ("a", "b", longest):
+                kit.queue.enqueue(account, kit.now() - 1.0, lock=account)
+            await kit.queue.run(handler, worker="w1", once=True, serves=lambda: ())
+            assert calls == []
+            await kit.queue.run(handler, worker="w1", once=True, serves=lambda: ["b", longest])
+            assert calls == ["b", longest]
+            assert [job.account for job in kit.queue.overview()] == ["a"]
+
+        self.live(body)
+
+    def test_a_worker_that_stops_ends_its_job_and_takes_no_other(self) -> None:
+        async def body(kit: QueueKit) -> None:
+            calls: list[str] = []
+            stop = anyio.Event()
+
+            async def handler(account: str) -> None:
+                stop.set()
+                await anyio.sleep(3.0 * self.pace)
+                calls.append(account)
+
+            for account, before in (("a", 2.0), ("b", 1.0)):
+                kit.queue.enqueue(account, kit.now() - before, lock=account)
+            await kit.queue.run(handler, worker="w1", stop=stop)
+            assert calls == ["a"]
+            assert [(job.account, job.worker) for job in kit.queue.overview()] == [("b", None)]
 
         self.live(body)
 

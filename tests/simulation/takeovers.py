@@ -294,8 +294,8 @@ class Trouble:
                 return
             time.sleep(LOOK_S)
 
-    def check(self) -> None:
-        """Compare the carriers' ledgers with the stores."""
+    def check(self, *, audit: bool = True) -> None:
+        """Compare the carriers' ledgers with the stores, and verify their logs."""
         for tenant in self.tenants:
             hologram = tenant.carriers.hologram
             charges = hologram.ledger.charges
@@ -309,7 +309,8 @@ class Trouble:
                     shown = hologram.sims[str(item.change.target_iccid)]
                     assert (shown.device_id is not None, shown.name) == (True, item.change.name), tenant.name
             assert verdicts == {"ok": tenant.claims}, f"{tenant.name}: {verdicts}"
-            tenant.run("audit", "verify")
+            if audit:
+                tenant.run("audit", "verify")
 
 
 @contextmanager

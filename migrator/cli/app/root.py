@@ -121,6 +121,8 @@ COMMANDS: Mapping[str, Entry | Mapping[str, Entry]] = {
         "remove": ("fleet.manage:remove", "Take an account out of the register; its store stays."),
         "report": ("fleet.report:report", "Write a page over all accounts: a line each, one total."),
     },
+    "work": ("work.work:work", "Take the accounts of a team in turn, beside other workers."),
+    "advance": ("work.advance:advance_account", "Bring the account as far as it goes now, for cron and workers."),
     "audit": {
         "log": ("tools.audit:log", "Show the log: every event in order."),
         "verify": ("tools.audit:verify", "Check the log, or an evidence file."),

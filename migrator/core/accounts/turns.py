@@ -9,12 +9,15 @@ from enum import StrEnum
 
 from migrator.core.run.results import ExitCode
 
-__all__ = ["AGAIN_S", "AccountState", "Candidate", "Turn", "after_job", "next_turns"]
+__all__ = ["AGAIN_S", "BUSY_S", "AccountState", "Candidate", "Turn", "after_job", "next_turns"]
 
 AGAIN_S = 60.0
-"""Seconds until the next try of a job that told no time.
+"""Seconds until the next try of a job that told no time."""
 
-A holder of a lease that died is replaced after as long.
+BUSY_S = 10.0
+"""Seconds until the next try where the store was held.
+
+A holder on a machine that died is replaced a minute after its last sign of life: the try after that must not be late.
 """
 
 _GOES_ON = {ExitCode.DONE, ExitCode.ATTENTION, ExitCode.HALTED, ExitCode.RESUMABLE}
@@ -81,7 +84,9 @@ def after_job(exit_code: int, *, now: float, again_at: float | None = None, word
     """
     if exit_code == ExitCode.INTERRUPTED:
         return Turn(AccountState.READY, now, words)
-    if exit_code == ExitCode.BUSY or exit_code < 0:
+    if exit_code == ExitCode.BUSY:
+        return Turn(AccountState.READY, now + BUSY_S, words)
+    if exit_code < 0:
         return Turn(AccountState.READY, now + AGAIN_S, words)
     if exit_code == ExitCode.RESUMABLE and again_at is None:
         again_at = now + AGAIN_S

@@ -72,6 +72,7 @@ class ApplyResult:
 
     `verdicts` counts acting SIMs by verdict; `failed` counts SIMs by error code. `is_capped`: as many SIMs
     were claimed as the run may claim, and more are to be. `cause` is the reason without the words of a hook or carrier.
+    `again_at` (UTC seconds) is when a wave has rested; None if none rests.
     """
 
     plan_id: str
@@ -87,6 +88,7 @@ class ApplyResult:
     skipped: int = 0
     is_capped: bool = False
     cause: str = ""
+    again_at: float | None = None
 
     @property
     def is_open(self) -> bool:

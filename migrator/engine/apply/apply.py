@@ -66,7 +66,7 @@ class Applying:
         try:
             await self.ctx.stopper.over_pauses(self._all_waves)
         except Interrupted as stop:
-            return self._result(ExitCode(stop.exit_code), stop.reason, self._way_on())
+            return replace(self._result(ExitCode(stop.exit_code), stop.reason, self._way_on()), again_at=stop.again_at)
         except MigratorError as error:
             return self._result(ExitCode(error.exit_code), error.message, error.hint, error)
         return self._finished()

@@ -12,8 +12,20 @@ from migrator.core.run.states import StepKind, StepState
 from migrator.engine.apply.prices import prices_of
 from migrator.engine.run.context import Context
 from migrator.errors import Halted, InsufficientBalance, StalePlan
+from migrator.ports import MigrationJournal
 
-__all__ = ["Money", "check_failures", "gate_after"]
+__all__ = ["Money", "check_failures", "claims_spent", "gate_after"]
+
+
+def claims_spent(journal: MigrationJournal, plan_id: str) -> int:
+    """Count SIMs that a plan has claimed or may have claimed.
+
+    The count covers all runs of the plan.
+    """
+    counts = journal.step_counts(plan_id)
+    spent = (StepState.DONE, StepState.UNCERTAIN, StepState.IN_FLIGHT)
+    unseen = journal.claims_unseen(plan_id)  # the carrier says it charged
+    return unseen + sum(counts.get((StepKind.CLAIM, state), 0) for state in spent)
 
 
 @dataclass(slots=True)
@@ -60,10 +72,7 @@ class Money:
 
         The count covers all runs of the plan.
         """
-        counts = self.ctx.journal.step_counts(self.ctx.plan_id)
-        spent = (StepState.DONE, StepState.UNCERTAIN, StepState.IN_FLIGHT)
-        unseen = self.ctx.journal.claims_unseen(self.ctx.plan_id)  # the carrier says it charged
-        return unseen + sum(counts.get((StepKind.CLAIM, state), 0) for state in spent)
+        return claims_spent(self.ctx.journal, self.ctx.plan_id)
 
     async def check(self, sims: int) -> None:
         """Refuse a claim of `sims` more SIMs that caps or balance forbid.

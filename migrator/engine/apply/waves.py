@@ -127,7 +127,8 @@ class Waves:
         """
         if rest_s > self._wait_s:
             until = self.ctx.steady.latest() + timedelta(seconds=rest_s)
-            raise Interrupted(f"wave {wave!r} rests until {until:%Y-%m-%d %H:%M:%S} UTC", ExitCode.RESUMABLE)
+            words = f"wave {wave!r} rests until {until:%Y-%m-%d %H:%M:%S} UTC"
+            raise Interrupted(words, ExitCode.RESUMABLE, again_at=until.timestamp())
         self.ctx.progress("resting", {"wave": wave, "left_s": round(rest_s)})
         await self.ctx.stopper.sleep(rest_s)
         self._wait_s -= rest_s

@@ -42,6 +42,7 @@ __all__ = [
     "Settings",
     "SourceSettings",
     "duration_s",
+    "environment_of",
     "load_settings",
     "rate_of",
     "source_account",
@@ -441,6 +442,24 @@ def load_settings(environ: Mapping[str, str], config_path: Path | None) -> Setti
         account=account,
         _given=set_here,
     )
+
+
+def environment_of(account: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment without what is of no use to an account.
+
+    That is what other accounts have for themselves, and secrets that name no account.
+
+    Args:
+        account: its name.
+        environ: the environment of this process.
+    """
+    of_accounts, shared = {*_OF_ACCOUNTS, *SECRET_NAMES}, {*SECRET_NAMES, *(f"{name}_FILE" for name in SECRET_NAMES)}
+
+    def is_needed(name: str) -> bool:
+        setting, _, whose = name.partition("__")
+        return name not in shared and (not whose or setting not in of_accounts or whose == account.upper())
+
+    return {name: value for name, value in environ.items() if is_needed(name)}
 
 
 def _source(name: str, given: Mapping[str, str], files: Mapping[str, Path]) -> SecretSource:

@@ -1,0 +1,1 @@
+"""Commands by which accounts work by themselves."""

@@ -1,0 +1,67 @@
+"""`advance`: one account, as far as it goes now."""
+
+import os
+from dataclasses import replace
+from typing import Any
+
+import click
+
+from migrator import wiring
+from migrator.cli.app.common import Globals, Outcome, finish, global_options, table, warned
+from migrator.cli.app.progress import watching
+from migrator.core.accounts.records import EVERY_S
+from migrator.core.run.results import ExitCode
+from migrator.errors import Problem
+from migrator.programs import end_with_parent
+from migrator.reports.model import moment
+from migrator.workflows.site import Site
+from migrator.workflows.work.advance import Advanced, advance, registered
+
+__all__ = ["advance_account"]
+
+CODES = (
+    "0 done, or nothing is due, 2 input, 3 some SIMs need attention, 4 refused, 5 stale, 6 a gate, cap or order, 7 the "
+    "next call goes on, 9 another run holds the store, 130 interrupted."
+)
+
+
+@click.command("advance", epilog=f"Exit codes: {CODES}")
+@global_options
+@click.pass_obj
+def advance_account(shared: Globals, /) -> int:
+    """Bring the account as far as it goes now.
+
+    Does what is due of its campaign; without one, begins what `fleet go` ordered, or goes on with the plans, cutovers
+    and rollbacks that were begun. Begins nothing else. What is only pending is left to the next call after five
+    minutes. `migrator work` calls this for each account; without PostgreSQL, cron may.
+    """
+    return finish("advance", shared, lambda: _advance(shared))
+
+
+def _advance(shared: Globals) -> Outcome:
+    end_with_parent(os.environ)
+    chosen = wiring.settings(shared.config)
+    account = registered(chosen.state)
+    with wiring.open_store(chosen.state) as store, watching(shared) as progress:
+        site = Site(store, chosen, warn=warned)
+        order, every_s = (None, EVERY_S) if account is None else (account.order, account.every_s)
+        result = advance(replace(site, progress=progress), order, every_s=every_s)
+    return _told(result)
+
+
+def _told(result: Advanced) -> Outcome:
+    data: dict[str, Any] = {
+        "words": result.words,
+        "again_at": moment(result.again_at),
+        "order_done": result.is_order_done,
+        "did": [{"what": one.what, "exit_code": int(one.exit_code), "words": one.words} for one in result.did],
+    }
+    rows = [(one.what, int(one.exit_code), one.words) for one in result.did]
+    text: list[Any] = [table("", ("", "exit code", ""), rows)] if rows else ["Nothing is due."]
+    if result.again_at is not None:
+        text.append(f"Next: the same command again at {moment(result.again_at)}.")
+    if result.exit_code is ExitCode.DONE:
+        return Outcome(data, text)
+    codes = {ExitCode.ATTENTION: "attention", ExitCode.RESUMABLE: "waits"}
+    problem = Problem(codes.get(result.exit_code, "stopped"), result.words, result.hint)
+    return Outcome(data, text, result.exit_code, (problem,))

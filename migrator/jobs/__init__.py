@@ -1,0 +1,1 @@
+"""Queue of jobs in PostgreSQL, for workers on several machines."""

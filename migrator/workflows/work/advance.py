@@ -1,0 +1,273 @@
+"""Turn of one account: as far as it goes now."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from migrator import wiring
+from migrator.core.accounts.records import EVERY_S, Account, Order
+from migrator.core.cutover.plan import Direction
+from migrator.core.run.results import ApplyResult, ExitCode
+from migrator.core.run.steps import Verdict
+from migrator.engine.apply.guards import claims_spent
+from migrator.errors import MigratorError, StoreError
+from migrator.store import Store
+from migrator.store.control.given import Given
+from migrator.store.opening import is_postgresql
+from migrator.store.register import Register
+from migrator.workflows.apply import Bounds, apply, must_be_confirmed
+from migrator.workflows.campaign.once import run_once
+from migrator.workflows.cutover.apply import (
+    CutoverBounds,
+    carry_out_cutover,
+    cutover_must_be_confirmed,
+    cutover_must_be_ready,
+)
+from migrator.workflows.site import Site
+
+__all__ = ["PENDING_S", "Advanced", "Done", "advance", "registered"]
+
+PENDING_S = 300.0
+"""Most seconds for SIMs that are only pending.
+
+Then the job is over, and as many seconds later there is another one.
+"""
+
+_GRAVITY = (
+    ExitCode.INTERRUPTED,
+    ExitCode.ERROR,
+    ExitCode.REFUSED,
+    ExitCode.INPUT,
+    ExitCode.STALE,
+    ExitCode.HALTED,
+    ExitCode.ATTENTION,
+    ExitCode.RESUMABLE,
+    ExitCode.DONE,
+)
+"""Exit codes of what was done, the gravest first."""
+
+_ENDS_ALL = (ExitCode.INTERRUPTED, ExitCode.ERROR, ExitCode.REFUSED)
+"""Exit codes after which nothing else of the account is tried now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Result of a plan, or of a call of the campaign.
+
+    Args:
+        what: the plan, or the tick of the campaign.
+        exit_code: its result.
+        words: the reason why it ended.
+        hint: what to do about it; empty for nothing.
+        again_at: when there is something to do again (UTC seconds); None where nobody knows, or nothing is.
+    """
+
+    what: str
+    exit_code: ExitCode
+    words: str
+    hint: str = ""
+    again_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Advanced:
+    """Result of one turn.
+
+    Args:
+        did: all that was done, in order.
+        is_order_done: whether the order is carried out.
+    """
+
+    did: Sequence[Done] = field(default_factory=tuple)
+    is_order_done: bool = False
+
+    @property
+    def again_at(self) -> float | None:
+        """Earliest time at which there is something to do again."""
+        return min((one.again_at for one in self.did if one.again_at is not None), default=None)
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """Gravest of the results.
+
+        A plan that is stale only needs a person while another one goes on.
+        """
+        gravest = self._gravest.exit_code
+        return ExitCode.ATTENTION if gravest is ExitCode.STALE and self.again_at is not None else gravest
+
+    @property
+    def words(self) -> str:
+        """Reason of the gravest result."""
+        return f"{self._gravest.what}: {self._gravest.words}" if self.did else self._gravest.words
+
+    @property
+    def hint(self) -> str:
+        """Remedy of the gravest result."""
+        return self._gravest.hint
+
+    @property
+    def _gravest(self) -> Done:
+        nothing = Done("", ExitCode.DONE, "nothing is due")
+        return min(self.did, key=lambda one: _GRAVITY.index(one.exit_code), default=nothing)
+
+
+def advance(site: Site, order: Order | None = None, *, every_s: float = EVERY_S) -> Advanced:
+    """Bring an account as far as it goes now.
+
+    That is a call of its campaign, if there is one; else the plan that an order names, else all plans, cutovers and
+    rollbacks that were begun and are not done. Killed anywhere, the next call goes on.
+
+    Args:
+        site: the account's store.
+        order: what a person asked to begin; None for nothing.
+        every_s: seconds between two calls of the campaign.
+
+    Raises: StoreBusy, while another run holds the store; StoreError; InputError and others, for an order that cannot be
+        carried out.
+    """
+    if site.store.campaigns.open() is not None:
+        return Advanced([_tick(site, order, every_s)])
+    if order is not None:
+        done = _carried_out(site, order.plan, order)
+        return Advanced([done], is_order_done=_state(site.store, order.plan) == "finished")
+    did: list[Done] = []
+    for plan_id in _begun(site.store):
+        with _noting(plan_id, did):
+            did.append(_carried_out(site, plan_id, None))
+        if did[-1].exit_code in _ENDS_ALL:
+            break
+    return Advanced(did)
+
+
+def registered(url: str) -> Account | None:
+    """Return the account that was chosen, as the register has it.
+
+    None for a file, and where there is no register.
+
+    Raises: InputError, if the register does not know it; StoreError.
+    """
+    name = wiring.account()
+    if name is None or not is_postgresql(url):
+        return None
+    register = Register.find(url, writable=False)
+    if register is None:
+        return None
+    with register:
+        return register.account(name)
+
+
+def _tick(site: Site, order: Order | None, every_s: float) -> Done:
+    ticked = run_once(site)
+    hint = next((one.hint for one in ticked.held if one.exit_code is ticked.exit_code), "")
+    waits = "" if order is None else f"; the order to begin plan {order.plan} waits until the campaign is ended"
+    return Done(f"tick {ticked.tick_no}", ticked.exit_code, f"{ticked.reason}{waits}", hint, site.now() + every_s)
+
+
+@contextmanager
+def _noting(plan_id: str, did: list[Done]) -> Iterator[None]:
+    """Note trouble of one plan; the next one goes on."""
+    try:
+        yield
+    except StoreError:
+        raise
+    except MigratorError as error:
+        did.append(Done(f"plan {plan_id}", ExitCode(error.exit_code), error.message, error.hint))
+
+
+def _begun(store: Store) -> list[str]:
+    """Return the ids of what was begun and is not done.
+
+    Plans come first, then rollbacks, then cutovers; the oldest first.
+    """
+    plans = [str(plan["plan_id"]) for plan in store.plans.list() if plan["state"] == "started"]
+    switches = [
+        switch_id
+        for direction in (Direction.ROLLBACK, Direction.CUTOVER)
+        for switch_id, state in store.switches.known(direction).items()
+        if state == "started"
+    ]
+    return [*reversed(plans), *reversed(switches)]
+
+
+def _state(store: Store, plan_id: str) -> str:
+    return store.plans.state(plan_id) if store.switches.exists(plan_id) is None else store.switches.state(plan_id)
+
+
+def _carried_out(site: Site, plan_id: str, order: Order | None) -> Done:
+    """Carry out a plan of either kind, or go on with it."""
+    if _state(site.store, plan_id) == "finished":
+        return Done(f"plan {plan_id}", ExitCode.DONE, "was carried out before")
+    if site.store.switches.exists(plan_id) is None:
+        return _applied(site, plan_id, order)
+    return _switched(site, plan_id, order)
+
+
+def _applied(site: Site, plan_id: str, order: Order | None) -> Done:
+    store = site.store
+    if order is not None:
+        must_be_confirmed(store, store.plans.header(plan_id), order.confirm, order.confirm_pauses)
+    given = _given(store, plan_id, order, claims_spent(store.journal, plan_id))
+    result = apply(
+        site,
+        plan_id,
+        confirm=None if order is None else order.confirm,
+        confirm_pauses=None if order is None else order.confirm_pauses,
+        bounds=Bounds(
+            max_sims=None if given is None else given.claims_left(claims_spent(store.journal, plan_id)),
+            wave=None if given is None else given.wave,
+            wait_s=_wait_s(site),
+            ref="" if order is None else order.ref,
+        ),
+    )
+    if result.is_capped and given is not None:
+        return _at_its_bound(site, result, given)
+    again_at = _again_at(site, result.exit_code, result.again_at)
+    return Done(f"plan {plan_id}", result.exit_code, result.reason, result.hint, again_at)
+
+
+def _at_its_bound(site: Site, result: ApplyResult, given: Given) -> Done:
+    """Return the result of a run that claimed all it may."""
+    words = f"{given.max_sims} SIMs were claimed, as many as its order allows"
+    hint = "`migrator fleet go` with the plan gives another order, with --max-sims or without"
+    if result.verdicts.get(Verdict.PENDING, 0):
+        again_at = site.now() + PENDING_S
+        return Done(f"plan {result.plan_id}", ExitCode.RESUMABLE, f"{words}; some are pending", hint, again_at)
+    return Done(f"plan {result.plan_id}", ExitCode.HALTED, words, hint)
+
+
+def _switched(site: Site, switch_id: str, order: Order | None) -> Done:
+    store, header = site.store, site.store.switches.header(switch_id)
+    cutover_must_be_ready(store, header)
+    cutover_must_be_confirmed(store, header, None if order is None else order.confirm)
+    given = _given(store, switch_id, order, 0)
+    bounds = CutoverBounds(
+        wave=None if given is None else given.wave,
+        wait_s=_wait_s(site),
+        ref="" if order is None else order.ref,
+    )
+    result = carry_out_cutover(site, header, bounds)
+    again_at = _again_at(site, result.exit_code, None)
+    return Done(f"plan {switch_id}", result.exit_code, result.reason, result.hint, again_at)
+
+
+def _given(store: Store, plan_id: str, order: Order | None, claimed: int) -> Given | None:
+    """Return the bounds of a plan.
+
+    They are those of a new order, else the kept ones.
+    """
+    kept = store.given.of(plan_id)
+    if order is None or (kept is not None and kept.at == order.at):
+        return kept
+    given = Given(order.at, order.wave, order.max_sims, claimed)
+    store.given.keep(plan_id, given)
+    return given
+
+
+def _wait_s(site: Site) -> float:
+    return min(PENDING_S, site.settings.settle_timeout_s)
+
+
+def _again_at(site: Site, exit_code: ExitCode, told: float | None) -> float | None:
+    if exit_code is not ExitCode.RESUMABLE:
+        return None
+    return site.now() + PENDING_S if told is None else told

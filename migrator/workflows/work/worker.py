@@ -1,0 +1,314 @@
+"""Worker: takes accounts in turn until told to stop.
+
+The register says whose turn it is, and who has an account; the queue hands turns out; the lease of each account keeps
+two processes from writing to it. So it does no harm where the queue hands a job out twice, or late, or where a worker
+that was taken for dead wakes up.
+"""
+
+import os
+import secrets
+import signal
+import socket
+import time
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import anyio
+from anyio import to_thread
+
+from migrator.core.accounts.records import Account
+from migrator.core.accounts.turns import Candidate, after_job, next_turns
+from migrator.core.run.results import ExitCode
+from migrator.errors import MigratorError, StoreBusy, StoreLost
+from migrator.ports import JobQueue
+from migrator.store.register import Register
+from migrator.version import VERSION
+from migrator.wiring import SystemClock
+from migrator.workflows.work.child import Child, Ended
+from migrator.workflows.work.desk import AGAIN_S, LONGEST_S, Desk
+
+__all__ = ["Made", "Worker", "worker_name"]
+
+SWEEP_S = 2.0
+"""Seconds between two looks at the register.
+
+Each look is a sign of life.
+"""
+
+SILENT_S = 15.0
+"""Seconds of silence after which a worker counts as dead."""
+
+SECRETS_S = 60.0
+"""Seconds for which a look for secrets counts."""
+
+
+def worker_name() -> str:
+    """Return a name that no other worker has."""
+    return f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(2)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Parts that a worker is made of.
+
+    Args:
+        open_register: opens a session on the register.
+        queue: hands turns out.
+        close: ends the sessions of the queue.
+        child: makes the process for the job of an account.
+        has_secrets: whether this machine has the secrets of an account; it may take a while.
+        tell: called with the name of each event and its values.
+    """
+
+    open_register: Callable[[], Register]
+    queue: JobQueue
+    close: Callable[[], None]
+    child: Callable[[Account], Child]
+    has_secrets: Callable[[Account], bool]
+    tell: Callable[[str, Mapping[str, Any]], None]
+
+
+@dataclass(slots=True)
+class Worker:
+    """Worker of some slots.
+
+    Args:
+        name: its name.
+        made: its parts.
+        slots: jobs at a time.
+        only: names of the accounts that it may take; None for all whose secrets are here.
+    """
+
+    name: str
+    made: Made
+    slots: int = 1
+    only: Collection[str] | None = None
+    at_work: dict[str, Child | None] = field(default_factory=dict, init=False)
+    jobs: int = field(default=0, init=False)
+    _desk: Desk = field(init=False)
+    _stop: anyio.Event = field(default_factory=anyio.Event, init=False)
+    _secrets: dict[str, tuple[bool, float]] = field(default_factory=dict, init=False)
+    _known: Mapping[str, Account] = field(default_factory=dict, init=False)
+    _trouble: MigratorError | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self._desk = Desk(self.made.open_register, self.made.queue, self._stop, self._warn)
+
+    async def run(self, *, once: bool = False) -> None:
+        """Take accounts until told to stop.
+
+        SIGTERM or Ctrl-C drains: nothing new is taken, processes are told to end in good order. A second one kills
+        them.
+
+        Args:
+            once: whether to end when it is nobody's turn.
+
+        Raises: errors of a store, where the worker cannot go on: the register is not there, or of another release.
+        """
+        try:
+            await self._desk.ask(self._look)
+            await self._look_for_secrets()
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._obey_signals)
+                tasks.start_soon(self._sweep_forever)
+                tasks.start_soon(self._keep_secrets_known)
+                await (self._work_once() if once else self._work())
+                tasks.cancel_scope.cancel()
+            with suppress(MigratorError):
+                await self._desk.ask(lambda register: register.left(self.name))
+        finally:
+            self._desk.close()
+            self.made.close()
+        if self._trouble is not None:
+            raise self._trouble
+
+    def stop(self) -> None:
+        """Take nothing new, and end what is under way.
+
+        The processes end in good order.
+        """
+        if not self._stop.is_set():
+            self._stop.set()
+            self.made.tell("draining", {"accounts": sorted(self.at_work)})
+        for child in self._children():
+            child.interrupt()
+
+    def _children(self) -> list[Child]:
+        return [child for child in self.at_work.values() if child is not None]
+
+    def _warn(self, words: str) -> None:
+        self.made.tell("trouble", {"message": words})
+
+    async def _obey_signals(self) -> None:
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            async for _ in signals:
+                if self._stop.is_set():
+                    self.made.tell("killing", {"accounts": sorted(self.at_work)})
+                    for child in self._children():
+                        child.kill()
+                else:
+                    self.stop()
+
+    # --- jobs -----------------------------------------------------------------------------------------------------
+
+    async def _work(self) -> None:
+        """Take jobs; the engine is begun again if it ends by itself."""
+        pause_s = AGAIN_S
+        while not self._stop.is_set():
+            began_at = anyio.current_time()
+            await self._engine(once=False)
+            if anyio.current_time() - began_at > LONGEST_S:
+                pause_s = AGAIN_S
+            with anyio.move_on_after(pause_s):
+                await self._stop.wait()
+            pause_s = min(2 * pause_s, LONGEST_S)
+
+    async def _work_once(self) -> None:
+        while not self._stop.is_set():
+            done = self.jobs
+            await self._desk.ask_until_heard(self._sweep)
+            await self._engine(once=True)
+            if self.jobs == done:
+                return
+
+    async def _engine(self, *, once: bool) -> None:
+        run = self.made.queue.run(
+            self._job, worker=self.name, slots=self.slots, once=once, serves=self._serves, stop=self._stop
+        )
+        try:
+            await run
+        except (StoreLost, StoreBusy) as error:
+            self._warn(f"{error.message}; trying again")
+        except MigratorError as error:
+            self._give_up(error)
+
+    def _give_up(self, error: MigratorError) -> None:
+        self._trouble = self._trouble or error
+        self.stop()
+
+    async def _job(self, name: str) -> None:
+        """Do the job of an account, if it is its turn.
+
+        Who is at work on it already only says so again.
+        """
+        if self._stop.is_set():
+            return
+        account = await self._desk.ask(lambda register: register.began(name, self.name))
+        if account is None or name in self.at_work:
+            return
+        self.at_work[name] = None
+        try:
+            self.made.tell("began", {"account": name})
+            began_s = time.monotonic()
+            ended = await self._done(account)
+            values = {"account": name, "exit_code": ended.exit_code, "words": ended.words}
+            self.made.tell("ended", {**values, "seconds": round(time.monotonic() - began_s, 1)})
+            self.jobs += 1
+            await self._desk.ask_until_heard(partial(self._note, name, ended))
+        finally:
+            del self.at_work[name]
+
+    async def _done(self, account: Account) -> Ended:
+        child = self.at_work[account.name] = self.made.child(account)
+        if self._stop.is_set():
+            child.interrupt()
+        try:
+            return await child.run()
+        except OSError as error:
+            return Ended(ExitCode.ERROR, f"its process could not be started: {error.strerror}")
+
+    def _note(self, name: str, ended: Ended, register: Register) -> None:
+        now = register.now()
+        again_at = None if ended.again_at is None else now + (ended.again_at - SystemClock().now().timestamp())
+        turn = after_job(ended.exit_code, now=now, again_at=again_at, words=ended.words)
+        register.ended(name, self.name, turn, is_order_done=ended.is_order_done)
+
+    # --- turns ----------------------------------------------------------------------------------------------------
+
+    async def _sweep_forever(self) -> None:
+        """Look at the register every few seconds.
+
+        Each look is a sign of life, also while the worker drains.
+        """
+        while True:
+            try:
+                await self._desk.ask_until_heard(self._sweep)
+            except MigratorError as error:
+                self._give_up(error)
+                return
+            await anyio.sleep(SWEEP_S)
+
+    def _look(self, register: Register) -> set[str]:
+        """Give a sign of life, and learn which accounts there are.
+
+        The accounts of dead workers are freed.
+
+        Returns: the accounts that some living worker serves.
+        """
+        register.beat(self.name, host=socket.gethostname(), version=VERSION, slots=self.slots, serves=self._serves())
+        now, served = register.now(), set(self._serves())
+        for other in register.workers():
+            if now - other.seen_at <= SILENT_S:
+                served |= set(other.serves)
+            elif other.takes:
+                self.made.tell("freed", {"worker": other.name, "accounts": register.freed(other.name)})
+        self._known = {account.name: account for account in register.accounts()}
+        return served
+
+    def _sweep(self, register: Register) -> None:
+        """Queue the accounts whose turn it is."""
+        served = self._look(register)
+        queue, now = self.made.queue, register.now()
+        queue.rescue(SILENT_S)
+        for job in queue.overview():
+            if job.worker is None and job.account not in served:
+                queue.cancel(job.account)  # it would hold up the other accounts of its customer
+        if self._stop.is_set():
+            return
+        free = [
+            Candidate(account.name, _source(account), account.turn)
+            for account in self._known.values()
+            if not account.is_held and account.worker is None
+        ]
+        for one in next_turns(free, now, is_served=served_by(self._serves())):
+            queue.enqueue(one.name, one.turn.at or now, lock=one.lock)
+        for account in self._known.values():
+            if account.worker == self.name and account.name not in self.at_work:  # the answer to `began` was lost
+                queue.enqueue(account.name, now, lock=Candidate(account.name, _source(account), account.turn).lock)
+
+    # --- secrets --------------------------------------------------------------------------------------------------
+
+    def _serves(self) -> list[str]:
+        """Return the accounts that this worker may take, by name."""
+        return [name for name in self._known if self._secrets.get(name, (False, 0.0))[0]]
+
+    async def _keep_secrets_known(self) -> None:
+        while True:
+            await anyio.sleep(SWEEP_S)
+            await self._look_for_secrets()
+
+    async def _look_for_secrets(self) -> None:
+        """Look which secrets are here, of new accounts and after a while."""
+        for account in list(self._known.values()):
+            if self.only is not None and account.name not in self.only:
+                continue
+            looked_at = self._secrets.get(account.name, (False, -SECRETS_S))[1]
+            if anyio.current_time() - looked_at >= SECRETS_S:
+                found = await to_thread.run_sync(self.made.has_secrets, account)
+                self._secrets[account.name] = found, anyio.current_time()
+
+
+def served_by(names: Collection[str]) -> Callable[[str], bool]:
+    """Return whether a name is one of these."""
+    return set(names).__contains__
+
+
+def _source(account: Account) -> tuple[str, str]:
+    """Return the carrier and customer whose rate an account shares.
+
+    The account's own name stands for it where nothing is shared.
+    """
+    return (account.carrier, account.customer) if account.customer else ("account", account.name)

@@ -1,0 +1,174 @@
+"""A turn of an account: what it does, what it leaves, and when it wants to go on."""
+
+from pathlib import Path
+
+import pytest
+
+from migrator import import_pairs, plan, pull
+from migrator.carriers.hologram.simulator import HologramSwitches
+from migrator.core.accounts.records import Order
+from migrator.core.cutover.plan import Require
+from migrator.core.cutover.rules import Demand
+from migrator.core.run.control import Order as Hold
+from migrator.core.run.control import OrderKind
+from migrator.core.run.results import ExitCode
+from migrator.errors import InputError
+from migrator.workflows.cutover.plan import plan_cutover
+from migrator.workflows.work.advance import PENDING_S, Advanced, advance
+from tests.worlds.campaigned import CampaignWorld
+from tests.worlds.corrected import CorrectedWorld
+from tests.worlds.outside import SimulatedOutside, site_of
+from tests.worlds.world import new_sims
+
+SIMS = 12
+POLICY = """\
+policy_version = 1
+[claim]
+data_plan_id = 2096
+zone = "global"
+[status]
+disabled = "skip"
+[[waves]]
+name = "canary"
+count = 2
+{soak}
+[[waves]]
+name = "rest"
+"""
+
+
+class Planned:
+    """A world with a plan of two waves that nobody began."""
+
+    def __init__(self, folder: Path, *, soak: str = "", switches: HologramSwitches | None = None) -> None:
+        self.world = CorrectedWorld(folder, sims=SIMS, seed=3, switches=switches or HologramSwitches())
+        self.outside = SimulatedOutside(self.world)
+        cards = new_sims(SIMS)
+        self.world.target.stock(cards)
+        (folder / "policy.toml").write_text(POLICY.format(soak=soak))
+        with site_of(self.world, self.outside) as site:
+            pull(site)
+            pairs = "".join(f"{old},{new}\n" for old, new in zip(self.world.on(), cards, strict=False))
+            (folder / "pairs.csv").write_text(f"source_iccid,target_iccid\n{pairs}")
+            import_pairs(site, folder / "pairs.csv")
+            header = plan(site, folder / "policy.toml")
+        self.plan_id, self.claims = header.plan_id, header.claims
+        assert self.claims > 6
+
+    def turn(self, order: Order | None = None) -> Advanced:
+        """One turn, in a process of its own."""
+        with site_of(self.world, self.outside) as site:
+            return advance(site, order)
+
+    def order(self, at: float, *, wave: str | None = None, max_sims: int | None = None) -> Order:
+        """An order to begin the plan, with the right number."""
+        return Order(self.plan_id, self.claims, wave=wave, max_sims=max_sims, by="ann", at=at)
+
+    def claimed(self) -> int:
+        """How many cards were charged."""
+        return len(self.world.target.ledger.charges)
+
+
+def test_nothing_is_begun_without_an_order(tmp_path: Path) -> None:
+    planned = Planned(tmp_path)
+    turn = planned.turn()
+    assert (turn.exit_code, turn.did, turn.again_at, planned.claimed()) == (ExitCode.DONE, [], None, 0)
+
+
+def test_an_order_is_carried_out_and_is_done_with_its_plan(tmp_path: Path) -> None:
+    planned = Planned(tmp_path)
+    with pytest.raises(InputError, match="nothing was sent"):
+        planned.turn(Order(planned.plan_id, planned.claims + 1))
+    assert planned.claimed() == 0
+    turn = planned.turn(planned.order(1.0))
+    assert (turn.exit_code, turn.is_order_done, planned.claimed()) == (ExitCode.DONE, True, planned.claims)
+    turn = planned.turn(planned.order(1.0))  # its worker died before it could tell
+    assert (turn.exit_code, turn.is_order_done, planned.claimed()) == (ExitCode.DONE, True, planned.claims)
+
+
+def test_an_order_bounds_its_claims_over_all_its_turns(tmp_path: Path) -> None:
+    planned = Planned(tmp_path)
+    for order, claimed in (
+        (planned.order(1.0, max_sims=3), 3),
+        (planned.order(1.0, max_sims=3), 3),
+        (None, 3),
+        (planned.order(2.0, max_sims=2), 5),
+        (None, 5),
+        (planned.order(3.0), planned.claims),
+    ):
+        turn = planned.turn(order)
+        assert planned.claimed() == claimed
+        assert turn.exit_code is (ExitCode.DONE if order and order.at > 2.0 else ExitCode.HALTED)
+        assert turn.is_order_done is (order is not None and order.at > 2.0)
+
+
+def test_a_wave_that_was_ordered_is_not_followed_by_another_without_an_order(tmp_path: Path) -> None:
+    planned = Planned(tmp_path)
+    for order in (planned.order(1.0, wave="canary"), None):
+        turn = planned.turn(order)
+        assert (turn.exit_code, turn.is_order_done, planned.claimed()) == (ExitCode.DONE, False, 2)
+    assert planned.turn(planned.order(2.0)).is_order_done
+
+
+def test_a_wave_that_rests_ends_the_turn_until_it_has_rested(tmp_path: Path) -> None:
+    planned = Planned(tmp_path, soak='soak = "2h"')
+    began_at = planned.world.now().timestamp()
+    turn = planned.turn(planned.order(1.0))
+    assert (turn.exit_code, planned.claimed()) == (ExitCode.RESUMABLE, 2)
+    assert turn.again_at is not None
+    rests_s = turn.again_at - planned.world.now().timestamp()
+    assert 7200 - PENDING_S < rests_s <= 7200
+    assert planned.world.now().timestamp() - began_at < PENDING_S
+    planned.world.wait(rests_s + 1)
+    assert planned.turn(planned.order(1.0)).is_order_done
+
+
+def test_what_is_pending_for_long_ends_the_turn(tmp_path: Path) -> None:
+    planned = Planned(tmp_path, switches=HologramSwitches(claim_pending_s=(5000.0, 5000.0)))
+    began_s = planned.world.elapsed_s
+    turn = planned.turn(planned.order(1.0))
+    assert planned.world.elapsed_s - began_s < PENDING_S + 120.0
+    assert turn.exit_code is ExitCode.RESUMABLE
+    assert turn.again_at == pytest.approx(planned.world.now().timestamp() + PENDING_S)
+
+
+def test_a_plan_that_somebody_paused_holds_up_no_other(tmp_path: Path) -> None:
+    planned = Planned(tmp_path)
+    planned.turn(planned.order(1.0, wave="canary"))
+    with site_of(planned.world, planned.outside) as site:
+        second = plan(site, tmp_path / "policy.toml")
+        advance(site, Order(second.plan_id, second.claims, wave="canary", at=2.0))
+        site.store.steering.give(planned.plan_id, Hold(OrderKind.PAUSE, "ann", site.now()))
+    claimed = planned.claimed()
+    turn = planned.turn()
+    assert turn.exit_code is ExitCode.HALTED
+    assert [one.exit_code for one in turn.did] == [ExitCode.HALTED, ExitCode.DONE]
+    assert "ann" in turn.words
+    assert planned.claimed() == claimed
+
+
+def test_a_cutover_that_was_begun_goes_on_and_one_that_was_not_is_left(tmp_path: Path) -> None:
+    planned = Planned(tmp_path)
+    planned.turn(planned.order(1.0))
+    world = planned.world
+    for old, new in world.pairs().items():
+        world.seen_in(new, old)
+    world.wait(2 * 86_400)
+    with site_of(world, planned.outside) as site:
+        header = plan_cutover(site, site.store.plans.header(planned.plan_id), Demand(Require.TRAFFIC, 0.0, site.now()))
+    assert planned.turn().did == []
+    turn = planned.turn(Order(header.switch_id, header.count, at=2.0))
+    assert (turn.exit_code, turn.is_order_done) == (ExitCode.DONE, True)
+    assert len(world.off()) >= header.count
+
+
+def test_a_campaign_comes_first_and_again_after_its_time(tmp_path: Path) -> None:
+    world = CampaignWorld(tmp_path, sims=SIMS, seed=3)
+    world.began()
+    world.hand_in_pairs("all.csv", zip(world.on(), world.cards, strict=False))
+    with site_of(world, world.outside) as site:
+        turn = advance(site, Order("another", at=1.0), every_s=600.0)
+        assert turn.again_at == pytest.approx(site.now() + 600.0)
+    assert (turn.exit_code, turn.is_order_done) == (ExitCode.DONE, False)
+    assert "waits until the campaign is ended" in turn.words
+    assert world.claims() == len(world.on())

@@ -1,0 +1,139 @@
+"""The process for the job of an account: its last words, its signs of life, and its end."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from migrator.workflows.work import child as child_module
+from migrator.workflows.work.child import MOST_SAID, MOST_WORDS, Child, Ended
+
+RESULT = """\
+import json, sys
+print(json.dumps({"event": "wave", "wave": "rest"}))
+print(json.dumps({"event": "result", "exit_code": 7, "errors": [{"code": "waits", "message": "plan p7: 3 pending"}],
+    "data": {"words": "plan p7: 3 pending", "again_at": "2026-11-30T09:00:00Z", "order_done": True}}))
+sys.exit(7)
+"""
+
+
+def ended(
+    script: str, *, alive: bool = False, during: Callable[[Child], None] | None = None, heard: list[str] | None = None
+) -> Ended:
+    """The end of a process that runs a script; `during` is called once it said something."""
+
+    async def is_alive() -> bool:
+        return alive
+
+    async def body() -> Ended:
+        def hear(line: str) -> None:
+            if heard is not None:
+                heard.append(line)
+            if during is not None:
+                during(one)
+
+        one = Child([sys.executable, "-c", script], dict(os.environ), is_alive, hear)
+        with anyio.fail_after(30.0):
+            return await one.run()
+
+    return anyio.run(body)
+
+
+def test_the_result_tells_words_time_and_order() -> None:
+    at = 1796029200.0  # 2026-11-30 09:00 UTC
+    assert ended(RESULT) == Ended(7, "plan p7: 3 pending", at, is_order_done=True)
+
+
+def test_a_process_without_a_result_has_its_last_line_as_words() -> None:
+    assert ended("import sys; sys.exit('no room\\n\\n')") == Ended(1, "no room")
+
+
+def test_what_it_says_is_bounded() -> None:
+    heard: list[str] = []
+    found = ended("import sys; print('x' * 3_000_000); sys.exit(('a' * 99 + '\\n') * 500 + 'b' * 9_000)", heard=heard)
+    assert found == Ended(1, "b" * MOST_WORDS)
+    assert len(heard) == 501
+    assert MOST_SAID < 9_000
+
+
+def test_it_is_told_to_end_in_good_order() -> None:
+    script = (
+        "import signal, sys, time\n"
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))\n"
+        "print('here', file=sys.stderr, flush=True)\ntime.sleep(60)"
+    )
+    assert ended(script, during=Child.interrupt).exit_code == 130
+
+
+def test_it_is_killed_with_all_that_it_started() -> None:
+    script = (
+        "import signal, subprocess, sys, time\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "one = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        "print(one.pid, file=sys.stderr, flush=True)\ntime.sleep(60)"
+    )
+    heard: list[str] = []
+    assert ended(script, during=Child.kill, heard=heard).exit_code == -signal.SIGKILL
+    assert waited(lambda: is_gone(int(heard[0])))
+
+
+@pytest.mark.parametrize("alive", [True, False], ids=["its lease is renewed", "its lease is not renewed"])
+def test_a_silent_process_is_ended_unless_its_lease_is_renewed(monkeypatch: pytest.MonkeyPatch, *, alive: bool) -> None:
+    for name, seconds in (("SILENT_S", 0.3), ("LOOK_S", 0.1), ("GRACE_S", 5.0)):
+        monkeypatch.setattr(child_module, name, seconds)
+    found = ended("import time; time.sleep(1.5)", alive=alive)
+    assert (found.exit_code, "no sign of life" in found.words) == ((0, False) if alive else (-signal.SIGTERM, True))
+
+
+def test_a_program_that_is_not_there_is_an_error_of_the_system() -> None:
+    async def is_alive() -> bool:
+        return False
+
+    one = Child(["/nowhere/migrator"], {}, is_alive, lambda _line: None)
+    with pytest.raises(FileNotFoundError):
+        anyio.run(one.run)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent ended")
+def test_it_ends_with_its_worker(tmp_path: Path) -> None:
+    """A worker that is killed leaves nobody behind who works on, unseen."""
+    script = (
+        "import os, sys, time\nfrom pathlib import Path\nfrom migrator.programs import end_with_parent\n"
+        f"end_with_parent(os.environ)\nPath({str(tmp_path / 'pid')!r}).write_text(str(os.getpid()))\ntime.sleep(60)"
+    )
+    worker = (
+        "import sys, anyio, os\nfrom migrator.workflows.work.child import Child\n"
+        f"one = Child([sys.executable, '-c', {script!r}], dict(os.environ), None, print)\nanyio.run(one.run)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", worker], env={**os.environ, "PYTHONPATH": str(Path.cwd())})
+    try:
+        pid = int(waited(lambda: (tmp_path / "pid").read_text() if (tmp_path / "pid").exists() else ""))
+    finally:
+        process.kill()
+        process.wait()
+    assert waited(lambda: is_gone(pid))
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process ended; nobody may have waited for it yet."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in {"Z", "X"}
+    except FileNotFoundError:
+        return True
+
+
+def waited(look: Callable[[], Any]) -> Any:
+    """What a look gives, once it gives something."""
+    until = time.monotonic() + 20.0
+    while time.monotonic() < until:
+        if found := look():
+            return found
+        time.sleep(0.02)
+    raise AssertionError("nothing came")

@@ -1,0 +1,275 @@
+"""A worker on a true server: whose turns it takes, what becomes of them, and how it ends."""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from migrator.core.accounts.records import Account, Order
+from migrator.core.accounts.turns import AccountState, Turn
+from migrator.errors import InputError
+from migrator.jobs.queue import PostgresQueue
+from migrator.jobs.schema import make_queue
+from migrator.store.register import Register
+from migrator.workflows.work.child import Child
+from migrator.workflows.work.team import made_of
+from migrator.workflows.work.worker import Made, Worker
+from tests.server import MISSING, running, sql
+from tests.store.store_kit import NOW
+
+pytestmark = [pytest.mark.server, pytest.mark.skipif(running() is None, reason=MISSING)]
+READY, DONE, ATTENTION = AccountState.READY, AccountState.DONE, AccountState.ATTENTION
+
+SCRIPT = """\
+import json, os, signal, sys, time
+from pathlib import Path
+told = json.loads(sys.argv[1])
+with Path(told["log"]).open("a") as log:
+    log.write(told["account"] + "\\n")
+signal.signal(signal.SIGTERM, signal.SIG_IGN if told.get("deaf") else lambda *_: sys.exit(130))
+print("begun", file=sys.stderr, flush=True)
+time.sleep(told["seconds"])
+print(json.dumps({"event": "result", "data": told["data"], "errors": told["errors"]}))
+sys.exit(told["exit_code"])
+"""
+"""Process that stands for `advance`."""
+
+
+@dataclass
+class Team:
+    """A register, its queue, and what the job of each account does."""
+
+    url: str
+    folder: Path
+    secrets: set[str] = field(default_factory=lambda: {"a", "b", "c"})
+    does: dict[str, dict[str, Any]] = field(default_factory=dict)
+    told: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+    said: Callable[[Worker], None] | None = None
+    newest: Worker = field(init=False)
+
+    def add(self, *names: str, customer: str = "", **does: Any) -> None:
+        """Register accounts whose jobs do the same."""
+        with Register.open(self.url) as register:
+            for name in names:
+                customers = customer or f"customer of {name}"
+                register.add(name, carrier="1nce", customer=customers, organization=1, by="ada")
+                self.does[name] = does
+
+    def worker(self, name: str = "w1", *, slots: int = 2, only: list[str] | None = None) -> Worker:
+        """A worker whose processes do what is told."""
+        queue = PostgresQueue(self.url, beat_s=0.2, poll_s=0.1)
+        made = Made(lambda: Register.open(self.url), queue, queue.close, self._child, self._has_secrets, self._tell)
+        self.newest = Worker(name, made, slots, only)
+        return self.newest
+
+    def _has_secrets(self, account: Account) -> bool:
+        return account.name in self.secrets
+
+    def _tell(self, event: str, values: Mapping[str, Any]) -> None:
+        self.told.append((event, values))
+
+    def _child(self, account: Account) -> Child:
+        told = {"exit_code": 0, "seconds": 0.0, "data": {}, "errors": [], **self.does[account.name]}
+        told |= {"account": account.name, "log": str(self.folder / "log")}
+
+        async def is_alive() -> bool:
+            return True
+
+        def hear(_line: str) -> None:
+            if self.said is not None:
+                self.said(self.newest)
+
+        return Child([sys.executable, "-c", SCRIPT, json.dumps(told)], dict(os.environ), is_alive, hear)
+
+    def work(self, *workers: Worker, once: bool = True) -> None:
+        """Let workers do what is due, beside each other."""
+
+        async def body() -> None:
+            with anyio.fail_after(40.0):
+                async with anyio.create_task_group() as tasks:
+                    for worker in workers or (self.worker(),):
+                        tasks.start_soon(lambda one: one.run(once=once), worker)
+
+        anyio.run(body)
+
+    def done(self) -> list[str]:
+        """Accounts whose jobs began, in order."""
+        return (self.folder / "log").read_text().split() if (self.folder / "log").exists() else []
+
+    def account(self, name: str) -> Account:
+        """An account, as the register has it."""
+        with Register.open(self.url) as register:
+            return register.account(name)
+
+    def go(self, name: str, order: Order | None = None) -> None:
+        """`fleet go`."""
+        with Register.open(self.url) as register:
+            register.go(name, None, "ada", order)
+
+
+@pytest.fixture(name="team")
+def a_team(tmp_path: Path) -> Team:
+    server = running()
+    assert server is not None
+    if not sql(server.url(), "SELECT 1 FROM pg_database WHERE datname = 'workers'"):
+        sql(server.url(), "CREATE DATABASE workers")
+    url = server.url("workers")
+    sql(url, "DROP SCHEMA IF EXISTS fleet CASCADE", "DROP SCHEMA IF EXISTS queue CASCADE")
+    Register.make(url, NOW)
+    make_queue(url)
+    return Team(url, tmp_path)
+
+
+def test_a_worker_takes_what_is_due_not_held_and_has_its_secrets_here(team: Team) -> None:
+    team.add("a", "b", "c", "d")
+    team.does["b"] = {"exit_code": 2, "errors": [{"message": "plan p7: no such plan"}]}
+    with Register.open(team.url) as register:
+        register.hold("c", "ada")
+    team.work()
+    assert sorted(team.done()) == ["a", "b"]
+    assert team.account("a").turn == Turn(DONE, None, "")
+    assert team.account("b").turn == Turn(ATTENTION, None, "plan p7: no such plan")
+    assert [team.account(name).turn.state for name in "cd"] == [READY, READY]
+    team.work()
+    assert sorted(team.done()) == ["a", "b"], "nobody tries again before a person spoke"
+    team.does["b"] = {}
+    team.go("b")
+    team.go("c")
+    team.work()
+    assert sorted(team.done()) == ["a", "b", "b", "c"]
+
+
+def test_it_takes_the_accounts_alone_that_it_was_given(team: Team) -> None:
+    team.add("a", "b")
+    team.work(team.worker(only=["b"]))
+    assert team.done() == ["b"]
+
+
+def test_a_time_that_a_job_told_is_kept_by_the_clock_of_the_server(team: Team) -> None:
+    team.add("a", exit_code=3, data={"again_at": "2031-01-01T00:00:00Z"}, errors=[{"message": "2 units"}])
+    team.work()
+    turn = team.account("a").turn
+    assert (turn.state, turn.words) == (READY, "2 units")
+    assert turn.at == pytest.approx(datetime(2031, 1, 1, tzinfo=UTC).timestamp(), abs=5.0)
+    assert team.done() == ["a"]
+
+
+def test_an_order_is_taken_back_once_its_job_says_that_it_is_done(team: Team) -> None:
+    team.add("a", exit_code=6, errors=[{"message": "a gate"}])
+    team.go("a", Order("p7", 12))
+    team.work()
+    assert team.account("a").order is not None
+    team.does["a"] = {"data": {"order_done": True}}
+    team.go("a")
+    team.work()
+    assert team.account("a").order is None
+
+
+def test_two_workers_share_accounts_and_none_is_taken_twice(team: Team) -> None:
+    team.add("a", "b", "c", seconds=1.0)
+    team.work(team.worker("w1", slots=1), team.worker("w2", slots=2))
+    assert sorted(team.done()) == ["a", "b", "c"]
+
+
+def test_accounts_of_one_customer_are_worked_on_one_after_the_other(team: Team) -> None:
+    team.add("a", "b", customer="c1", seconds=0.5)
+    beside: list[int] = []
+    team.said = lambda worker: beside.append(len(worker.at_work))
+    team.work(team.worker(slots=2))
+    assert (sorted(team.done()), beside) == (["a", "b"], [1, 1])
+
+
+def test_a_worker_that_is_told_to_stop_lets_its_processes_end_in_good_order(team: Team) -> None:
+    team.add("a", seconds=60.0)
+    team.add("b", "c")
+    team.said = lambda _worker: os.kill(os.getpid(), signal.SIGTERM)
+    with Register.open(team.url) as register:
+        register.hold("b", "ada")
+        register.hold("c", "ada")
+    team.work(once=False)
+    assert team.account("a").worker is None
+    assert team.account("a").turn.state is READY
+    assert [event for event, _ in team.told] == ["began", "draining", "ended"]
+    with Register.open(team.url) as register:
+        assert register.workers() == [], "it said that it went"
+
+
+def test_told_twice_it_kills_them(team: Team) -> None:
+    team.add("a", seconds=60.0, deaf=True)
+
+    def told_twice(_worker: Worker) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    team.said = told_twice
+    team.work(once=False)
+    assert team.account("a").turn.state is READY
+    assert team.account("a").worker is None
+
+
+def test_accounts_of_a_dead_worker_are_taken_by_another(team: Team) -> None:
+    team.add("a")
+    with Register.open(team.url) as register:
+        register.beat("dead", host="h", version="1", slots=1, serves=["a"])
+        assert register.began("a", "dead") is not None
+    team.work()
+    assert team.done() == [], "it was heard of a moment ago"
+    sql(team.url, "UPDATE fleet.workers SET seen_at = seen_at - 16")
+    team.work()
+    assert team.done() == ["a"]
+    assert ("freed", {"worker": "dead", "accounts": ["a"]}) in team.told
+
+
+def test_an_account_that_it_has_without_knowing_it_is_worked_on(team: Team) -> None:
+    """The server gave it the account, and the answer was lost."""
+    team.add("a")
+    with Register.open(team.url) as register:
+        assert register.began("a", "w1") is not None
+    team.work()
+    assert team.done() == ["a"]
+
+
+def test_a_job_outlives_the_connections_of_its_worker(team: Team) -> None:
+    team.add("a", seconds=1.0, errors=[{"message": "held"}], exit_code=6)
+
+    def cut(_worker: Worker) -> None:
+        mine = "pid <> pg_backend_pid() AND datname = 'workers'"
+        sql(team.url, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {mine}")  # noqa: S608 - our own
+
+    team.said = cut
+    team.work()
+    assert team.account("a").turn == Turn(ATTENTION, None, "held")
+    assert team.done() == ["a"]
+
+
+def test_a_job_that_nobody_serves_does_not_hold_up_its_customer(team: Team) -> None:
+    team.add("d", customer="c1")
+    team.add("a", customer="c1")
+    queue = PostgresQueue(team.url)
+    queue.enqueue("d", 1.0, lock="1nce/c1")
+    queue.close()
+    team.work()
+    assert team.done() == ["a"]
+
+
+def test_a_worker_without_a_register_does_not_begin(team: Team) -> None:
+    worker = team.worker()
+    sql(team.url, "DROP SCHEMA fleet CASCADE")
+    with pytest.raises(InputError, match="no register"):
+        anyio.run(worker.run)
+
+
+def test_a_tool_without_procrastinate_says_how_to_get_it(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("procrastinate", "migrator.jobs.queue", "migrator.jobs.engine"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(InputError) as refused:
+        made_of(team.url, None, lambda _event, _values: None)
+    assert (refused.value.code, refused.value.hint) == ("no_driver", "pip install 'migrator[fleet]'")
