@@ -70,8 +70,9 @@ simulate-takeovers: .venv/.ready
 	$(BIN)/python -m tests.simulation.takeovers --runs $(RUNS) --seed $(SEED)
 
 # `migrator work` on machines that die, stand still and have clocks of their own: make simulate-workers RUNS=10 WORKERS=4
+# As root on Linux their cables to the database are cut, too: CABLES=--cables
 simulate-workers: .venv/.ready
-	$(BIN)/python -m tests.simulation.teams --runs $(RUNS) --seed $(SEED) --workers $(WORKERS) --accounts $(ACCOUNTS)
+	$(BIN)/python -m tests.simulation.teams --runs $(RUNS) --seed $(SEED) --workers $(WORKERS) --accounts $(ACCOUNTS) $(CABLES)
 
 # Each safety rule taken out in turn: does a schedule notice?
 mutations: .venv/.ready

@@ -21,6 +21,7 @@ from bench.planning_databases import planning_databases
 from bench.pulling import killed, pace, pace_virtual
 from bench.reporting import reporting
 from bench.sizes import sizes
+from bench.sizing import sizing
 from bench.startup import startup
 from bench.storing import storing
 from bench.switching import switching
@@ -48,6 +49,7 @@ MEASUREMENTS: Mapping[str, Callable[[Path], Iterator[Measure]]] = {
     "discovering": discovering,
     "databases": databases,
     "planning_databases": planning_databases,
+    "sizing": sizing,
     "ticking": ticking,
     "turns": turns,
     "startup": startup,

@@ -15,10 +15,12 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from migrator.carriers.hologram.simulator import HologramSimulator, HologramSwitches
-from migrator.carriers.onence.simulator import OnenceSimulator, OnenceSwitches
 from migrator.carriers.onence.simulator.model import SimStatus
 from migrator.carriers.simulation import RateLimit
+from migrator.core.run.sources import SOURCES
 from migrator.wiring.rehearsal import Rehearsal, pool_of
+from migrator.wiring.simulated import Simulated
+from migrator.wiring.sources import REGISTRY
 
 __all__ = ["PENDING_S", "ROOT", "Asked", "Carriers", "Setup", "serving"]
 
@@ -27,18 +29,20 @@ PENDING_S = (0.0, 2.0)
 """How long Hologram takes to move a SIM, shortest and longest."""
 LEDGER = "/bench/ledger"
 PATIENCE_S = 120.0
+SEED = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
     """What the carriers are like.
 
-    `onence_rps` is allowed per second, and as many at once; None for no limit. `claimed`: the new SIMs are ours. `off`:
-    the old SIMs are off, and the new ones were seen.
+    `source_rps` is allowed per second, and as many at once; None for no limit. `claimed`: the new SIMs are ours. `off`:
+    the old SIMs of 1NCE are off, and the new ones were seen.
     """
 
     sims: int
-    onence_rps: float | None = None
+    source: str = "1nce"
+    source_rps: float | None = None
     latency_s: float = 0.0
     claimed: bool = False
     off: bool = False
@@ -46,7 +50,10 @@ class Setup:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request as a carrier saw it. `page` is that of 1NCE's list; `at_s` counts from its first request."""
+    """One request as a carrier saw it. `page` is that of 1NCE's list; `at_s` counts from its first request.
+
+    `carrier` is "hologram", or the source's section of the settings.
+    """
 
     carrier: str
     at_s: float
@@ -68,7 +75,10 @@ class _Watched(Rehearsal):
     def _asked(self) -> list[dict[str, Any]]:
         return [
             asdict(Asked(carrier, entry.at_s, entry.method, entry.path, _page(entry.query), entry.status))
-            for carrier, ledger in (("onence", self.onence.ledger), ("hologram", self.hologram.ledger))
+            for carrier, ledger in (
+                (SOURCES[self.carrier].section, self.source.ledger),
+                ("hologram", self.hologram.ledger),
+            )
             for entry in ledger.entries
         ]
 
@@ -105,32 +115,31 @@ class Carriers:
 def serving(setup: Setup) -> Iterator[Carriers]:
     """Serve such carriers for as long as the block lasts."""
     words = [sys.executable, "-m", "bench.carriers", json.dumps(asdict(setup))]
-    transport = httpx.HTTPTransport(retries=5)  # the port is printed a moment before it listens
     with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             environment: dict[str, str] = json.loads(process.stdout.readline())
             base = environment["HOLOGRAM_BASE_URL"].partition("/hologram")[0]
-            with httpx.Client(base_url=base, timeout=PATIENCE_S, transport=transport) as http:
+            with httpx.Client(base_url=base, timeout=PATIENCE_S) as http:
                 carriers = Carriers(environment, http)
-                carriers.asked("onence")
+                carriers.asked("hologram")
                 yield carriers
         finally:
             process.terminate()
 
 
 def _serve(setup: Setup) -> None:
-    limit = None if setup.onence_rps is None else RateLimit(setup.onence_rps, setup.onence_rps)
-    onence = OnenceSimulator(sims=setup.sims, switches=OnenceSwitches(rate_limit=limit, latency_s=setup.latency_s))
+    limit = None if setup.source_rps is None else RateLimit(setup.source_rps, setup.source_rps)
+    source = REGISTRY[setup.source].simulator(Simulated(SEED, setup.sims, rate_limit=limit, latency_s=setup.latency_s))
     switches = HologramSwitches(claim_pending_s=PENDING_S, state_pending_s=PENDING_S, latency_s=setup.latency_s)
     hologram = HologramSimulator(switches=switches)
     (hologram.stock_claimed if setup.claimed else hologram.stock)(pool_of(setup.sims))
     if setup.off:
-        for sim in onence.fleet:
+        for sim in source.fleet:
             sim.status = SimStatus.DISABLED
         for iccid in pool_of(setup.sims):
             hologram.add_attach(iccid, hologram.now - timedelta(days=1))
-    rehearsal = _Watched(onence, hologram)
+    rehearsal = _Watched(source, hologram, carrier=setup.source)
     print(json.dumps(rehearsal.environment()), flush=True)
     rehearsal.run()
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.carriers import ROOT
+from migrator.core.run.sources import SOURCES
 
 __all__ = ["COST", "Desk", "Ended", "planned"]
 
@@ -44,9 +45,10 @@ class Desk:
 
     def environment(self) -> dict[str, str]:
         """The whole environment of a command. No pace of ours holds it back unless a measurement sets one."""
-        ours = ("ONENCE_", "HOLOGRAM_", "MIGRATOR_")
+        carriers = [*(source.prefix for source in SOURCES.values()), "HOLOGRAM"]
+        ours = tuple(f"{name}_" for name in (*carriers, "MIGRATOR"))
         kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-        paces = {"ONENCE_MAX_RPS": FASTEST, "HOLOGRAM_MAX_RPS": FASTEST}
+        paces = {f"{name}_MAX_RPS": FASTEST for name in carriers}
         return {**kept, "PYTHONPATH": str(ROOT), **paces, **self.variables}
 
     def start(self, *words: str) -> subprocess.Popen[str]:

@@ -69,7 +69,7 @@ def _pages(store: Store, pages: Sequence[SourcePage]) -> float:
     snapshot = store.inventory.open_snapshot("v2", 0.0)
     began = time.perf_counter()
     for page in pages:
-        store.inventory.save_page(snapshot.snapshot_id, 1, page, 0.0)
+        store.inventory.save_pages(snapshot.snapshot_id, 1, [page], 0.0)
     took_s = time.perf_counter() - began
     store.inventory.end_pass(snapshot.snapshot_id, 1)
     store.inventory.complete_snapshot(snapshot.snapshot_id, 1, 0.0)

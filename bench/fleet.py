@@ -23,7 +23,7 @@ def stock(state: Path, sims: int) -> None:
         pages = -(-sims // PAGE)
         for page in range(pages):
             rows = [_row(sim) for sim in range(page * PAGE, min(sims, (page + 1) * PAGE))]
-            store.inventory.save_page(number, 1, SourcePage(page + 1, rows, sims, pages), NOW)
+            store.inventory.save_pages(number, 1, [SourcePage(page + 1, rows, sims, pages)], NOW)
         store.inventory.end_pass(number, 1)
         store.inventory.complete_snapshot(number, 1, NOW)
 

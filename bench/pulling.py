@@ -1,4 +1,4 @@
-"""`inventory pull`: its pace under 1NCE's limit, its memory, and what it asks for again after it was killed."""
+"""`inventory pull`: its pace under each source's limit, its memory, and what it asks for again after it was killed."""
 
 import random
 import sqlite3
@@ -23,6 +23,7 @@ from migrator.carriers.onomondo.adapter import OnomondoSource
 from migrator.carriers.onomondo.simulator import OnomondoSimulator, OnomondoSwitches
 from migrator.carriers.pacing import Pacer
 from migrator.carriers.simulation import InProcessTransport, RateLimit
+from migrator.core.run.sources import SOURCES, KnownSource
 from migrator.engine.pull import Pulling
 from migrator.engine.run.context import Stopper
 from migrator.ports import SourcePlatform
@@ -33,23 +34,41 @@ __all__ = ["killed", "pace", "pace_virtual", "pulled"]
 
 EPOCH = datetime(2026, 11, 20, tzinfo=UTC)
 RPS, LATENCY_S, PAGE = 10, 0.15, 100
-SLOW_RPS = 5
-"""Requests a second of which each has its answer before the next may leave."""
-MANY, ONOMONDO_PAGE, RECORDS = 50_000, 1000, 1000
-SIMS = 10_000
+QUICK_S = 0.05
+"""Seconds of a reply that is there before the next request may leave."""
+ONOMONDO_PAGE, RECORDS = 1000, 1000
+SIMS, MANY = 10_000, 50_000
 FLOOR_S = SIMS / PAGE / RPS
 KILLS, KILLED_SIMS = 3, 2000
 TOO_MANY = 429
 
 
 def pace(folder: Path) -> Iterator[Measure]:
-    """10,000 SIMs over loopback in real time."""
-    with serving(Setup(sims=SIMS, onence_rps=RPS, latency_s=LATENCY_S)) as carriers:
-        ended = Desk(folder, {**carriers.environment, "ONENCE_MAX_RPS": str(RPS)}).run("inventory", "pull")
-        asked = carriers.asked("onence")
-    spent_s = asked[-1].at_s - asked[0].at_s + LATENCY_S
-    what = "10,000 SIMs, 10 requests/s, 150 ms replies, loopback"
-    yield _pace(f"{what}: first request to last reply", spent_s)
+    """As many pages of each source over loopback in real time."""
+    for source, sims, latency_s, most in (
+        ("1nce", SIMS, LATENCY_S, 1.05),
+        ("onomondo", SIMS * ONOMONDO_PAGE // PAGE, QUICK_S, 1.03),
+        ("onomondo", SIMS * ONOMONDO_PAGE // PAGE, LATENCY_S, None),
+    ):
+        yield from _over_loopback(folder, SOURCES[source], sims, latency_s, most)
+
+
+def _over_loopback(
+    folder: Path, source: KnownSource, sims: int, latency_s: float, most: float | None
+) -> Iterator[Measure]:
+    """A pull, held against the limit; without a bar, also against one who does nothing but ask for the next page."""
+    with serving(Setup(sims=sims, source=source.key, source_rps=RPS, latency_s=latency_s)) as carriers:
+        store = f"sqlite:///{source.key}-{latency_s}.db"
+        desk = Desk(folder, {**carriers.environment, f"{source.prefix}_MAX_RPS": str(RPS), "MIGRATOR_STATE": store})
+        ended = desk.run("inventory", "pull")
+        asked = carriers.asked(source.section)
+        bare_s = None if most is not None else _followed(carriers)
+    spent_s = asked[-1].at_s - asked[0].at_s + latency_s
+    what = f"{sims:,} SIMs, {source.name}, {RPS} requests/s, {latency_s * 1000:.0f} ms replies, loopback"
+    yield _pace(f"{what}: first request to last reply", spent_s, most=most)
+    if bare_s is not None:
+        told = "by tokens alone"
+        yield Measure(what="… of that", value=spent_s, unit="s", against=bare_s, against_what=told, most=1.03)
     yield Measure(
         what="… the whole command, start of Python included",
         value=ended.seconds,
@@ -60,11 +79,22 @@ def pace(folder: Path) -> Iterator[Measure]:
     yield _refusals([entry.status for entry in asked])
 
 
+def _followed(carriers: Carriers) -> float:
+    """Follow Onomondo's list from token to token, and do nothing with it. Returns: seconds."""
+    login = {"Authorization": f"Bearer {carriers.environment['ONOMONDO_API_KEY']}"}
+    params: dict[str, str | int] = {"limit": ONOMONDO_PAGE}
+    with httpx.Client(base_url=carriers.environment["ONOMONDO_BASE_URL"], headers=login, timeout=60) as http:
+        began = time.perf_counter()
+        while token := http.get("/sims", params=params).raise_for_status().json().get("next_page"):
+            params["next_page"] = token
+        return time.perf_counter() - began
+
+
 def pace_virtual(folder: Path) -> Iterator[Measure]:
     """The same for both sources on a virtual clock: nothing but waiting takes time."""
     yield from _of_onence(folder)
-    for rps in (RPS, SLOW_RPS):
-        yield from _of_onomondo(folder, rps)
+    for latency_s in (LATENCY_S, QUICK_S):
+        yield from _of_onomondo(folder, latency_s)
 
 
 def _of_onence(folder: Path) -> Iterator[Measure]:
@@ -79,24 +109,25 @@ def _of_onence(folder: Path) -> Iterator[Measure]:
         yield _refusals([entry.status for entry in simulator.ledger.entries])
 
 
-def _of_onomondo(folder: Path, rps: int) -> Iterator[Measure]:
-    """Its list, whose pages name each other, and the records that tell what the list does not."""
+def _of_onomondo(folder: Path, latency_s: float) -> Iterator[Measure]:
+    """Its list, whose pages name each other, and the records that tell what the list does not.
+
+    A page is asked for once the one before has come: the list takes as long as its replies, where these take longer
+    than the limit asks.
+    """
     pages = MANY // ONOMONDO_PAGE
-    what = f"Onomondo, {rps} requests/s, 150 ms replies, virtual clock"
-    for sims, requests, quotas in ((MANY, pages, False), (RECORDS, 1 + RECORDS, True)):
-        switches = OnomondoSwitches(rate_limit=RateLimit(rps, rps), latency_s=LATENCY_S)
+    page_s, page_floor = max((latency_s, "reply after reply"), (1 / RPS, "pages ÷ rate"))
+    what = f"Onomondo, {RPS} requests/s, {latency_s * 1000:.0f} ms replies, virtual clock"
+    for sims, least_s, floor, quotas in (
+        (MANY, pages * page_s, page_floor, False),
+        (RECORDS, (1 + RECORDS) / RPS, "requests ÷ rate", True),
+    ):
+        switches = OnomondoSwitches(rate_limit=RateLimit(RPS, RPS), latency_s=latency_s)
         simulator = OnomondoSimulator(sims=sims, switches=switches)
-        source = partial(OnomondoSource, api_key=simulator.api_key, pacer=Pacer(rps))
-        spent_s = _virtual_pull(simulator, source, folder / f"onomondo-{rps}-{sims}.db", quotas=quotas)
+        source = partial(OnomondoSource, api_key=simulator.api_key, pacer=Pacer(RPS))
+        spent_s = _virtual_pull(simulator, source, folder / f"onomondo-{latency_s}-{sims}.db", quotas=quotas)
         read = f"{sims:,} records one by one" if quotas else f"{sims:,} SIMs"
-        yield Measure(
-            what=f"{read}, {what}",
-            value=spent_s,
-            unit="s",
-            against=requests / rps,
-            against_what="requests ÷ rate" if quotas else "pages ÷ rate",
-            most=1.03,
-        )
+        yield Measure(what=f"{read}, {what}", value=spent_s, unit="s", against=least_s, against_what=floor, most=1.03)
         yield _refusals([entry.status for entry in simulator.ledger.entries])
 
 
@@ -126,7 +157,7 @@ class _VirtualClock:
         return EPOCH + timedelta(seconds=anyio.current_time())
 
 
-def _pace(what: str, spent_s: float, sims: int = SIMS, most: float = 1.05) -> Measure:
+def _pace(what: str, spent_s: float, sims: int = SIMS, most: float | None = 1.05) -> Measure:
     floor_s = sims / PAGE / RPS
     return Measure(what=what, value=spent_s, unit="s", against=floor_s, against_what="pages ÷ rate", most=most)
 
@@ -146,7 +177,7 @@ def killed(folder: Path) -> Iterator[Measure]:
     chance = random.Random(20)
     again: list[int] = []
     on_disk: list[int] = []
-    with serving(Setup(sims=KILLED_SIMS, onence_rps=RPS, latency_s=LATENCY_S)) as carriers:
+    with serving(Setup(sims=KILLED_SIMS, source_rps=RPS, latency_s=LATENCY_S)) as carriers:
         for number in range(KILLS):
             store = folder / f"killed-{number}.db"
             desk = Desk(

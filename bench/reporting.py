@@ -53,7 +53,7 @@ def stored_fleet(folder: Path, sims: int) -> None:
 def _inventory(store: Store, sims: int) -> None:
     snapshot = store.inventory.open_snapshot("v2", NOW).snapshot_id
     for page, start in enumerate(range(0, sims, 1000), 1):
-        store.inventory.save_page(snapshot, 1, page_of(map(sim, range(start, min(start + 1000, sims))), page), NOW)
+        store.inventory.save_pages(snapshot, 1, [page_of(map(sim, range(start, min(start + 1000, sims))), page)], NOW)
     store.inventory.end_pass(snapshot, 1)
     store.inventory.complete_snapshot(snapshot, 1, NOW)
     store.pairs.add(map(pair, range(sims)), replace=False, now=NOW)

@@ -33,7 +33,7 @@ def storing(folder: Path) -> Iterator[Measure]:
         ours.append(_by_the_store(store, pages))
         plain.append(by_sqlite(folder / f"plain-{number}.db", store, "source_sims", "rowid", commit_every=PAGE))
     yield Measure(
-        what="inventory rows written per second by `save_page`",
+        what="inventory rows written per second by `save_pages`",
         value=SIMS / min(ours),
         against=SIMS / min(plain),
         against_what="plain executemany",
@@ -66,7 +66,7 @@ def _by_the_store(path: Path, pages: Sequence[SourcePage]) -> float:
         snapshot = store.inventory.open_snapshot("v2", 0.0)
         began = time.perf_counter()
         for page in pages:
-            store.inventory.save_page(snapshot.snapshot_id, 1, page, 0.0)
+            store.inventory.save_pages(snapshot.snapshot_id, 1, [page], 0.0)
         return time.perf_counter() - began
 
 

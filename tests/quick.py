@@ -46,6 +46,6 @@ def spell_tables_once() -> None:
             create_all(bind, **options)
         finally:
             event.remove(bind, "before_cursor_execute", note)
-        _spelled[name] = [statement for statement in seen if statement.lstrip().startswith("CREATE")]
+        _spelled[name] = [statement for statement in seen if statement.lstrip().startswith(("CREATE", "ALTER"))]
 
     METADATA.create_all = create  # type: ignore[method-assign,assignment]

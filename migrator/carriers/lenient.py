@@ -31,9 +31,9 @@ def text_of(value: Any) -> str | None:
 
     Blank text is None, too. A float would have lost digits.
     """
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    return value.strip() or None if isinstance(value, str) else None
+    if isinstance(value, str):
+        return value.strip() or None
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def label_of(value: Any) -> str | None:

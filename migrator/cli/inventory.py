@@ -71,7 +71,8 @@ def _pull(shared: Globals, **options: bool) -> Outcome:
         raise
     with wiring.open_store(place, create=True) as store, watching(shared) as progress:
         pulled = pull_fleet(Site(store, chosen, progress), **options)
-    return _pulled(chosen.carrier.name, pulled.result, pulled.summary, pulled.unread)
+    lacks = chosen.carrier.asks_each and not options["quotas"] and pulled.lacks_limits
+    return _pulled(chosen.carrier.name, pulled.result, pulled.summary, pulled.unread, lacks_limits=lacks)
 
 
 def _refuse_files(chosen: Settings, place: str) -> None:
@@ -89,11 +90,17 @@ def _refuse_files(chosen: Settings, place: str) -> None:
             raise
 
 
-def _pulled(source: str, result: PullResult, summary: Mapping[str, Any], unread: Unread | None) -> Outcome:
+def _pulled(
+    source: str, result: PullResult, summary: Mapping[str, Any], unread: Unread | None, *, lacks_limits: bool
+) -> Outcome:
     problems = [Problem("warning", words) for words in result.warnings]
     if result.falls_short:
         problems[-1].hint = SHORT  # the last warning is about the totals
     problems += _dropped(result.dropped, source)
+    if lacks_limits:
+        words = f"{source}'s list tells no data limit of any SIM: a plan by the SIMs' own limits cannot be made"
+        hint = f"`inventory pull --quotas` reads each SIM's record, also its IMEI: about {result.sims} requests"
+        problems.append(Problem("warning", words, hint))
     data = {
         "sims": result.sims,
         "listed": result.listed,

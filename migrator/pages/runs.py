@@ -229,12 +229,18 @@ def plan_page(store: Store, plan_id: str) -> dict[str, Any] | None:
     order = store.steering.order(plan_id)
     return {
         "plan": _plan(row),
-        "command": f"{_COMMANDS[PlanKind(row.kind)]} {plan_id}",
+        "command": _command(store, row),
         "order": None if order is None else _order(store, plan_id),
         "runs": _runs(store, plan_id),
         "requests": [_request(one) for one in store.glance.requests(plan_id, MOST_REQUESTS)],
         "most": MOST_REQUESTS,
     }
+
+
+def _command(store: Store, row: Any) -> str:
+    if row.kind == PlanKind.CUTOVER:
+        return store.switches.header(row.plan_id).command
+    return f"{_COMMANDS[PlanKind(row.kind)]} {row.plan_id}"
 
 
 def _request(row: Any) -> dict[str, Any]:

@@ -67,8 +67,8 @@ class InventoryStore(Protocol):
         """
         ...
 
-    def save_page(self, snapshot_id: int, pass_number: int, page: SourcePage, now: float) -> None:
-        """Keep one page.
+    def save_pages(self, snapshot_id: int, pass_number: int, pages: Sequence[SourcePage], now: float) -> None:
+        """Keep some pages, in the order given.
 
         A SIM that is there already, by its canonical ICCID, is overwritten.
         """

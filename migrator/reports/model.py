@@ -261,6 +261,7 @@ def _pending_why(item: Item) -> tuple[str, str]:
 
 
 @lru_cache(maxsize=4096)  # the SIMs of a batch share theirs
+@lru_cache(maxsize=4096)  # SIMs were claimed, judged and switched off together
 def moment(seconds: float | None) -> str | None:
     """Return UTC seconds as ISO 8601; None stays None."""
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

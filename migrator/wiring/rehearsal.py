@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 __all__ = ["CardsInTest", "Rehearsal", "pool_of"]
 
 START_TIMEOUT_S = 10.0
+KEEP_ALIVE_S = 60
+"""Seconds for which an idle connection stays open.
+
+Clients give theirs up after 5 s: a request must not leave as the server closes.
+"""
 
 
 def pool_of(count: int, *, start: int = 1) -> list[str]:
@@ -90,6 +95,7 @@ class Rehearsal:
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             self._socket.bind(("127.0.0.1", self.port))
+            self._socket.listen()  # whoever is told the port may be quicker than the server's start
         except OSError as error:
             self._socket.close()
             raise InputError(
@@ -163,6 +169,7 @@ class Rehearsal:
             lifespan="off",
             log_level="critical",
             access_log=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
             callback_notify=None if self.units is None else self._units_go_on,
             timeout_notify=1,
         )

@@ -171,8 +171,7 @@ def must_be_asked(chosen: "Settings", store: "Store") -> None:
         else f'; by {name}\'s API: MIGRATOR_SOURCE={other.key}, or `[source] carrier = "{other.key}"`'
     )
     raise InputError(
-        f"the SIMs of this store are {name}'s, from a file: nothing about them is asked or ordered at "
-        f"{chosen.carrier.name}",
+        f"the SIMs of this store are {name}'s, from a file: no API is asked about them, and none is given orders",
         code="other_source",
         hint="`migrator inventory import` renews what is known of them; `migrator cutover export` lists what to "
         f"switch off in {name}'s portal{by_api}",

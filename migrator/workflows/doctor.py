@@ -62,13 +62,15 @@ class CheckResult:
         return "look" if self.hint else "good"
 
 
-async def carriers(chosen: "Settings", stopper: Stopper) -> AsyncIterator[CheckResult]:
+async def carriers(chosen: "Settings", stopper: Stopper, *, asks_source: bool = True) -> AsyncIterator[CheckResult]:
     """Check both carriers, one request after the other.
 
-    If a carrier refuses one request, the other requests are still sent.
+    If a carrier refuses one request, the other requests are still sent. `asks_source` is False for the SIMs of a file,
+    about which no API is asked.
     """
-    yield _proxies(chosen)
-    yield await _asked(f"{chosen.carrier.name} login", lambda: _source(chosen, stopper))
+    yield _proxies(chosen, asks_source=asks_source)
+    if asks_source:
+        yield await _asked(f"{chosen.carrier.name} login", lambda: _source(chosen, stopper))
     try:
         async with wiring.target(chosen, None, stopper, read_only=True) as target:
             account = await target.account()
@@ -80,11 +82,12 @@ async def carriers(chosen: "Settings", stopper: Stopper) -> AsyncIterator[CheckR
         yield _failed("Hologram key and organization", error)
 
 
-def _proxies(chosen: "Settings") -> CheckResult:
-    """Tell the ways to both carriers."""
+def _proxies(chosen: "Settings", *, asks_source: bool) -> CheckResult:
+    """Tell the ways to the carriers that are asked."""
     from migrator.wiring.proxies import proxy_for, shown_proxy
 
-    urls = {chosen.carrier.name: chosen.source_url, "Hologram": chosen.base_url("HOLOGRAM_BASE_URL")}
+    urls = {chosen.carrier.name: chosen.source_url} if asks_source else {}
+    urls["Hologram"] = chosen.base_url("HOLOGRAM_BASE_URL")
     ways = {carrier: proxy_for(url) for carrier, url in urls.items()}
     told = [f"{carrier} by {shown_proxy(proxy)}" if proxy else f"{carrier} directly" for carrier, proxy in ways.items()]
     return CheckResult("proxy", ", ".join(told))
@@ -177,11 +180,12 @@ def whose_sims(chosen: "Settings", store: "Store") -> list[CheckResult]:
     kept = store.inventory.source_account()
     if not store.inventory.fingerprint():
         return []
-    if wiring.is_asked(chosen, store):
-        account = kept.account
-        with suppress(InputError):  # settings that are missing were told at the login
-            account = chosen.source().account
-        wiring.must_be_of_account(store, kept.name, account or "")
+    if not wiring.is_asked(chosen, store):
+        return [CheckResult("inventory", f"SIMs of {kept.name}, from a file: no API is asked about them")]
+    account = kept.account
+    with suppress(InputError):  # settings that are missing were told at the login
+        account = chosen.source().account
+    wiring.must_be_of_account(store, kept.name, account or "")
     return [CheckResult("inventory", ", ".join(filter(None, (f"SIMs of {kept.name}", kept.account))))]
 
 

@@ -163,7 +163,7 @@ class _Importing:
                 self._problem(problem)
             if row.sim is not None and self._is_new(row, row.sim, places):
                 new.append(SourceRow(row.raw, row.sim))
-        self.store.inventory.save_page(self.snapshot_id, 1, SourcePage(number, new), now)
+        self.store.inventory.save_pages(self.snapshot_id, 1, [SourcePage(number, new)], now)
 
     def _is_new(self, row: "ImportedRow", sim: SourceSim, places: dict[str, tuple[SourceSim, int]]) -> bool:
         """True if no earlier row has this SIM.

@@ -10,7 +10,7 @@ from migrator.engine.run.context import Stopper
 from migrator.store.inventory.unread import Unread
 from migrator.workflows.site import Site, holding
 
-__all__ = ["Pulled", "pull"]
+__all__ = ["Pulled", "pull", "pull_list"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +18,13 @@ class Pulled:
     """Result of a pull.
 
     `summary` counts the inventory in force by status, and `unread` has words that cannot be read; both are empty
-    while the list has not settled.
+    while the list has not settled. `lacks_limits`: no SIM of that inventory has a data limit or a booked volume.
     """
 
     result: PullResult
     summary: Mapping[str, Any] = field(default_factory=dict)
     unread: Unread | None = None
+    lacks_limits: bool = False
 
 
 def pull(
@@ -42,6 +43,19 @@ def pull(
     Raises: InputError, where too many SIMs are gone, or for another source or account; StoreBusy;
         NotAuthorised; Transient.
     """
+    result = pull_list(site, quotas=quotas, limits=limits, replace=replace, new_login=new_login)
+    if not result.settled:
+        return Pulled(result)
+    inventory = site.store.inventory
+    told = inventory.told_volumes()
+    has_limits = bool(told.data or told.data_limit)
+    return Pulled(result, inventory.summary(), inventory.unread(), lacks_limits=not has_limits)
+
+
+def pull_list(
+    site: Site, *, quotas: bool = False, limits: bool = False, replace: bool = False, new_login: bool = False
+) -> PullResult:
+    """Read the source fleet as `pull` does, and count nothing after."""
     store = site.store
     chosen = site.settings.source()
 
@@ -65,7 +79,4 @@ def pull(
             return await pulling.run()
 
     with holding(site) as me:
-        result = site.outside.run_async(body)
-    if not result.settled:
-        return Pulled(result)
-    return Pulled(result, store.inventory.summary(), store.inventory.unread())
+        return site.outside.run_async(body)

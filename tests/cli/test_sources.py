@@ -64,7 +64,6 @@ def live_in_their_units(desk: Desk) -> None:
 
 def test_a_fleet_of_onomondo_goes_the_whole_way_and_nothing_speaks_of_1nce(onomondo: Desk) -> None:
     said: list[str] = []
-    warns = "[claim] tag and [name] when_missing of the policy speak of 1NCE, and these SIMs are Onomondo's: set them"
 
     def run(*words: str) -> str:
         ended = onomondo.run(*words)
@@ -79,8 +78,6 @@ def test_a_fleet_of_onomondo_goes_the_whole_way_and_nothing_speaks_of_1nce(onomo
     assert f"{SIMS} SIMs in the inventory (Onomondo API, read in one pass)." in run("inventory", "pull", "--quotas")
     run("inventory", "show")
     run("pair", "pool", onomondo.pool())
-    usual = onomondo.write("usual.toml", POLICY.replace('tag = "from', '# tag = "').replace("when_missing", "# "))
-    assert warns in onomondo.json("plan", "create", "--policy", usual).data["warnings"]
     run("plan", "create", "--policy", onomondo.write("policy.toml", POLICY))
     run("plan", "explain", on[0])
     run("apply", "--confirm", str(SIMS))
@@ -187,3 +184,28 @@ def test_a_file_of_onomondos_portal_stays_with_a_person_until_the_settings_choos
     assert refused(onomondo.json("cutover", "export"))["code"] == "has_api"
     assert onomondo.run("inventory", "pull").code == 0
     assert "Onomondo's API" in onomondo.run("inventory", "show").out
+
+
+def test_a_policy_without_tag_or_name_is_refused_as_their_defaults_speak_of_1nce(onomondo: Desk) -> None:
+    """Both stay on the SIMs, and a name is changed SIM by SIM."""
+    assert onomondo.run("inventory", "pull").code == 0
+    assert onomondo.run("pair", "pool", onomondo.pool()).code == 0
+    silent = POLICY.replace("tag =", "# tag =").replace("when_missing", "# ")
+    ended = onomondo.json("plan", "create", "--policy", onomondo.write("silent.toml", silent))
+    tag, name = ended.document["errors"]
+    assert (ended.code, tag["code"], name["code"]) == (2, "default_of_1nce", "default_of_1nce")
+    assert "[claim] tag is not set" in tag["message"]
+    assert tag["hint"] == 'write tag = "from-onomondo", or "" for none'
+    assert name["hint"] == 'write when_missing = "onomondo-{source_iccid}"'
+    said = POLICY.replace("from-onomondo", "from-1nce")
+    warnings = onomondo.json("plan", "create", "--policy", onomondo.write("said.toml", said)).data["warnings"]
+    assert "[claim] tag of the policy speak of 1NCE, and these SIMs are Onomondo's: set them" in warnings
+
+
+def test_a_pull_that_reads_no_limits_says_so_and_what_reads_them(onomondo: Desk) -> None:
+    ended = onomondo.json("inventory", "pull")
+    (warning,) = ended.document["errors"]
+    assert ended.code == 0
+    assert "Onomondo's list tells no data limit of any SIM" in warning["message"]
+    assert f"`inventory pull --quotas` reads each SIM's record, also its IMEI: about {SIMS} requests" in warning["hint"]
+    assert onomondo.json("inventory", "pull", "--quotas").document["errors"] == []

@@ -1,7 +1,11 @@
 """`inventory pull` against the simulated carrier, on a virtual clock."""
 
+import sqlite3
 from collections import Counter
+from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +26,23 @@ def inventory(world: World) -> set[str]:
 
 def pages_asked(world: World) -> list[int]:
     return [int(entry.query["page"]) for entry in world.source.ledger.requests("GET", "/sims") if "page" in entry.query]
+
+
+def pages_on_disk(world: World) -> int:
+    with closing(sqlite3.connect(world.folder / "state.db")) as connection:
+        return int(connection.execute("SELECT count(*) FROM snapshot_pages").fetchone()[0])
+
+
+def pages_while_reading(world: World, *, rps: float) -> list[int]:
+    """How many pages were on disk as each page came."""
+    found: list[int] = []
+
+    def progress(what: str, _values: Mapping[str, Any]) -> None:
+        if what == "page":
+            found.append(pages_on_disk(world))
+
+    world.pull(workers=1, rps=rps, progress=progress)
+    return found
 
 
 def quotas_answered(world: World) -> Counter[tuple[str, str]]:
@@ -283,6 +304,29 @@ def test_a_pull_that_dies_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert inventory(world) == fleet(world)
     answered = len([entry for entry in world.source.ledger.requests("GET", "/sims") if entry.status == 200])
     assert answered - done <= 9 - done + 2  # page 1 once more, and one behind the last, which is full
+
+
+def test_pages_that_come_one_after_the_other_are_each_on_disk_before_the_next(tmp_path: Path) -> None:
+    """A process that is killed reads none of them again."""
+    world = World(tmp_path, sims=900)
+    assert pages_while_reading(world, rps=8.0) == list(range(1, 10))
+
+
+def test_pages_in_quick_succession_are_on_disk_whatever_ends_the_pull(tmp_path: Path) -> None:
+    world = World(tmp_path, sims=900)
+    world.source.faults = FaultPlan(
+        scripted=[Fault.NONE] * 6 + [Fault.LOSE_BEFORE] * 200, scripted_for=lambda _method, path: path.endswith("/sims")
+    )
+    with pytest.raises(Transient):
+        world.pull(workers=1, rps=1000.0)
+    assert pages_on_disk(world) == 6
+
+
+def test_pages_in_quick_succession_share_a_commit(tmp_path: Path) -> None:
+    """A commit costs as much as its page."""
+    world = World(tmp_path, sims=900)
+    assert len(set(pages_while_reading(world, rps=1000.0))) <= 3
+    assert inventory(world) == fleet(world)
 
 
 def test_what_remains_is_read_for_every_sim_and_a_failed_read_is_not_zero(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from migrator.carriers.onomondo.simulator import OnomondoSwitches
 from migrator.carriers.simulation import Fault, FaultPlan
-from migrator.errors import Interrupted
+from migrator.errors import Interrupted, Transient
 from tests.worlds.onomondo_world import OnomondoWorld
 
 CREW = 4
@@ -71,3 +71,32 @@ def test_a_total_that_tells_of_more_sims_than_the_list_has_is_said(tmp_path: Pat
     world = OnomondoWorld(tmp_path, sims=20, onomondo_switches=OnomondoSwitches(told_too_many=told))
     result = world.pull()
     assert (result.sims, result.passes, result.falls_short) == (20, 2, True)
+
+
+def test_the_next_page_is_asked_for_while_a_page_is_read_and_kept_and_no_page_further_ahead(tmp_path: Path) -> None:
+    """Else our own work on a page is added to the time of every answer."""
+    world = OnomondoWorld(tmp_path, sims=4500, onomondo_switches=OnomondoSwitches(latency_s=0.15))
+    asked: list[int] = []
+
+    def note(event: str, _what: Any) -> None:
+        if event == "page":
+            asked.append(len(world.source.ledger.requests("GET", "/sims")))
+
+    assert world.pull(progress=note).sims == 4500
+    assert asked[1:5] == [3, 4, 5, 5], "behind each page but the first, and none behind the last"
+
+
+def test_a_page_is_kept_though_the_one_behind_it_cannot_be_read(tmp_path: Path) -> None:
+    world = OnomondoWorld(tmp_path, sims=25, onomondo_switches=OnomondoSwitches(largest_limit=10))
+    world.source.faults = FaultPlan(
+        {Fault.SERVER_ERROR_BEFORE: 1.0},
+        spare=lambda _method, _path: len(world.source.ledger.requests("GET", "/sims")) < 2,
+    )
+    kept: list[int] = []
+    with pytest.raises(Transient):
+        world.pull(progress=lambda event, what: kept.append(what["page"]) if event == "page" else None)
+    assert kept == [1, 2]
+    assert len(world.source.ledger.requests("GET", "/sims")) <= 2 + 6 + 1, "the third page's tries, not a fourth's"
+    world.source.faults = FaultPlan()
+    assert (result := world.pull()).sims == 25
+    assert result.resumed

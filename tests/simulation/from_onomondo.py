@@ -10,13 +10,13 @@ from migrator.carriers.onomondo.simulator import OnomondoTag
 from migrator.carriers.simulation import Fault, FaultPlan
 from migrator.core.fleet.sims import SourceSim, SourceStatus
 from migrator.errors import PlatformError
-from tests.worlds.onomondo_world import OnomondoWorld, drawn_switches
+from tests.worlds.onomondo_world import OWN_WORDS, OnomondoWorld, drawn_switches
 from tests.worlds.world import World
 
 __all__ = ["drawn_world", "must_be_planned_truly", "pulled_in_the_end", "worded"]
 
 PERIODS = {"monthly": 1, "daily": 30, "hourly": 720}
-TAGS = (*((),) * 3, ("north",), ("north", "south"), ("east", "north", "west"), ("from-1nce",))
+TAGS = (*((),) * 3, ("north",), ("north", "south"), ("east", "north", "west"), ("from-onomondo",))
 MOST_PULLS, CALM_AFTER = 20, 6
 
 
@@ -27,7 +27,7 @@ def worded(chance: random.Random, policy: str) -> str:
     sms = chance.choice(['basis = "keep"\n', 'basis = "fixed"\nfixed = 10\n'])
     copied = chance.choice(["", 'tags = "copy"\n'])
     policy = policy.replace("data_plan_id = 2096\n", f"data_plan_id = 2096\n{copied}")
-    return policy.replace("[status]", f"[data_limit]\n{periods}{basis}[sms_limit]\n{sms}[status]", 1)
+    return policy.replace("[status]", f"{OWN_WORDS}[data_limit]\n{periods}{basis}[sms_limit]\n{sms}[status]", 1)
 
 
 def drawn_world(
@@ -93,6 +93,6 @@ def must_be_planned_truly(world: World) -> None:
                 assert times == 1 or policy.data_limit.other_periods == "thirty_days", change
                 assert change.overage_limit_bytes == sim.limit_bytes * times, change
                 tags = {tag.name for tag in sim.tags} if policy.claim.tags == "copy" else set()
-                assert set(change.all_tags) == tags | {"from-1nce"}, change
+                assert set(change.all_tags) == tags | {"from-onomondo"}, change
             elif change.reason == "limit_period":
                 assert times > 1, change

@@ -1,8 +1,9 @@
 """`python -m tests.simulation.teams --runs 10 --workers 4`: `migrator work` on several machines, and trouble.
 
 Each worker is a machine of its own, with a clock of its own. Machines die, workers and their processes are killed or
-stand still, and the server is restarted, until every account is done. The carriers' ledgers judge.
-`--throughput` and `--takeover` measure instead.
+stand still, and the server is restarted, until every account is done. The carriers' ledgers judge. With `--cables` each
+machine has a network of its own, whose cable to the database is cut and mended. `--throughput` and `--takeover` measure
+instead.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -28,6 +30,7 @@ from migrator.carriers.hologram.simulator import HologramSimulator, HologramSwit
 from migrator.carriers.onence.simulator import OnenceSimulator
 from migrator.core.accounts.records import Order
 from migrator.core.accounts.turns import AccountState
+from migrator.core.run.results import ExitCode
 from migrator.errors import StoreError
 from migrator.jobs.schema import make_queue
 from migrator.store.register import Account, Register
@@ -35,6 +38,7 @@ from migrator.wiring.rehearsal import pool_of
 from migrator.wiring.simulated import Simulated
 from migrator.wiring.sources import REGISTRY
 from tests.server import MISSING, Server, made, running
+from tests.simulation.cables import NO_CABLES, Cables, can_have_cables, let_in, reachable
 from tests.simulation.takeovers import POLICY, SETTINGS, Tenant, Trouble, Watched
 
 __all__ = ["Team", "live_as_a_team", "main"]
@@ -45,8 +49,9 @@ LOOK_S = 0.05
 CLOCK_OFF_S = 600.0
 
 WORKER = f"""
-import os, sys
+import ipaddress, os, sys
 from datetime import UTC, datetime, timedelta
+import migrator.inputs.settings.values as values
 import migrator.core.accounts.turns as turns
 import migrator.engine.apply.settle as settle
 import migrator.jobs.queue as queue
@@ -61,6 +66,8 @@ wiring._here = lambda: os.environ["MACHINE"]
 wiring.USER_AGENT = os.environ.get("MIGRATOR_ACCOUNT", "worker") + "-" + str(os.getpid())
 team.COMMAND[1:] = ["-c", os.environ["WORKER"]]
 wiring.START_RPS = 500.0
+if os.environ.get("HAS_CABLES"):
+    values.LOOPBACK = ipaddress.ip_network("10.78.0.0/16")  # as good as loopback, for http
 if os.environ.get("IS_QUICK"):
     wiring.HEARTBEAT_S = 1.0
     Lease.acquire.__kwdefaults__["expiry_s"] = {LEASE_S}
@@ -84,7 +91,9 @@ class Machine:
     name: str
     process: "subprocess.Popen[bytes]"
     log: Path
+    cables: Cables | None = None
     stopped_at: float | None = None  # by the monotonic clock
+    back_at: float = 0.0  # when its cable is mended
 
     def pids(self) -> list[int]:
         """Its worker and the worker's processes."""
@@ -109,6 +118,7 @@ class Team:
         workers: how many machines there are.
         slots: of each worker.
         is_quick: whether leases last a few seconds.
+        cables: one set for each machine; none where machines share the network of this one.
     """
 
     server: Server
@@ -118,6 +128,7 @@ class Team:
     workers: int
     slots: int
     is_quick: bool = True
+    cables: Sequence[Cables] = ()
     machines: list[Machine] = field(default_factory=list)
     met: Counter[str] = field(default_factory=Counter)
     story: list[str] = field(default_factory=list)
@@ -172,16 +183,20 @@ class Team:
             "CLOCK_OFF_S": str(self.chance.uniform(-CLOCK_OFF_S, CLOCK_OFF_S) if self.is_quick else 0.0),
             "IS_QUICK": "1" if self.is_quick else "",
         }
+        words = [sys.executable, "-c", WORKER, "work", "--slots", str(self.slots), "-v"]
+        cables = next((one for one in self.cables if all(one is not each.cables for each in self.machines)), None)
+        if cables is not None:
+            own, words = cables.environment(own) | {"HAS_CABLES": "1"}, cables.command(words)
         log = self.folder / f"{name}.log"
         with log.open("wb") as out:
             process = subprocess.Popen(
-                [sys.executable, "-c", WORKER, "work", "--slots", str(self.slots), "-v"],
+                words,
                 env={**os.environ, **own},
                 cwd=self.folder,
                 stdout=out,
                 stderr=subprocess.STDOUT,
             )
-        self.machines.append(Machine(name, process, log))
+        self.machines.append(Machine(name, process, log, cables))
 
     def live(self, *, most_s: float, trouble_s: float) -> float:
         """Let the workers do all, with trouble on the way. Returns: the seconds."""
@@ -234,18 +249,31 @@ class Team:
             self.note(f"worker ended with {code}", machine.name)
 
     def _look_after(self, machine: Machine) -> None:
+        if machine.cables is not None and machine.cables.is_cut and time.monotonic() > machine.back_at:
+            self.note("cable mended", machine.name)
+            self._judge_from_now()
+            machine.cables.heal()
         if machine.process.poll() is not None:
             self.machines.remove(machine)
             self.note(f"worker exit {machine.process.returncode}", machine.name)
-            assert machine.process.returncode == -signal.SIGKILL, machine.log.read_text()
+            expected = {-signal.SIGKILL, ExitCode.RESUMABLE} if self.cables else {-signal.SIGKILL}
+            assert machine.process.returncode in expected, machine.log.read_text()
+            if machine.cables is not None and machine.cables.is_cut:
+                machine.cables.heal()
         elif machine.stopped_at is not None and self.chance.random() < LOOK_S / 2:
             stopped_s = time.monotonic() - machine.stopped_at
             if stopped_s > 2 * LEASE_S:
                 self._wake(machine)
 
     def _wake(self, machine: Machine) -> None:
-        """Wake a machine; from now on none of its processes writes to an account that others took over."""
+        """Wake a machine."""
         machine.stopped_at = None
+        self._judge_from_now()
+        self.note("woken", machine.name)
+        machine.send(signal.SIGCONT)
+
+    def _judge_from_now(self) -> None:
+        """From now on no process that was away writes to an account that others took over."""
         fences = {account: self.tenants[account].fence() for account, _ in self.woken.values()}
         for sender, (account, fence) in list(self.woken.items()):
             if fence < 0:
@@ -255,8 +283,6 @@ class Team:
                 self.note("woken after another took over", sender)
             else:
                 del self.woken[sender]
-        self.note("woken", machine.name)
-        machine.send(signal.SIGCONT)
 
     def _measure(self) -> None:
         """Look how long an account of a machine that died waited for the next request."""
@@ -270,7 +296,10 @@ class Team:
     def _happen(self) -> None:
         """Let one thing happen."""
         there = [machine for machine in self.machines if machine.stopped_at is None]
-        what = self.chance.choices(["machine", "worker", "process", "stop", "server", "nothing"], [3, 2, 3, 3, 1, 2])[0]
+        kinds = {"machine": 3, "worker": 2, "process": 3, "stop": 3, "server": 1, "nothing": 2}
+        if self.cables:
+            kinds |= {"cut": 3}
+        what = self.chance.choices(list(kinds), list(kinds.values()))[0]
         if what == "server":
             Trouble._server(self)  # type: ignore[arg-type]  # it has the same server, chance and notes
         elif there and what != "nothing":
@@ -283,6 +312,8 @@ class Team:
                 machine.process.kill()
             elif what == "stop":
                 self._stop(machine)
+            elif what == "cut":
+                self._cut(machine)
             elif children:
                 with suppress(ProcessLookupError):
                     os.kill(self.chance.choice(children), signal.SIGKILL)
@@ -295,9 +326,19 @@ class Team:
         now = time.monotonic()
         self.lost |= {one: (now, len(self.tenants[one].carriers.asked)) for one in at_work if one not in self.lost}
 
+    def _cut(self, machine: Machine) -> None:
+        assert machine.cables is not None
+        machine.cables.cut()
+        machine.back_at = time.monotonic() + self.chance.uniform(LEASE_S / 2, 4 * LEASE_S)
+        self._remember(machine)
+
     def _stop(self, machine: Machine) -> None:
         machine.send(signal.SIGSTOP)
         machine.stopped_at = time.monotonic()
+        self._remember(machine)
+
+    def _remember(self, machine: Machine) -> None:
+        """Note what its processes are at, so that it can be told whether others took over."""
         for account, sender in senders_of(machine):
             self.woken[sender] = account, self.tenants[account].fence()
 
@@ -305,7 +346,7 @@ class Team:
     @property
     def settings(self) -> dict[str, str]:
         """Settings of the server."""
-        return SERVER
+        return ON_CABLES if self.cables else SERVER
 
     def _note(self, what: str, who: str = "") -> None:
         self.note(what, who)
@@ -322,9 +363,15 @@ class Team:
                 asked = self.tenants[account].carriers.asked[-1 - number :]
                 later = [one for one in asked if one.sender == sender and one.method != "GET"]
                 assert not later, f"{sender} wrote though replaced: {later}"
+        for name, tenant in self.tenants.items():
+            writes = (one.sender for one in tenant.carriers.asked if one.method != "GET")
+            turns = Counter(sender for sender, _ in groupby(writes))
+            again = [sender for sender, times in turns.items() if times > 1]
+            assert not again, f"{name}: {again} wrote after another job did"
 
 
 SERVER = {**SETTINGS, "max_connections": "150"}
+ON_CABLES = {**SERVER, "listen_addresses": "*"}
 
 
 def children_of(pid: int) -> list[int]:
@@ -348,8 +395,10 @@ def senders_of(machine: Machine) -> Iterator[tuple[str, str]]:
 
 
 @contextmanager
-def carriers_of(customer: str, seed: int, sims: int, switches: HologramSwitches) -> Iterator[Watched]:
-    """Both carriers of one account, on loopback."""
+def carriers_of(
+    customer: str, seed: int, sims: int, switches: HologramSwitches, *, has_cables: bool = False
+) -> Iterator[Watched]:
+    """Both carriers of one account, on loopback, and by cable if there are any."""
     now = datetime.now(UTC)
     hologram = HologramSimulator(seed=seed, switches=switches, epoch=now)
     hologram.stock(pool_of(sims))
@@ -357,6 +406,8 @@ def carriers_of(customer: str, seed: int, sims: int, switches: HologramSwitches)
     assert isinstance(source, OnenceSimulator)
     source.client_id = source._tokens.client_id = f"81{seed:08d}_{customer}"  # a rate that is shared with nobody
     carriers = Watched(source, hologram)
+    if has_cables:
+        reachable(carriers)
     with carriers.running():
         yield carriers
 
@@ -388,6 +439,7 @@ def team_of(
     slots: int,
     switches: HologramSwitches = TROUBLED,
     is_quick: bool = True,
+    has_cables: bool = False,
 ) -> Iterator[Team]:
     """A team whose plans are ordered, and whose workers were not started yet."""
     chance = random.Random(f"teams {seed}")
@@ -396,20 +448,29 @@ def team_of(
         for number in range(accounts):
             name, count = f"t{seed}_{number}", chance.randint(sims[0], sims[-1])
             (folder / name).mkdir()
-            carriers = stack.enter_context(carriers_of(name, seed * 100 + number, count, switches))
+            made_here = carriers_of(name, seed * 100 + number, count, switches, has_cables=has_cables)
+            carriers = stack.enter_context(made_here)
             tenants[name] = Tenant(name, folder / name, carriers, server.url())
             _plan(tenants[name], count)
-        team = Team(server, chance, tenants, folder, workers, slots, is_quick)
+        cables = [stack.enter_context(Cables(number + 1)) for number in range(workers if has_cables else 0)]
+        team = Team(server, chance, tenants, folder, workers, slots, is_quick, cables)
         team.register_all()
         yield team
 
 
 def live_as_a_team(
-    server: Server, seed: int, folder: Path, *, accounts: int, sims: Sequence[int], workers: int
+    server: Server,
+    seed: int,
+    folder: Path,
+    *,
+    accounts: int,
+    sims: Sequence[int],
+    workers: int,
+    has_cables: bool = False,
 ) -> Team:
     """Live through one run with trouble. Returns: what happened in it."""
-    slots = 1 + accounts // workers
-    with team_of(server, seed, folder, accounts=accounts, sims=sims, workers=workers, slots=slots) as team:
+    wanted: dict[str, Any] = {"accounts": accounts, "sims": sims, "workers": workers, "has_cables": has_cables}
+    with team_of(server, seed, folder, slots=1 + accounts // workers, **wanted) as team:
         try:
             team.live(most_s=1800.0, trouble_s=TROUBLE_S)
             team.check()
@@ -468,23 +529,34 @@ def main() -> None:
     parser.add_argument("--accounts", type=int, default=12)
     parser.add_argument("--sims", type=int, nargs="+", default=[40, 60], help="least and most of an account")
     parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--cables", action="store_true", help="networks of their own, as root on Linux")
     parser.add_argument("--throughput", action="store_true", help="one worker against four")
     parser.add_argument("--takeover", action="store_true", help="how long the account of a dead machine waits")
     asked = parser.parse_args()
     if running() is None:
         sys.exit(MISSING)
+    if asked.cables and not can_have_cables():
+        sys.exit(NO_CABLES)
     for seed in range(asked.seed, asked.seed + asked.runs):
         began, folder = time.perf_counter(), Path(tempfile.mkdtemp(prefix="migrator-teams-"))
         if asked.throughput:
             throughput(folder, asked.accounts, asked.sims[0])
             continue
-        with made(5432, **SERVER) as server:
+        with made(5432, **(ON_CABLES if asked.cables else SERVER)) as server:
+            if asked.cables:
+                let_in(server)
             if asked.takeover:
                 takeover(server, folder, seed)
                 continue
             try:
                 team = live_as_a_team(
-                    server, seed, folder, accounts=asked.accounts, sims=asked.sims, workers=asked.workers
+                    server,
+                    seed,
+                    folder,
+                    accounts=asked.accounts,
+                    sims=asked.sims,
+                    workers=asked.workers,
+                    has_cables=asked.cables,
                 )
             except AssertionError as error:
                 sys.exit(f"seed {seed}: {error}\n  everything is in {folder}")

@@ -80,7 +80,7 @@ def page_of(sims: Iterable[SourceSim], number: int = 1, *, total: int | None = N
 def pulled(store: Store, sims: Iterable[SourceSim], *, now: float = NOW) -> int:
     """Make these SIMs the inventory in force. Returns: the snapshot's id."""
     snapshot = store.inventory.open_snapshot("v2", now)
-    store.inventory.save_page(snapshot.snapshot_id, 1, page_of(sims), now)
+    store.inventory.save_pages(snapshot.snapshot_id, 1, [page_of(sims)], now)
     store.inventory.end_pass(snapshot.snapshot_id, 1)
     store.inventory.complete_snapshot(snapshot.snapshot_id, 1, now)
     return snapshot.snapshot_id

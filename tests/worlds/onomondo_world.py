@@ -35,10 +35,12 @@ from tests.worlds.cutover_world import SwitchWorld
 from tests.worlds.odd_labels import Oddities
 from tests.worlds.world import EPOCH, POLICY
 
-__all__ = ["OnomondoWorld", "drawn_switches", "of_onomondo"]
+__all__ = ["FIXED", "OWN_WORDS", "OnomondoWorld", "drawn_switches", "of_onomondo"]
 
 FIXED = '[data_limit]\nbasis = "fixed"\nfixed_mb = 500\n[sms_limit]\nbasis = "fixed"\nfixed = 100\n'
 """No volume is booked at Onomondo that a limit could be made of."""
+OWN_WORDS = 'tag = "from-onomondo"\n[name]\nwhen_missing = "onomondo-{source_iccid}"\n'
+"""What a policy must say in `[claim]` and behind it, as the defaults speak of 1NCE."""
 
 
 class WatchedSim(SimulatedOnomondoSim):
@@ -68,7 +70,7 @@ class OnomondoWorld(SwitchWorld):
     carrier: ClassVar[str] = "onomondo"
     source_url: ClassVar[str] = "https://onomondo.test"
     onomondo_switches: OnomondoSwitches = field(default_factory=OnomondoSwitches)
-    policy_text: str = POLICY.replace("[status]", f"{FIXED}[status]")
+    policy_text: str = POLICY.replace("[status]", f"{OWN_WORDS}{FIXED}[status]")
 
     def __post_init__(self) -> None:
         sims = [watched_sim(self.seed, serial) for serial in range(self.sims)]

@@ -207,7 +207,13 @@ class World:
     # --- what an operator does ---
 
     def pull(
-        self, *, quotas: bool = False, workers: int = 4, stop_after_s: float | None = None, **asked: Any
+        self,
+        *,
+        quotas: bool = False,
+        workers: int = 4,
+        stop_after_s: float | None = None,
+        rps: float = 8.0,
+        **asked: Any,
     ) -> PullResult:
         """`inventory pull`, stopped by its operator after some seconds if so."""
 
@@ -216,7 +222,7 @@ class World:
             if stop_after_s is not None:
                 stopper.stop_after(stop_after_s, "Ctrl-C", 130)
             async with httpx.AsyncClient(transport=InProcessTransport(self.source), base_url=self.source_url) as http:
-                source = self.source_at(http, Pacer(8.0, gate=stopper.checkpoint))
+                source = self.source_at(http, Pacer(rps, gate=stopper.checkpoint))
                 pulling = Pulling(source, store.inventory, self, stopper, quotas=quotas, workers=workers, **asked)
                 return await pulling.run()
 
@@ -230,7 +236,7 @@ class World:
         now = self.now().timestamp()
         with self.store() as store:
             snapshot = store.inventory.open_snapshot("v2", now)
-            store.inventory.save_page(snapshot.snapshot_id, 1, SourcePage(1, rows, len(rows), 1), now)
+            store.inventory.save_pages(snapshot.snapshot_id, 1, [SourcePage(1, rows, len(rows), 1)], now)
             store.inventory.end_pass(snapshot.snapshot_id, 1)
             store.inventory.complete_snapshot(snapshot.snapshot_id, 1, now)
 

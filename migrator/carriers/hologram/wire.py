@@ -7,7 +7,6 @@ Pure: no network, no clock.
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
@@ -190,16 +189,19 @@ def device_link(device: Mapping[str, Any]) -> TargetLink | None:
     if not profiles:
         return None
     iccid, profile = next((pair for pair in profiles if _is_enabled(pair[1])), profiles[0])
-    link = _link(iccid, profile, device_id=_device_id(device.get("id"), profile.get("deviceid")), raw=device)
-    return replace(
-        link,
-        org_id=_first_id(device.get("orgid")) or link.org_id,
+    others = [other for other, another in profiles if another is not profile]
+    return _link(
+        iccid,
+        profile,
+        raw=device,
+        device_id=_device_id(device.get("id"), profile.get("deviceid")),
+        org_id=_first_id(device.get("orgid"), profile.get("orgid")),
         name=_name(device.get("name")),
+        last_session=_last_session(device, profile),
+        test_ends_at=_test_end(device),
         tags=_tags(device.get("tags")),
-        last_connected_at=link.last_connected_at or _last_session(device, profile),
         imei=_seen_imei(device),
-        other_iccids=tuple(other for other, another in profiles if another is not profile),
-        test_ends_at=_test_end(device) if link.state is LinkState.TEST else None,
+        other_iccids=tuple(others),
     )
 
 
@@ -209,7 +211,16 @@ def profile_link(profile: Mapping[str, Any]) -> TargetLink | None:
     Such a profile names no tags. `deviceid` is 0 or absent and `devicename` null before the SIM is claimed.
     """
     iccid = _iccid(profile.get("sim"))
-    return None if iccid is None else _link(iccid, profile, device_id=_device_id(profile.get("deviceid")), raw=profile)
+    if iccid is None:
+        return None
+    return _link(
+        iccid,
+        profile,
+        raw=profile,
+        device_id=_device_id(profile.get("deviceid")),
+        org_id=_first_id(profile.get("orgid")),
+        name=_name(profile.get("devicename")),
+    )
 
 
 def record_eids(record: Mapping[str, Any]) -> frozenset[str]:
@@ -264,7 +275,23 @@ def _seen_imei(device: Mapping[str, Any]) -> str | None:
     return told or text_of(device.get("imei")) or text_of(device.get("imei_sv"))
 
 
-def _link(iccid: Iccid, profile: Mapping[str, Any], *, device_id: int | None, raw: Mapping[str, Any]) -> TargetLink:
+def _link(
+    iccid: Iccid,
+    profile: Mapping[str, Any],
+    *,
+    raw: Mapping[str, Any],
+    device_id: int | None,
+    org_id: int | None,
+    name: str | None,
+    last_session: str | None = None,
+    test_ends_at: str | None = None,
+    **of_device: Any,
+) -> TargetLink:
+    """Return the link of a profile.
+
+    `last_session` counts where the profile tells of none, `test_ends_at` while it is in Test Mode. `of_device` are
+    further fields of the link that a profile alone does not tell.
+    """
     plan = profile.get("plan")
     inside = plan if isinstance(plan, Mapping) else {"id": plan}
     state_word = text_of(profile.get("state")) or ""
@@ -272,21 +299,24 @@ def _link(iccid: Iccid, profile: Mapping[str, Any], *, device_id: int | None, ra
         state_word = f"{state_word}, with a device id that cannot be read"
     link_id = _first_id(profile.get("id"))
     overage_limit = whole_of(profile.get("overagelimit", profile.get("overage_limit")))
+    state = link_state(state_word)
     return TargetLink(
         iccid=iccid,
-        org_id=_first_id(profile.get("orgid")),
+        org_id=org_id,
         device_id=device_id,
         link_id=None if link_id == LARGEST else link_id,
-        state=link_state(state_word),
+        state=state,
         state_word=state_word,
-        name=_name(profile.get("devicename")),
+        name=name,
         overage_limit_bytes=None if overage_limit is None else Bytes(overage_limit),
         sms_limit=whole_of(profile.get("smslimit")),
         data_plan_id=_first_id(inside.get("id"), profile.get("dataplansubscriptionid"), profile.get("planid")),
         zone=text_of(inside.get("zone")) or _zone_of_link(profile),
         claimed_at=_moment(profile.get("whenclaimed")),
-        last_connected_at=_moment(profile.get("last_connect_time")),
+        last_connected_at=_moment(profile.get("last_connect_time")) or last_session,
+        test_ends_at=test_ends_at if state is LinkState.TEST else None,
         raw=without_secrets(raw),
+        **of_device,
     )
 
 
@@ -481,7 +511,10 @@ def _iccid(value: Any) -> Iccid | None:
 
 def _first_id(*values: Any) -> int | None:
     """Return the first value that is an id; 0 stands for none."""
-    return next((number for number in map(whole_of, values) if number), None)
+    for value in values:  # `next` over a generator takes twice as long
+        if number := whole_of(value):
+            return number
+    return None
 
 
 def _device_id(*values: Any) -> int | None:

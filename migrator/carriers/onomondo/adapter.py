@@ -3,7 +3,7 @@
 The adapter reads pages of SIMs, single SIMs, and their usage by day.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from http import HTTPStatus
 
@@ -16,7 +16,7 @@ from migrator.carriers.pacing import Pacer
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import AccountLimits, QuotaReading
 from migrator.errors import Permanent, Transient, WireMismatch
-from migrator.ports import Reading, Remaining, SourcePage
+from migrator.ports import Reading, Remaining, SourcePage, SourceRow
 
 __all__ = ["OnomondoSource"]
 
@@ -41,6 +41,12 @@ MOST_PAGES_A_DAY = 10
 """Most pages of one SIM's usage on one day.
 
 Rows are of half an hour.
+"""
+
+ROWS_AT_ONCE = 50
+"""Rows of a page that are read without a pause.
+
+In the pauses the request for the next page leaves.
 """
 
 
@@ -90,13 +96,14 @@ class OnomondoSource:
         Raises: NotAuthorised, with the carrier's words.
         """
         async with self._one_at_a_time:
-            self._first_page = await self._list(1, None)
+            self._first_page = await self._list(None)
         return API_NAME
 
     async def page(self, number: int) -> SourcePage:
         """Return page `number` (from 1) of the list.
 
-        An empty page is past the end. The first page begins the list anew.
+        An empty page is past the end. The first page begins the list anew. Whoever waits for the next page has its
+        token as soon as this one came, and need not wait until its rows are read.
         """
         async with self._one_at_a_time:
             if number == 1:
@@ -105,7 +112,10 @@ class OnomondoSource:
                 if self._is_over:
                     return SourcePage(number, ())
                 await self._read(between)
-            return SourcePage(number, ()) if number > len(self._tokens) else await self._read(number)
+            if number > len(self._tokens):
+                return SourcePage(number, ())
+            found = await self._read(number)
+        return found.page(number, await _rows(found))
 
     async def reading(self, iccid: Iccid) -> Reading:
         """Read hardware and limit from a SIM's own record.
@@ -186,21 +196,21 @@ class OnomondoSource:
             asked["next_page"] = token
         return wire.day_of_use(bodies, iccid, day) or None  # what was not read may be use
 
-    async def _read(self, number: int) -> SourcePage:
+    async def _read(self, number: int) -> wire.Listed:
         """Read a page whose token is known, and note the next one's.
 
         A token that came before leads nowhere: the list ends.
         """
         kept, self._first_page = self._first_page, None
-        found = kept if kept is not None and number == 1 else await self._list(number, self._tokens[number - 1])
+        found = kept if kept is not None and number == 1 else await self._list(self._tokens[number - 1])
         if number == len(self._tokens):
             if found.token is None or found.token in self._tokens:
                 self._is_over = True
             else:
                 self._tokens.append(found.token)
-        return found.page
+        return found
 
-    async def _list(self, number: int, token: str | None) -> wire.Listed:
+    async def _list(self, token: str | None) -> wire.Listed:
         """Ask for one page.
 
         The largest page is what the vendor's page says, and the default. Where it is refused, the default is asked for.
@@ -209,12 +219,22 @@ class OnomondoSource:
         if token is not None:
             params["next_page"] = token
         try:
-            return wire.listed(await self._client.get("/sims", params), number)
+            return wire.listed(await self._client.get("/sims", params))
         except Permanent as error:
             if error.status != HTTPStatus.BAD_REQUEST or not self._names_limit:
                 raise
         self._names_limit = False
-        return await self._list(number, token)
+        return await self._list(token)
+
+
+async def _rows(found: wire.Listed) -> Sequence[SourceRow]:
+    """Read the rows of a page, with pauses for other requests."""
+    rows: list[SourceRow] = []
+    for raw in found.rows:
+        if len(rows) % ROWS_AT_ONCE == 0:
+            await anyio.lowlevel.checkpoint()
+        rows.append(wire.source_row(raw, is_whole=found.is_whole))
+    return rows
 
 
 def _failed(iccid: Iccid) -> Reading:

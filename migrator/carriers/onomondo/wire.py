@@ -50,31 +50,30 @@ _SIM_ID = re.compile(r"[0-9]{9}")
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """Page of the list, and the token of the next one.
+    """Page of the list as it came, and the next token.
 
-    No token is the end.
+    No token is the end. `is_whole` is False where the bytes of the reply could not all be read.
     """
 
-    page: SourcePage
+    rows: Sequence[Any]
     token: str | None
+    total: int | None
+    is_whole: bool
+
+    def page(self, number: int, rows: Sequence[SourceRow]) -> SourcePage:
+        """Return the page of these rows, which `source_row` has read."""
+        return SourcePage(number, rows, total_sims=self.total, is_full=self.token is not None)
 
 
-def listed(reply: Reply, number: int) -> Listed:
-    """Read one page of the list.
+def listed(reply: Reply) -> Listed:
+    """Read what a page of the list tells beside its SIMs.
 
     Raises: WireMismatch, where the body is no list of SIMs.
     """
     rows = reply.body.get("sims") if isinstance(reply.body, Mapping) else None
     if not isinstance(rows, list):
         raise WireMismatch(f"Onomondo answered {reply.request} with something that is no list of SIMs")
-    token = next_page(reply.body)
-    page = SourcePage(
-        number=number,
-        rows=[source_row(row, is_whole=reply.is_whole) for row in rows],
-        total_sims=whole_of(reply.body.get("total")),
-        is_full=token is not None,
-    )
-    return Listed(page, token)
+    return Listed(rows, next_page(reply.body), whole_of(reply.body.get("total")), reply.is_whole)
 
 
 def next_page(body: Any) -> str | None:

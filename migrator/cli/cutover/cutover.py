@@ -299,7 +299,6 @@ def _told(header: SwitchHeader, rows: list[SwitchRow], *, next_step: bool) -> li
 
     what = "switch off" if header.direction is Direction.CUTOVER else "switch on again"
     name, source = header.direction.value.capitalize(), header.summary.get("source", ONENCE)
-    is_by_hand = header.summary.get("by_hand", source != ONENCE)  # an older plan told by the name alone
     text: list[Any] = [
         f"{name} plan {header.switch_id} for plan {header.plan_id}: {header.count} SIMs to {what} at {source}.",
         table("What happens", ("action", "SIMs"), list(header.counts.items())),
@@ -316,14 +315,14 @@ def _told(header: SwitchHeader, rows: list[SwitchRow], *, next_step: bool) -> li
         text.append(table("SIMs", ("source", "target", "action", "reason", "wave", "detail"), cells))
     if next_step:
         taken_at = moment(header.summary["inventory_taken_at"]) or "never"
-        again = "what the next file shows counts then" if is_by_hand else "`apply` reads each one again first"
+        again = "what the next file shows counts then" if header.is_by_hand else "`apply` reads each one again first"
         text.append(f"The old SIMs are told as of the inventory of {taken_at}; {again}.")
         text += _calls_words(header.summary.get("calls"), source)
         text.append(_billing("What two SIMs a unit cost", header.summary["double_billing"], header))
         text += [f"Mind: {reminder}." for reminder in header.summary["reminders"]]
-        command = f"migrator {header.direction.value} apply {header.switch_id}"
-        if header.count and is_by_hand:
-            text.append(f"Next: `migrator cutover export {header.switch_id} --confirm {header.count}`.")
+        command = header.command
+        if header.count and header.is_by_hand:
+            text.append(f"Next: `{command} --confirm {header.count}`.")
         elif header.count:
             text.append(f"Next: `{command} --dry-run`, then `{command} --confirm {header.count}`.")
         else:

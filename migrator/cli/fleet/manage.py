@@ -11,14 +11,13 @@ from migrator.core.accounts.records import Account, Order
 from migrator.core.plan.refs import ref_of
 from migrator.core.run.sources import SOURCES
 from migrator.errors import InputError
-from migrator.jobs.schema import make_queue
 from migrator.reports.accounts.values import account_values
 from migrator.store.database.postgresql.address import schema_of
 from migrator.store.register import Register
-from migrator.wiring import SystemClock
 from migrator.wiring.fleet.bound import register_place
 from migrator.wiring.fleet.secrets_here import missing_secrets
 from migrator.workflows.fleet.add import add_account, wanted_account
+from migrator.workflows.fleet.make import make_fleet
 from migrator.workflows.fleet.steer import checked_order
 from migrator.workflows.site import named_person
 
@@ -35,28 +34,28 @@ _BY = click.option("--by", metavar="NAME", help="Who gives the order [the login 
 def init(shared: Globals, /, *, with_roles: bool) -> int:
     """Make the register of accounts in a PostgreSQL database.
 
-    Also makes the queue of their turns, in a schema `queue`. If there is a register, its schema is brought up to date;
-    accounts and their stores stay as they are. From then on `--account NAME` takes registered accounts alone.
+    The queue of their turns is made, too. If both are there, they are brought up to date; accounts and their stores
+    stay as they are. From then on `--account NAME` takes registered accounts alone.
 
     The roles are migrator_reader, migrator_operator and migrator_worker, to be granted to logins. Once they are there,
     each `fleet init` and `fleet add` gives them their rights.
     """
 
     def body() -> Outcome:
-        place = register_place(shared.config)
-        is_new = Register.make(place, SystemClock().now().timestamp())
-        make_queue(place)
-        with Register.open(place) as register:
-            where, accounts = register.place, len(register.accounts())
-            has_roles = with_roles or register.has_roles()
-            roles = register.make_roles() if has_roles else []
-        text = [f"Made {where}." if is_new else f"{where[:1].upper()}{where[1:]} is up to date."]
-        if roles:
-            text.append(f"Made the roles {', '.join(roles)}: GRANT one of them TO each login.")
-        if has_roles:
+        made = make_fleet(register_place(shared.config), with_roles=with_roles)
+        text = [f"Made {made.place}." if made.is_new else f"{made.place[:1].upper()}{made.place[1:]} is up to date."]
+        if made.roles_made:
+            text.append(f"Made the roles {', '.join(made.roles_made)}: GRANT one of them TO each login.")
+        if made.has_roles:
             text.append("The roles have their rights in the register and in the stores of all accounts.")
-        data = {"place": where, "made": is_new, "accounts": accounts, "roles_made": roles, "has_roles": has_roles}
-        return Outcome(data, (*text, _next(accounts)))
+        data = {
+            "place": made.place,
+            "made": made.is_new,
+            "accounts": made.accounts,
+            "roles_made": made.roles_made,
+            "has_roles": made.has_roles,
+        }
+        return Outcome(data, (*text, _next(made.accounts)))
 
     return finish("fleet init", shared, body)
 

@@ -48,7 +48,7 @@ def _explain(shared: Globals, text: str, plan: str | None) -> Outcome:
             hint="give the ICCID as the source lists it; a SIM that is new there needs `inventory pull` and a plan",
         )
     policy = stored_policy(policy_text, name=f"policy of {plan_id}")
-    values = explained(change, policy)
+    values = explained(change, policy, source)
     return Outcome({"plan_id": plan_id, **_data(change, values)}, _words(change, policy, values, source))
 
 

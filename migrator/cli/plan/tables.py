@@ -53,12 +53,18 @@ def _requests(summary: Mapping[str, Any]) -> RenderableType:
 
 
 def _groups(summary: Mapping[str, Any]) -> RenderableType:
-    source = summary.get("source", ONENCE)
+    source, groups = summary.get("source", ONENCE), summary["groups"]
+    at_source, terms = {f"MB at {source}": "onence_mb"}, "MB at 1NCE are for a lifetime, bytes at Hologram"
+    if source != ONENCE:
+        has_periods = any("not_monthly" in group for group in groups)
+        at_source, terms = {f"bytes{' a month' * has_periods} at {source}": "source_bytes"}, "bytes at Hologram are"
+        if has_periods:
+            at_source["SIMs not monthly"] = "not_monthly"
     columns = (
         "rule",
         "data limit by",
         "SIMs",
-        f"MB at {source}",
+        *at_source,
         "bytes per period",
         "that is",
         "no limit",
@@ -69,15 +75,14 @@ def _groups(summary: Mapping[str, Any]) -> RenderableType:
             group["rule"],
             group["basis"],
             group["sims"],
-            grouped(group["onence_mb"]),
+            *(grouped(group[key]) if key in group else "" for key in at_source.values()),
             group["limit_bytes"],
             sized(group["limit_bytes"]),
             group["unlimited"],
             _known(group["per_period_at_most"]),
         )
-        for group in summary["groups"]
+        for group in groups
     ]
-    terms = "MB at 1NCE are for a lifetime, bytes at Hologram" if source == ONENCE else "bytes at Hologram are"
     return table(f"Limits: {terms} for a billing period", columns, rows)
 
 

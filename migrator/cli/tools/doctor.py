@@ -1,5 +1,7 @@
 """`doctor`: checks before a migration begins."""
 
+from contextlib import suppress
+
 import click
 
 from migrator import wiring
@@ -31,7 +33,7 @@ def _doctor(shared: Globals) -> Outcome:
 
     chosen = wiring.settings(shared.config)
     state = shared.state or chosen.state
-    findings = _asked(chosen) + patience(chosen)
+    findings = _asked(chosen, asks_source=not _is_of_file(chosen, state)) + patience(chosen)
     try:
         findings.append(disk(state))
         findings += _of_store(chosen, state)
@@ -40,11 +42,18 @@ def _doctor(shared: Globals) -> Outcome:
     return _told(findings)
 
 
-def _asked(chosen: Settings) -> list[CheckResult]:
+def _is_of_file(chosen: Settings, state: str) -> bool:
+    """True if the SIMs of the store are those of a file."""
+    with suppress(MigratorError), wiring.open_store(state) as store:  # what is wrong with it is told below
+        return not wiring.is_asked(chosen, store)
+    return False
+
+
+def _asked(chosen: Settings, *, asks_source: bool) -> list[CheckResult]:
 
     async def body(stopper: Stopper) -> list[CheckResult]:
         findings = []
-        async for finding in carriers(chosen, stopper):
+        async for finding in carriers(chosen, stopper, asks_source=asks_source):
             stopper.check()
             findings.append(finding)
         return findings

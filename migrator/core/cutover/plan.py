@@ -15,7 +15,7 @@ from typing import Any
 
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.imei import Unit
-from migrator.core.fleet.sims import SourceStatus
+from migrator.core.fleet.sims import ONENCE, SourceStatus
 from migrator.core.run.doubts import Doubt, doubt_of
 from migrator.core.run.states import StepKind, StepState
 
@@ -169,6 +169,21 @@ class SwitchHeader:
     waves: tuple[str, ...]
     fingerprint: str
     summary: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_by_hand(self) -> bool:
+        """True if a person switches the old SIMs, by a list.
+
+        An older plan told this by the name of the source alone. A rollback is an order at an API in any case.
+        """
+        return self.direction is Direction.CUTOVER and bool(
+            self.summary.get("by_hand", self.summary.get("source", ONENCE) != ONENCE)
+        )
+
+    @property
+    def command(self) -> str:
+        """Command that carries the plan out, or goes on with it."""
+        return f"migrator {self.direction.value} {'export' if self.is_by_hand else 'apply'} {self.switch_id}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from migrator.core.fleet.identifiers import Eid, Iccid
 from migrator.core.fleet.records import record
 from migrator.core.fleet.unit_facts import UnitFacts
-from migrator.core.fleet.units import Bytes
+from migrator.core.fleet.units import Bytes, megabytes
 
 __all__ = [
     "NO_NEWS",
@@ -29,6 +30,7 @@ __all__ = [
     "data_limit",
     "link_state",
     "source_status",
+    "volume_words",
 ]
 
 
@@ -114,6 +116,7 @@ _LINK_STATE_PREFIXES = (  # the first that fits wins
 )
 
 
+@lru_cache(maxsize=256)  # a carrier has a dozen words, and a fleet a million SIMs
 def link_state(word: str | None) -> LinkState:
     """Return the state that one of Hologram's words stands for.
 
@@ -179,6 +182,14 @@ def data_limit(volume: Bytes, word: str) -> DataLimit:
     """
     period = _PERIODS.get(word.strip().lower())
     return DataLimit(volume, LimitPeriod.OTHER, word) if period is None else DataLimit(volume, period, period.value)
+
+
+def volume_words(volume_mb: Decimal | str, source: str) -> str:
+    """Return a volume in words: in 1NCE's MB, or in bytes.
+
+    `volume_mb` is in MB of 1,048,576 bytes, which another source may not mean by a MB.
+    """
+    return f"{volume_mb} MB" if source == ONENCE else f"{megabytes(Decimal(volume_mb))} bytes"
 
 
 @record

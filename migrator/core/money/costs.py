@@ -10,7 +10,7 @@ from decimal import ROUND_CEILING, Context, Decimal
 from typing import Any
 
 from migrator.core.fleet.sims import ONENCE, LimitPeriod, LinkState, link_state
-from migrator.core.fleet.units import BYTES_PER_MB, PRICE_BYTES_PER_MB, grouped, money, sized
+from migrator.core.fleet.units import PRICE_BYTES_PER_MB, grouped, megabytes, money, sized
 from migrator.core.money.calls import KINDS, PAGE, USUAL_SIZES, CallSizes, WaveCalls
 from migrator.core.money.caps import Used, used_values
 from migrator.core.money.prices import told_prices
@@ -41,8 +41,8 @@ Kind = tuple[str, str, str | None, str]
 class _Cell:
     """Sums over the SIMs of one kind.
 
-    Volumes are in 1NCE's MB: booked, and what is left as far as the volume was read. `own_bytes` are the limits that
-    `with_own` of the SIMs have at the source, each for its period; those of `not_monthly` are for another than a month.
+    Volumes are in MB of 1,048,576 bytes: booked, and what is left as far as the volume was read. `with_own` of the SIMs
+    have a limit at the source: those of `not_monthly` for another period than a month, the others `own_bytes` in all.
     """
 
     acts: bool
@@ -77,9 +77,11 @@ class _Cell:
             self.left_mb = _EXACT.add(self.left_mb, Decimal(left))
         own = change.source.get("data_limit_bytes")
         if own is not None:
-            self.own_bytes += int(own)
             self.with_own += 1
-            self.not_monthly += change.source.get("data_limit_period") != LimitPeriod.MONTHLY
+            if change.source.get("data_limit_period") == LimitPeriod.MONTHLY:
+                self.own_bytes += int(own)
+            else:
+                self.not_monthly += 1
 
 
 @dataclass(slots=True)
@@ -210,29 +212,38 @@ class PlanTally:
     # --- by rule ------------------------------------------------------------------------------------------------
 
     def _group(self, part: Policy | Rule, prices: Prices) -> dict[str, Any]:
-        """Compare 1NCE's volume with the limits of one rule's SIMs.
+        """Compare what one rule's SIMs have at the source with their limits.
 
         The policy counts as the rule for all other SIMs.
         """
         rule = part.name if isinstance(part, Rule) else ""
         cell = self._acting(lambda kind: kind[3] == rule)
         basis = part.data_limit.basis_for(has_limit=cell.with_own > 0)
-        volume = cell.left_mb if basis is DataBasis.REMAINING else cell.booked_mb
-        if basis is DataBasis.DATA_LIMIT:
-            volume = round(_EXACT.divide(Decimal(cell.own_bytes), Decimal(BYTES_PER_MB)), 6).normalize()
         group = {
             "rule": rule or DEFAULT_GROUP,
             "basis": basis.value,
             "sims": cell.sims,
-            "onence_mb": f"{volume:f}",
+            **self._at_source(cell, basis),
             "limit_bytes": cell.limited_bytes,
             "unlimited": cell.unlimited,
             "sms": cell.sms,
             "per_period_at_most": _largest_bill(prices, cell),
         }
-        if basis is DataBasis.DATA_LIMIT:
-            group |= {"not_monthly": cell.not_monthly}
         return {**group, "warning": _lifetime_words(group, self.source)}
+
+    def _at_source(self, cell: _Cell, basis: DataBasis) -> dict[str, Any]:
+        """Return what SIMs have at the source, in the source's own unit.
+
+        That is 1NCE's MB. Of another source it is bytes, as nobody tells what a MB is there: what is left of a volume,
+        or the limits for a month, or volumes of a file.
+        """
+        volume = cell.left_mb if basis is DataBasis.REMAINING else cell.booked_mb
+        if self.source == ONENCE:
+            return {"onence_mb": f"{volume:f}"}
+        if cell.with_own and basis not in {DataBasis.TOTAL, DataBasis.REMAINING}:
+            monthly = cell.with_own - cell.not_monthly
+            return {"source_bytes": cell.own_bytes, "monthly": monthly, "not_monthly": cell.not_monthly}
+        return {"source_bytes": megabytes(volume)}
 
     # --- over all -----------------------------------------------------------------------------------------------
 
@@ -360,10 +371,24 @@ def _lifetime_words(group: Mapping[str, Any], source: str) -> str | None:
         return None
     bill = group["per_period_at_most"]
     each = "a bill that is not known here" if bill is None else f"a bill of up to {grouped(bill)}"
-    limits, term = group["limit_bytes"], "for the lifetime of" if source == ONENCE else "the limits of"
-    sims = f"these {grouped(group['sims'])} SIMs"
-    told = f"{grouped(group['onence_mb'])} MB at {source} are {term} {sims}; " if group["onence_mb"] != "0" else ""
+    limits, sims = group["limit_bytes"], f"these {grouped(group['sims'])} SIMs"
+    told = _at_source_words(group, source, sims)
     return (
         f"{group['rule']}: {told}Hologram's limits, {grouped(limits)} bytes ({sized(limits)}) in all"
         f"{'' if told else f' for {sims}'}, start anew every billing period: {each} may come every period"
     )
+
+
+def _at_source_words(group: Mapping[str, Any], source: str, sims: str) -> str:
+    """Return the volumes at the source in words, or ""."""
+    if "onence_mb" in group:
+        volume = group["onence_mb"]
+        return "" if volume == "0" else f"{grouped(volume)} MB at {source} are for the lifetime of {sims}; "
+    volume = group["source_bytes"]
+    if not volume:
+        return ""
+    monthly = group.get("monthly")
+    whose = f"the limits of {sims}"
+    if monthly is not None:
+        whose = f"the monthly limits of {sims if monthly == group['sims'] else f'{grouped(monthly)} of {sims}'}"
+    return f"{grouped(volume)} bytes ({sized(volume)}) at {source} are {whose}; "

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from typing import Any
 
-from migrator.core.fleet.sims import SourceStatus
+from migrator.core.fleet.sims import ONENCE, SourceStatus, volume_words
 from migrator.core.fleet.switched_off import planned_status
 from migrator.core.plan.compare import STOCK_TAG
 from migrator.core.plan.plan import Change, Reason
@@ -38,8 +38,8 @@ class Given:
 class Explained:
     """Value of a change, with its source and its keys.
 
-    `source` is what 1NCE has, `before` what Hologram showed when the plan was made, `planned` what the plan gives, all
-    in words; None where there is nothing.
+    `source` is what the source has, `before` what Hologram showed when the plan was made, `planned` what the plan
+    gives, all in words; None where there is nothing.
     """
 
     what: str
@@ -49,9 +49,12 @@ class Explained:
     given_by: tuple[Given, ...]
 
 
-def explained(change: Change, policy: Policy) -> list[Explained]:
-    """Explain every value of a change, in the order of setting."""
-    return list(_Explaining(change, policy).values())
+def explained(change: Change, policy: Policy, source: str = ONENCE) -> list[Explained]:
+    """Explain every value of a change, in the order of setting.
+
+    `source` is the name of the carrier of the old SIM.
+    """
+    return list(_Explaining(change, policy, source).values())
 
 
 def rule_words(rule: Rule) -> str:
@@ -69,6 +72,7 @@ def rule_words(rule: Rule) -> str:
 class _Explaining:
     change: Change
     policy: Policy
+    name: str
 
     @property
     def rule(self) -> Rule | None:
@@ -103,7 +107,7 @@ class _Explaining:
 
     def _data(self) -> Explained:
         change, section = self.change, self._section("data_limit")
-        source = _volume(change, "data_quota_mb", "MB booked", "data_remaining_mb", "MB left")
+        source = self._volumes()
         if (own := change.source.get("data_limit_bytes")) is not None:
             source = f"{own} bytes {change.source.get('data_limit_period')}".rstrip()
         keys = ["basis", "other_periods", "fixed_mb", "monthly_cap_mb", "round_up_to_mb", "minimum_mb", "maximum_mb"]
@@ -113,6 +117,12 @@ class _Explaining:
         before = _limit(change.before.get("overage_limit_bytes"), "bytes")
         return Explained("data limit", source, before, planned, self._given("data_limit", *keys))
 
+    def _volumes(self) -> str | None:
+        """Return the data volumes at the source, in words."""
+        kinds = (("data_remaining_mb", " left"), ("data_quota_mb", " booked" if self.name == ONENCE else ""))
+        volumes = ((self.change.source.get(key), what) for key, what in kinds)
+        return " of ".join(volume_words(told, self.name) + what for told, what in volumes if told is not None) or None
+
     def _is_used_up(self) -> bool:
         basis = self._section("data_limit").basis
         names = {DataBasis.REMAINING: "data_remaining_mb", DataBasis.DATA_LIMIT: "data_limit_bytes"}
@@ -121,7 +131,9 @@ class _Explaining:
 
     def _sms(self) -> Explained:
         change = self.change
-        source = _volume(change, "sms_quota", "SMS booked", "sms_remaining", "SMS left")
+        kinds = (("sms_remaining", "left"), ("sms_quota", "booked"))
+        volumes = ((change.source.get(key), what) for key, what in kinds)
+        source = " of ".join(f"{told} SMS {what}" for told, what in volumes if told is not None) or None
         keys = ("basis",) if self._section("sms_limit").basis is SmsBasis.KEEP else ("basis", "fixed", "maximum")
         planned = _limit(change.sms_limit, "SMS per billing period")
         if planned is None and change.action.acts:
@@ -188,13 +200,6 @@ def _of_wave(wave: Wave) -> Iterator[Given]:
             yield Given("waves", key, _value(value))
     if wave.iccids is not None:
         yield Given("waves", "iccids", "its file of ICCIDs")
-
-
-def _volume(change: Change, booked: str, booked_unit: str, left: str, left_unit: str) -> str | None:
-    """Return the volumes at 1NCE, in words."""
-    volumes = ((change.source.get(left), left_unit), (change.source.get(booked), booked_unit))
-    told = [f"{volume} {unit}" for volume, unit in volumes if volume is not None]
-    return " of ".join(told) or None
 
 
 def _limit(value: int | None, unit: str) -> str | None:

@@ -16,12 +16,14 @@ class KnownSource:
         name: its name for people.
         prefix: the start of its variables.
         most_in_order: SIMs in one order of its present API.
+        asks_each: whether the list may leave out limits and hardware, which each SIM's own record tells.
     """
 
     key: str
     name: str
     prefix: str
     most_in_order: int = 1
+    asks_each: bool = False
 
     @property
     def section(self) -> str:
@@ -46,7 +48,7 @@ SOURCES = {
     source.key: source
     for source in (
         KnownSource("1nce", ONENCE, "ONENCE"),
-        KnownSource("onomondo", "Onomondo", "ONOMONDO", most_in_order=20),
+        KnownSource("onomondo", "Onomondo", "ONOMONDO", most_in_order=20, asks_each=True),
     )
 }
 """Sources by their key; the first is the default."""

@@ -179,7 +179,7 @@ COMBINATIONS: tuple[Combination, ...] = (
         ("when_missing",),
         lambda template, when_missing: not template.strip() and not when_missing.strip(),
         "empty, and when_missing is empty too: no SIM would get a name",
-        'write when_missing = "1nce-{source_iccid}"',
+        'write when_missing = "sim-{source_iccid}"',
     ),
 )
 

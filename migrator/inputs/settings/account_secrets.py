@@ -33,7 +33,8 @@ A run may need two secrets before its first heartbeat, and its lease ends a minu
 class AccountSecret(SecretSource):
     """Places where one secret of one account is looked for.
 
-    The account's variable goes first; then folder, keyring and command, in this order.
+    The account's variable goes first; then folder, keyring and command, in this order. The folder has one for each
+    account, or files ACCOUNT.SECRET, as systemd and Kubernetes keep them flat; no account's name has a dot.
 
     Args:
         account: its name.
@@ -85,14 +86,14 @@ class AccountSecret(SecretSource):
         if not os.path.isdir(self.folder):  # noqa: PTH112 - Path.is_dir raises where a folder may not be searched
             words = f"{self.called}: {SECRETS_DIR} names {self.folder}, which is no folder that can be read"
             raise Unfit("no_such_folder", words, f"make it, or unset {SECRETS_DIR}")
-        path = self.folder / self.account / self.name.lower()
-        try:
-            text = small_text(path)
-        except InputError as error:
-            if error.code == "no_such_file":
-                return None
-            raise Unfit(error.code, f"{self.called}: {error.message}", error.hint) from None
-        return self._alone(text, str(path))
+        name = self.name.lower()
+        for path in (self.folder / self.account / name, self.folder / f"{self.account}.{name}"):
+            try:
+                return self._alone(small_text(path), str(path))
+            except InputError as error:
+                if error.code != "no_such_file":
+                    raise Unfit(error.code, f"{self.called}: {error.message}", error.hint) from None
+        return None
 
     def _from_keyring(self) -> Secret | None:
         service = f"{KEYRING_SERVICE}/{self.account}"

@@ -8,7 +8,7 @@ The language has a grammar of its own. No code is ever evaluated.
                 |  value OP value             OP is one of ==  !=  <  <=  >  >=
                 |  value [not] in ( literal, literal, ... )
                 |  value [not] like "pattern"  * is any text, ? one character, [ab] one of some; case counts
-                |  value is [not] none         whether 1NCE, or the pairing, gave no such value
+                |  value is [not] none         whether the source, or the pairing, gave no such value
                 |  flag                        a field that is true or false by itself
     value      :=  a field or a literal: "text", 'text', 12, -0.5, true, false
 
@@ -17,11 +17,11 @@ quote. A backslash is a plain character. Numbers are decimals and exact.
 
 A missing value equals nothing, is in no list, is like no pattern, and is neither smaller nor larger than anything. So
 `!=`, `not in` and `not like` hold for a missing value, and `is none` finds it. ICCIDs are equal with and without
-their check digit. `<`, `>` and `like` use the digits as 1NCE lists them.
+their check digit. `<`, `>` and `like` use the digits as the source lists them.
 
-`status` knows enabled, disabled, expired and unknown, and 1NCE's own words for them. The status is the one that a SIM
-is planned by: a SIM that our cutover switched off counts with its status before. Other texts, dates among them, are
-compared character by character.
+`status` knows enabled, disabled, expired and unknown, and the source's own words for them. The status is the one that
+a SIM is planned by: a SIM that our cutover switched off counts with its status before. Other texts, dates among them,
+are compared character by character.
 """
 
 import fnmatch

@@ -7,11 +7,13 @@ import csv
 import json
 from collections.abc import Iterable, Iterator
 from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, TextIO
 
 from migrator.core.campaign.life import MEANINGS, REMEDIES, STAGE_WORDS, ExceptionCode, LifeStage, SimLife
 from migrator.core.fleet.units import grouped, money
+from migrator.files import as_csv
 from migrator.reports.campaign.model import (
     LIFE_COLUMNS,
     CampaignStanding,
@@ -30,6 +32,7 @@ __all__ = ["CAMPAIGN_VERSION", "exception_lines", "schema_text", "write_bounds",
 CAMPAIGN_VERSION = 1
 MOST_DAYS = 31
 """Days in a ticket; the JSON has all."""
+_in_order = itemgetter(*LIFE_COLUMNS)
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -179,24 +182,8 @@ def _head(report: FleetReport) -> dict[str, Any]:
 
 
 def _rows_of(values: Iterable[dict[str, Any]]) -> Iterator[str]:
-    """Yield a head and a row for each life, as CSV."""
-    line = _Line()
-    writer = csv.writer(line, lineterminator="\r\n")
-    writer.writerow(LIFE_COLUMNS)
-    yield line.text
-    for row in values:
-        writer.writerow([as_text(row[name]) for name in LIFE_COLUMNS])
-        yield line.text
-
-
-class _Line:
-    """Place that a writer of CSV writes its last line to."""
-
-    text = ""
-
-    def write(self, text: str) -> None:
-        """Keep a line."""
-        self.text = text
+    """Return a head and a row for each life, as CSV."""
+    return as_csv(chain([LIFE_COLUMNS], (map(as_text, _in_order(row)) for row in values)))
 
 
 def _list_of(values: Iterable[dict[str, Any]]) -> Iterator[str]:

@@ -19,7 +19,7 @@ from migrator.store.tables.fleet import pairs, source_sims, target_links, unit_f
 from migrator.store.tables.plans import changes, plans, proofs, steps, verifications
 from migrator.store.tables.sightings import pair_versions
 
-__all__ = ["COLUMNS", "LifeRow", "Sides", "keys_after", "named", "rows_of_all", "rows_of_some", "sides"]
+__all__ = ["COLUMNS", "LifeRow", "Sides", "is_one", "keys_after", "named", "rows_of_all", "rows_of_some", "sides"]
 
 LifeRow = tuple[Any, ...]
 """Values of one old SIM, in the order of `COLUMNS`."""
@@ -60,7 +60,8 @@ def _of_newest(column: Any, by: ColumnElement[Any]) -> ColumnElement[Any]:
     return by_greatest(column, by).label(column.name)
 
 
-def _is_one(column: ColumnElement[str], values: Iterable[str]) -> ColumnElement[bool]:
+def is_one(column: ColumnElement[str], values: Iterable[str]) -> ColumnElement[bool]:
+    """Return SQL for one of some known words, without `IN`."""
     return or_(*(column == _text(value) for value in values))
 
 
@@ -160,7 +161,7 @@ def _turns(scope: _Scope) -> CTE:
         )
         .join(plans, plans.c.plan_no == steps.c.plan_no)
         .where(is_source | (is_rollback & (steps.c.kind == _text(StepKind.PAUSE))), is_settled)
-        .where(steps.c.plan_no.in_(select(plans.c.plan_no).where(_is_one(plans.c.kind, _SWITCHING))))
+        .where(steps.c.plan_no.in_(select(plans.c.plan_no).where(is_one(plans.c.kind, _SWITCHING))))
         .group_by(steps.c.source_key)
     )
     return wanted.cte("turns").prefix_with("MATERIALIZED")
@@ -299,14 +300,14 @@ class Sides:
 
 def _open_steps(scope: _Scope) -> Select[Any]:
     """Select every step that is in doubt, refused or set aside."""
-    is_open = _is_one(steps.c.state, [state for state in StepState if state is not StepState.DONE])
-    may_come = or_(steps.c.state != _text(StepState.PENDING), _is_one(steps.c.code, map(str, MAY_STILL_COME)))
+    is_open = is_one(steps.c.state, [state for state in StepState if state is not StepState.DONE])
+    may_come = or_(steps.c.state != _text(StepState.PENDING), is_one(steps.c.code, map(str, MAY_STILL_COME)))
     return (
         scope.of(steps, steps.c.source_key, steps.c.plan_no, steps.c.kind, steps.c.state, steps.c.code)
         .add_columns(plans.c.kind.label("plan_kind"), plans.c.started_at)
         .join(plans, plans.c.plan_no == steps.c.plan_no)
         .where(steps.c.plan_no.in_(select(plans.c.plan_no)), is_open, may_come)
-        .where(or_(_is_one(plans.c.kind, _SWITCHING), _planned_card(steps) == _card_now(steps)))
+        .where(or_(is_one(plans.c.kind, _SWITCHING), _planned_card(steps) == _card_now(steps)))
         .where(or_(steps.c.kind == _text(StepKind.CLAIM), steps.c.state != _text(StepState.FAILED), ~_was_mended()))
         .order_by(steps.c.source_key, plans.c.made_no)
     )
@@ -349,13 +350,13 @@ def _newest_changes(scope: _Scope) -> Select[Any]:
             *(_of_newest(column, plans.c.made_no) for column in (changes.c.action, changes.c.reason)),
         )
         .join(plans, plans.c.plan_no == changes.c.plan_no)
-        .where(_is_one(plans.c.kind, _CLAIMING), plans.c.plan_id.is_not(None))
+        .where(is_one(plans.c.kind, _CLAIMING), plans.c.plan_id.is_not(None))
         .group_by(changes.c.source_key)
         .cte("newest")
         .prefix_with("MATERIALIZED")
     )
     return select(newest.c.source_key, newest.c.action, newest.c.reason).where(
-        _is_one(newest.c.action, (Action.SKIP, Action.BLOCK))
+        is_one(newest.c.action, (Action.SKIP, Action.BLOCK))
     )
 
 
@@ -366,7 +367,7 @@ def _bad_verdicts(scope: _Scope) -> Select[Any]:
     looked up: there are few.
     """
     verdict = verifications.c
-    now, is_bad = _card_now(verifications), _is_one(verdict.verdict, (Verdict.MISMATCH, Verdict.MISSING))
+    now, is_bad = _card_now(verifications), is_one(verdict.verdict, (Verdict.MISMATCH, Verdict.MISSING))
     columns = (func.max(verdict.verified_at).label("verified_at"), _of_newest(verdict.verdict, verdict.verified_at))
     newest = (
         scope.of(verifications, verdict.source_key, *columns)
@@ -376,14 +377,14 @@ def _bad_verdicts(scope: _Scope) -> Select[Any]:
         .cte("newest_verdicts")
         .prefix_with("MATERIALIZED")
     )
-    return select(newest.c.source_key).where(_is_one(newest.c.verdict, (Verdict.MISMATCH, Verdict.MISSING)))
+    return select(newest.c.source_key).where(is_one(newest.c.verdict, (Verdict.MISMATCH, Verdict.MISSING)))
 
 
 _OF_ALL = tuple(map(Query, (_open_steps(_ALL), _newest_changes(_ALL), _bad_verdicts(_ALL))))
 _OF_SOME = tuple(map(Query, (_open_steps(_SOME), _newest_changes(_SOME), _bad_verdicts(_SOME))))
 _ORG = Query(
     select(json_number_at(plans.c.header, "org_id"))
-    .where(_is_one(plans.c.kind, _CLAIMING), plans.c.plan_id.is_not(None))
+    .where(is_one(plans.c.kind, _CLAIMING), plans.c.plan_id.is_not(None))
     .order_by(plans.c.made_no.desc())
     .limit(literal_column("1"))
 )

@@ -25,7 +25,7 @@ from migrator.core.fleet.imei import Unit
 from migrator.core.fleet.sims import LinkState, SourceStatus
 from migrator.core.plan.plan import Action, Reason
 from migrator.store.campaigns.campaigns import open_bounds
-from migrator.store.campaigns.life_details import About, Details, Times, details
+from migrator.store.campaigns.life_details import Details, Times, details
 from migrator.store.campaigns.life_rows import LifeRow, Sides, keys_after, named, rows_of_all, rows_of_some, sides
 from migrator.store.campaigns.stock_lives import stock_counts, stock_keys, stock_lives
 from migrator.store.database.database import Database
@@ -247,9 +247,9 @@ def _claimed_s(claimed_at: str | None, noted_s: float | None) -> float | None:
 def _seen_s(claimed_s: float | None, connected_at: str | None, alive_s: float | None) -> float | None:
     """Return the last sign of life since the claim, as `core.cutover.rules.alive_at_s` does."""
     connected_s = _moment_s(connected_at) if connected_at and claimed_s is not None else None
-    if connected_s is not None and claimed_s is not None and connected_s < claimed_s:
-        connected_s = None
-    return max((at_s for at_s in (connected_s, alive_s) if at_s is not None), default=None)
+    if connected_s is None or (claimed_s is not None and connected_s < claimed_s):
+        return alive_s
+    return connected_s if alive_s is None or connected_s > alive_s else alive_s
 
 
 def _is_later(used_on: str | None, seen_s: float | None, scanned_s: float | None) -> bool:
@@ -278,7 +278,8 @@ def _life(row: LifeRow, few: Sides, more: Details, silent_s: float) -> SimLife:
     facts = _facts(row, few, silent_s)
     stage, code = _standing(facts)
     known = named(row)
-    about, key = more.about[known["key"]], known["key"]
+    key = known["key"]
+    paired_s, source_iccid, target_iccid, *names = more.about[key]
     is_claimed = facts[_IS_CLAIMED]
     claimed_s = _claimed_s(known["claimed_at"], known["claim_noted_s"]) if is_claimed else None
     connected_s = _seen_s(claimed_s, known["connected_at"], None)
@@ -286,19 +287,14 @@ def _life(row: LifeRow, few: Sides, more: Details, silent_s: float) -> SimLife:
     alive_s = min(first, default=None) if is_claimed else None
     plan_no = known["claim_plan"] or known["stock_plan"] or more.newest_plan.get(key)
     times = more.times.get(key, Times())
-    return SimLife(
-        stage=stage,
-        code=code,
-        since_s=_since_s((stage, code), times, about, claimed_s=claimed_s, alive_s=alive_s),
-        plan_id=more.plan_ids.get(plan_no),
-        claimed_s=claimed_s,
-        alive_s=alive_s,
-        **about.values,
-    )
+    since_s = _since_s((stage, code), times, paired_s, claimed_s=claimed_s, alive_s=alive_s)
+    plan_id = more.plan_ids.get(plan_no)
+    values: Facts = (source_iccid, target_iccid, stage, code, since_s, *names, plan_id, claimed_s, alive_s)
+    return SimLife(*values)
 
 
 def _since_s(
-    standing: Standing, times: Times, about: About, *, claimed_s: float | None, alive_s: float | None
+    standing: Standing, times: Times, paired_s: float | None, *, claimed_s: float | None, alive_s: float | None
 ) -> float | None:
     """Return since when a SIM stands there, if known."""
     stage, code = standing
@@ -312,7 +308,7 @@ def _since_s(
         }
         return by_code.get(code, switched_s if code in _BY_SWITCH else times.proved_s)
     by_stage = {
-        LifeStage.WAITING: about.paired_s,
+        LifeStage.WAITING: paired_s,
         LifeStage.LEFT_ALONE: times.planned_s,
         LifeStage.CUT_OVER: alive_s if times.switched_s is None else times.switched_s,
         LifeStage.ALIVE: alive_s,

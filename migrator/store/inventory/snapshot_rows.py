@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from decimal import Decimal
 
 from sqlalchemy import (
@@ -19,7 +20,7 @@ from sqlalchemy import (
 from migrator.chunks import PAGE
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import SourceSim
-from migrator.ports import Remaining, SourcePage
+from migrator.ports import Remaining, SourcePage, SourceRow
 from migrator.store.database.database import insert_many, storable
 from migrator.store.database.documents import raw_text
 from migrator.store.database.rows import SIM_COLUMNS, decimal_text, sim_values
@@ -91,15 +92,15 @@ _of_page = tuple(unreadable_rows.c[name] == bindparam(name) for name in ("snapsh
 _CLEAR_UNREADABLE = DriverSql(delete(unreadable_rows).where(*_of_page))
 
 
-def save_sims(connection: Connection, snapshot_id: int, pass_number: int, page: SourcePage) -> None:
-    """Keep the SIMs of a page."""
-    rows = []
-    for row in page.rows:
+def save_sims(connection: Connection, snapshot_id: int, pass_number: int, rows: Iterable[SourceRow]) -> None:
+    """Keep the SIMs of listed rows, in their order."""
+    told = []
+    for row in rows:
         if row.sim is not None:
             values = sim_values(row.sim)
             seen = (pass_number, NEVER, raw_text(row.raw))
-            rows.append((snapshot_id, *values[:_LATER_AT], *seen, *values[_LATER_AT:]))
-    insert_many(connection, _UPSERT_SIM, rows)
+            told.append((snapshot_id, *values[:_LATER_AT], *seen, *values[_LATER_AT:]))
+    insert_many(connection, _UPSERT_SIM, told)
 
 
 def save_page_row(connection: Connection, snapshot_id: int, pass_number: int, page: SourcePage, now: float) -> None:

@@ -137,8 +137,8 @@ class Snapshots:
         with self._db.read() as connection:
             return {row.page: row.total_pages for row in connection.execute(wanted)}
 
-    def save_page(self, snapshot_id: int, pass_number: int, page: SourcePage, now: float) -> None:
-        """Keep one page of a pass.
+    def save_pages(self, snapshot_id: int, pass_number: int, pages: Sequence[SourcePage], now: float) -> None:
+        """Keep some pages of a pass, in the order given.
 
         A SIM that is there already is overwritten, by its canonical ICCID.
 
@@ -146,9 +146,11 @@ class Snapshots:
         """
         with self._db.write(durable=False) as connection:
             _must_be_open(connection, snapshot_id)
-            save_page_row(connection, snapshot_id, pass_number, page, now)
-            save_unreadable(connection, snapshot_id, pass_number, page)
-            save_sims(connection, snapshot_id, pass_number, page)
+            for page in pages:
+                save_page_row(connection, snapshot_id, pass_number, page, now)
+                save_unreadable(connection, snapshot_id, pass_number, page)
+            rows = (row for page in pages for row in page.rows)
+            save_sims(connection, snapshot_id, pass_number, rows)
 
     def end_pass(self, snapshot_id: int, pass_number: int) -> ListPass:
         """Note that a pass is over, and compare its SIMs.
@@ -157,12 +159,12 @@ class Snapshots:
         SIMs of the first pass count as SIMs that only this pass has.
         """
         sim = source_sims.c
-        here = (sim.snapshot_id == snapshot_id) & (sim.last_pass == pass_number)
+        here = sim.last_pass == pass_number
+        of_each = (here, here & (sim.prior_pass == pass_number - 1), sim.last_pass == pass_number - 1)
+        wanted = select(*(func.count().filter(those) for those in of_each)).where(sim.snapshot_id == snapshot_id)
         with self._db.write() as connection:
             _must_be_open(connection, snapshot_id)
-            known_before = connection.scalar(_counted(here & (sim.prior_pass == pass_number - 1)))
-            gone = connection.scalar(_counted((sim.snapshot_id == snapshot_id) & (sim.last_pass == pass_number - 1)))
-            sims = connection.scalar(_counted(here)) or 0
+            sims, known_before, gone = map(int, connection.execute(wanted).one())
             first_total, last_total = told_totals(connection, snapshot_id, pass_number)
             connection.execute(
                 update(snapshots)
@@ -174,8 +176,8 @@ class Snapshots:
                 unreadable=count_unreadable(connection, snapshot_id, pass_number),
                 first_total=first_total,
                 last_total=last_total,
-                only_in_this_pass=sims - (known_before or 0),
-                missing_from_this_pass=gone or 0,
+                only_in_this_pass=sims - known_before,
+                missing_from_this_pass=gone,
             )
 
     def without_reading(self, snapshot_id: int, limit: int) -> Sequence[Iccid]:
@@ -215,6 +217,8 @@ class Snapshots:
         spoiled = (sim.snapshot_id == snapshot_id) & holds(sim.label, UNREAD)
         with self._db.read() as connection:
             count = connection.scalar(_counted(spoiled)) or 0
+            if not count:
+                return 0, ()
             return count, connection.scalars(select(sim.iccid).where(spoiled).order_by(sim.key).limit(NAMED)).all()
 
     def save_account_limits(self, limits: AccountLimits) -> None:
@@ -269,7 +273,7 @@ class Snapshots:
         with self._db.write() as connection:
             _must_be_open(connection, snapshot_id)
             _keep_only(connection, snapshot_id, last_pass)
-            dropped = _dropped(connection, snapshot_id, last_pass)
+            dropped = _dropped(connection, snapshot_id)
             connection.execute(
                 update(snapshots)
                 .where(snapshots.c.state == SnapshotState.IN_FORCE)
@@ -299,7 +303,7 @@ class Snapshots:
     def _drop_rows(self) -> None:
         """Drop the rows of snapshots that nobody needs.
 
-        A few thousand rows are dropped at a time. May be cut short.
+        Some ten thousand rows are dropped at a time. May be cut short.
         """
         gone = (SnapshotState.REPLACED, SnapshotState.DISCARDED)
         for table in (source_sims, unreadable_rows, snapshot_pages):
@@ -307,7 +311,7 @@ class Snapshots:
             unneeded = (
                 select(*table.primary_key)
                 .where(table.c.snapshot_id.in_(select(snapshots.c.snapshot_id).where(snapshots.c.state.in_(gone))))
-                .limit(10 * PAGE)
+                .limit(30 * PAGE)
             )
             dropped = 1
             while dropped:
@@ -335,9 +339,15 @@ def _count(snapshot_id: int) -> Select[Any]:
     return _counted(source_sims.c.snapshot_id == snapshot_id)
 
 
-def _dropped(connection: Connection, snapshot_id: int, last_pass: int) -> Dropped:
+def _dropped(connection: Connection, snapshot_id: int, last_pass: int | None = None) -> Dropped:
+    """Return what the inventory in force has, and this snapshot has not.
+
+    `last_pass` is the pass that counts; None where the snapshot has no SIMs of another one.
+    """
     old, new = source_sims.alias().c, source_sims.alias().c
-    is_here = (new.snapshot_id == snapshot_id) & (new.last_pass == last_pass)
+    is_here = new.snapshot_id == snapshot_id
+    if last_pass is not None:
+        is_here &= new.last_pass == last_pass
     stays = select(new.key).where(is_here, new.key == old.key).exists()
     is_paired = select(pairs.c.source_key).where(pairs.c.source_key == old.key).exists()
     gone = (old.snapshot_id == in_force) & ~stays

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from migrator import wiring
 from migrator.core.campaign.life import ExceptionCode
 from migrator.core.cutover.plan import Direction, Require, SwitchHeader, SwitchItem, SwitchReason
 from migrator.core.cutover.rules import Demand, is_open
@@ -31,9 +32,9 @@ def cut_over(tick: Tick) -> None:
     """Switch off what has rested, or say the command.
 
     Cutovers that were begun go on first. An old SIM that does not qualify yet is asked about once a day: nothing is
-    kept of that but the moment.
+    kept of that but the moment. The SIMs of a file are a person's to switch off, whatever the policy says.
     """
-    is_auto, own = tick.bounds.cutover is CutoverMode.AUTO, _own(tick)
+    is_auto, own = tick.bounds.cutover is CutoverMode.AUTO and not _by_hand(tick), _own(tick)
     if is_auto and not _went_on(tick, own.begun):
         return
     asked_s, rested = tick.site.now(), _rested(tick)
@@ -60,6 +61,11 @@ def cut_over(tick: Tick) -> None:
                 return
             _switch_off(tick, header)
     tick.told[ASKED] = asked_s
+
+
+def _by_hand(tick: Tick) -> bool:
+    """True if a person switches these SIMs: they are a file's."""
+    return not wiring.is_asked(tick.site.settings, tick.site.store)
 
 
 # --- what has rested ----------------------------------------------------------------------------------------------
@@ -172,7 +178,7 @@ def _offered(tick: Tick, own: _Own, rested: Mapping[str, Rested]) -> set[str]:
     store, keys = tick.site.store, _begun_keys(tick, own.begun)
     for header in own.begun:
         words = f"cutover {header.switch_id} was begun, and is not through"
-        tick.hold(ExitCode.ATTENTION, words, f"`migrator cutover apply {header.switch_id}` goes on with it")
+        tick.hold(ExitCode.ATTENTION, words, f"`{header.command}` goes on with it")
     for header in own.made:
         mine = {item.key for item in store.switches.all_items(header.switch_id)}
         if mine - keys and mine <= rested.keys() and not stale_reasons(store, header):
@@ -183,8 +189,10 @@ def _offered(tick: Tick, own: _Own, rested: Mapping[str, Rested]) -> set[str]:
 
 def _offer(tick: Tick, header: SwitchHeader) -> None:
     words = f"old SIMs can be switched off: {header.count}"
-    command = f"`migrator cutover apply {header.switch_id} --confirm {header.count}` switches them off"
-    tick.hold(ExitCode.ATTENTION, words, command)
+    does = "switches them off"
+    if header.is_by_hand:
+        does = f"lists them for the portal of {tick.site.store.inventory.source_name()}"
+    tick.hold(ExitCode.ATTENTION, words, f"`{header.command} --confirm {header.count}` {does}")
     tick.count("can_go_off", header.count)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from migrator import wiring
 from migrator.core.campaign.calendar import is_over
 from migrator.core.campaign.life import ExceptionCode
 from migrator.core.plan.refs import LONGEST_REF, ref_of
@@ -39,14 +40,15 @@ def create_campaign(
         site: the store, which may be empty.
         policy: a policy file with `[campaign]`.
         name: for people; None for the name of the file.
-        folder: for its intake, reports and exceptions; None for `campaign` beside the policy.
+        folder: for its intake, reports and exceptions; None for `campaign` beside the policy, and there one of the
+            account that was chosen, as accounts may share a policy.
 
     Raises: InputError, for a policy without bounds, or whose last day is over, or where another campaign is not ended.
     """
     file = Path(policy).absolute()
     loaded = _before_its_end(with_bounds(read_policy(file)), site)
     must_know_users(site.store, loaded.policy)
-    place = (Path(folder) if folder is not None else file.parent / "campaign").absolute()
+    place = (Path(folder) if folder is not None else file.parent / "campaign" / (wiring.account() or "")).absolute()
     made = site.store.campaigns.create(
         file.stem if name is None else _visible(name, "--name"),
         policy_file=str(file),

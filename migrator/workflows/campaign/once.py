@@ -11,6 +11,7 @@ from migrator.errors import InputError
 from migrator.inputs.policy.file import LoadedPolicy, read_policy, stored_policy
 from migrator.store.campaigns.campaigns import Campaign
 from migrator.store.campaigns.ticks import HELD
+from migrator.wiring.gc import collecting_rarely
 from migrator.workflows.campaign.cutovers import cut_over
 from migrator.workflows.campaign.discovery import find_pairs
 from migrator.workflows.campaign.intake import files_of, give_back, take_files
@@ -60,7 +61,7 @@ def run_once(site: Site, *, ref: str = "") -> Ticked:
     campaign = site.store.campaigns.required()
     ref, (loaded, trouble) = ref_of(ref or None), _policy_of(campaign)
     assert loaded.policy.campaign is not None  # noqa: S101 - it has bounds
-    with holding(site) as me:
+    with holding(site) as me, collecting_rarely():
         of_call, bounds = replace(site, held_by=me, campaign=campaign.name), loaded.policy.campaign
         tick = Tick(of_call, campaign, loaded, bounds, me, trouble, ref, files_of(campaign))
         tick.told |= {"ref": tick.ref()} if tick.ref() else {}
@@ -68,7 +69,7 @@ def run_once(site: Site, *, ref: str = "") -> Ticked:
         tick.is_approved()  # said first, also where nothing is due
         with tick.stage(site.settings.carrier.name):
             read_source(tick)
-        if site.store.inventory.summary().get("count"):  # without old SIMs every file would be refused
+        if next(site.store.inventory.sims(), None) is not None:  # without old SIMs every file would be refused
             with tick.stage("intake"):
                 take_files(tick)
         for name, stage in _STAGES:

@@ -1,7 +1,7 @@
 """Report over all plans of a store; no campaign need be there."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -16,7 +16,7 @@ from migrator.core.campaign.budget import bounds_used
 from migrator.core.campaign.calendar import day_began_s, is_over
 from migrator.core.campaign.forecast import forecast
 from migrator.core.campaign.idle import idle_money
-from migrator.core.campaign.life import ExceptionCode, LifeCounts, LifeStage
+from migrator.core.campaign.life import ExceptionCode, LifeCounts, LifeStage, SimLife
 from migrator.core.fleet.units import money
 from migrator.core.run.results import ExitCode
 from migrator.errors import InputError
@@ -59,6 +59,7 @@ class WrittenFleet:
         headline: words that say whether all is well, with the detail.
         steps: what to do next, the most pressing first; code words stand in backticks.
         idle: words on idle cards.
+        exceptions: reads the exceptions anew, those that the report has.
     """
 
     files: Sequence[Path]
@@ -66,6 +67,7 @@ class WrittenFleet:
     headline: str
     steps: Sequence[str]
     idle: str
+    exceptions: Callable[[], Iterator[SimLife]]
 
 
 def campaign_report(
@@ -97,7 +99,8 @@ def campaign_report(
         report = fleet_report(site.store, now=_now(now), counts=counts, holder=holder, held=held)
         files = write_fleet_report(report, Path(folder), tuple(FORMATS) if formats is None else formats)
     told = headline(report)
-    return WrittenFleet(files, report.counts, f"{told.words}. {told.detail}", next_commands(report), report.idle.words)
+    words = f"{told.words}. {told.detail}"
+    return WrittenFleet(files, report.counts, words, next_commands(report), report.idle.words, report.exceptions)
 
 
 def campaign_exceptions(

@@ -11,8 +11,9 @@ from migrator.core.fleet.units import money, n_sims
 from migrator.core.policy.outside import NoticeEvent
 from migrator.core.run.results import ExitCode
 from migrator.files import placed_text
+from migrator.reports.campaign.documents import exception_lines
 from migrator.store.campaigns.ticks import HELD
-from migrator.workflows.campaign.report import campaign_exceptions, campaign_report
+from migrator.workflows.campaign.report import campaign_report
 from migrator.workflows.campaign.tick import GRAVITY, Held, Tick
 from migrator.workflows.handover.export import handover
 
@@ -55,9 +56,9 @@ def write_report(tick: Tick) -> None:
     if is_told and not is_held_otherwise and not _has_changed(tick):
         return
     folder = Path(tick.campaign.folder) / "report"
-    campaign_report(tick.site, None, folder, now=now, counts=tick.counts, held=held)
+    written = campaign_report(tick.site, None, folder, now=now, counts=tick.counts, held=held)
     with placed_text(folder / "exceptions.csv") as out:
-        for line in campaign_exceptions(tick.site, now=now):
+        for line in exception_lines(written.exceptions(), "csv"):
             out(line)
     tick.told["report"] = str(folder)
 

@@ -109,7 +109,7 @@ def discover(
         return store.discovery(org_id, listed)
 
     with collecting_rarely(), closing(hardware()) as seen:
-        if live and wiring.is_asked(site.settings, store):
+        if live:
             site.outside.run_async(lambda stopper: ask_live(site, seen, stopper, result))
         judged(
             seen,
@@ -137,7 +137,12 @@ async def _read_live(site: Site, stopper: Stopper, result: Discovered) -> int:
 
 
 async def ask_live(site: Site, seen: Discovery, stopper: Stopper, result: Discovered) -> None:
-    """Open the chosen source, and ask it about replaced old SIMs."""
+    """Open the chosen source, and ask it about replaced old SIMs.
+
+    The carrier of a file is not asked.
+    """
+    if not wiring.is_asked(site.settings, site.store):
+        return
     async with site.outside.source(site.settings, site.store, stopper) as source:
         result.asked = await ask_old_sims(
             seen,

@@ -1,5 +1,6 @@
 """Choices that a policy must make before it is planned with."""
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -8,7 +9,7 @@ from migrator.core.fleet.sims import ONENCE, AccountLimits, ToldVolumes
 from migrator.core.fleet.units import money
 from migrator.core.plan.mapping import undecided
 from migrator.core.plan.plan import Prices
-from migrator.core.policy.policy import DataBasis, OldTags, Policy, SmsBasis
+from migrator.core.policy.policy import DataBasis, OldTags, Policy, Rule, SmsBasis
 from migrator.errors import InputError, Problem
 from migrator.inputs.files.problems import refusal
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from migrator.inputs.policy.file import LoadedPolicy
     from migrator.inputs.where.language import Where
 
-__all__ = ["must_have_basis", "must_have_chosen"]
+__all__ = ["must_have_basis", "must_have_chosen", "needs_records"]
 
 
 DATA_REMEDY = (
@@ -56,12 +57,24 @@ def must_have_chosen(
     )
 
 
+def needs_records(policy: Policy, *, asks_each: bool) -> bool:
+    """True if limits need what only a SIM's record tells.
+
+    `asks_each`: the list of the source may leave out the limit of a SIM.
+    """
+    parts: tuple[Policy | Rule, ...] = (policy, *policy.rules)
+    data = {part.data_limit.basis_for(has_limit=asks_each) for part in parts}
+    sms = {part.sms_limit.basis for part in parts}
+    return DataBasis.REMAINING in data or SmsBasis.REMAINING in sms or (asks_each and DataBasis.DATA_LIMIT in data)
+
+
 def must_have_basis(loaded: "LoadedPolicy", source: str, told: ToldVolumes, account: AccountLimits) -> None:
     """Refuse a policy by what no SIM of the source has.
 
-    Every SIM would be blocked for it, one by one. Of 1NCE, a volume that is missing is that SIM's matter.
+    Every SIM would be blocked for it, one by one. Of 1NCE, a volume that is missing is that SIM's matter. The defaults
+    of tag and name speak of 1NCE: of another source the policy must say them, as both stay on the SIMs.
 
-    Raises: InputError, with every such basis.
+    Raises: InputError, with every such basis and default.
     """
     is_onence = source == ONENCE
     lacking = [
@@ -71,8 +84,22 @@ def must_have_basis(loaded: "LoadedPolicy", source: str, told: ToldVolumes, acco
     if loaded.policy.claim.tags is OldTags.COPY and not told.tags:
         tags = ("claim", "tags")
         lacking.append(_Lacking("[claim] tags", OldTags.COPY, "the tags of each SIM", 'write tags = "leave"', tags))
-    if lacking:
-        raise refusal([one.problem(loaded, source) for one in lacking], what=loaded.name)
+    problems = [one.problem(loaded, source) for one in lacking]
+    problems += () if is_onence else _defaults_of_1nce(loaded, source)
+    if problems:
+        raise refusal(problems, what=loaded.name)
+
+
+def _defaults_of_1nce(loaded: "LoadedPolicy", source: str) -> Iterator[Problem]:
+    own = re.sub(r"[^a-z0-9]+", "-", source.lower()).strip("-") or "elsewhere"
+    ways = (
+        ("claim", "tag", loaded.policy.claim.tag, f'tag = "from-{own}", or "" for none'),
+        ("name", "when_missing", loaded.policy.name.when_missing, f'when_missing = "{own}-{{source_iccid}}"'),
+    )
+    for section, key, default, remedy in ways:
+        if not loaded.says(section, key):
+            words = f'[{section}] {key} is not set, which means "{default}", and these SIMs are {source}\'s'
+            yield Problem("default_of_1nce", f"{loaded.place(section, key)}: {words}", f"write {remedy}")
 
 
 class _Lacking(NamedTuple):

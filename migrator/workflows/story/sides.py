@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from migrator.core.fleet.sims import ONENCE, volume_words
 from migrator.core.fleet.units import sized
 
 __all__ = ["Side", "both_sides", "limit_words"]
@@ -23,7 +24,7 @@ def both_sides(told: Mapping[str, Any]) -> Iterator[Side]:
     yield "name", old.get("label"), new.get("name")
     yield "IMEI", _imeis(old), new.get("imei")
     yield "device id", None, _digits(new.get("device_id"))
-    yield "data", _quota(old), limit_words(new.get("overage_limit_bytes"))
+    yield "data", _quota(old, told["source"]), limit_words(new.get("overage_limit_bytes"))
     yield "SMS", _booked(old), _count(new.get("sms_limit"))
     yield "tags", ", ".join(old.get("tags") or ()), ", ".join(new.get("tags") or ())
     yield "claimed", None, new.get("claimed_at")
@@ -61,10 +62,12 @@ def _digits(value: int | None) -> str | None:
     return None if value is None else str(value)
 
 
-def _quota(old: Mapping[str, Any]) -> str | None:
+def _quota(old: Mapping[str, Any], source: str) -> str | None:
     booked, left, limit = old.get("data_quota_mb"), old.get("data_remaining_mb"), old.get("data_limit")
     if booked is None:
         return None if limit is None else f"{sized(limit['bytes'])}, {limit['period'] or 'of a period not told'}"
+    if source != ONENCE:
+        return volume_words(booked, source)
     return f"{booked} MB booked" + (f", {left} left" if left is not None else "")
 
 

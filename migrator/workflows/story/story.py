@@ -247,11 +247,15 @@ def _standing(
         is_listed=known.sim is not None,
         is_paired=known.pair is not None,
         plan=_plan_that_counts(known.plans),
-        open_switch=(open_switches[-1]["direction"], open_switches[-1]["switch_id"]) if open_switches else None,
+        open_switch=_command(store, open_switches[-1]) if open_switches else None,
         old_status=_status_now(store, sim, is_live=live is not None and live.sim is not None),
         is_taken_back=back,
         silence=silence,
     )
+
+
+def _command(store: "Store", switch: Mapping[str, Any]) -> tuple[str, str]:
+    return switch["direction"], store.switches.header(switch["switch_id"]).command
 
 
 def _status_now(store: "Store", sim: SourceSim | None, *, is_live: bool) -> str | None:

@@ -148,3 +148,28 @@ def test_limits_of_a_fleet_are_told_in_bytes_and_in_the_unit_that_people_read() 
     Console(file=out, width=200).print(summary_tables(summary)[-1])
     for cell in ("753,000", "789,577,728,000", "735 GiB", "42,087.34"):
         assert cell in out.getvalue()
+
+
+def test_limits_of_another_source_are_told_in_bytes_beside_the_sims_that_are_not_in_the_sum() -> None:
+    group = {
+        "rule": "default",
+        "basis": "data_limit",
+        "sims": 920,
+        "source_bytes": 753_000_000,
+        "not_monthly": 77,
+        "limit_bytes": 789577728000,
+        "unlimited": 0,
+        "per_period_at_most": "42087.34",
+    }
+    out = io.StringIO()
+    Console(file=out, width=200).print(summary_tables(SUMMARY | {"source": "Elsewhere", "groups": [group]})[-1])
+    for cell in ("bytes a month at Elsewhere", "753,000,000", "SIMs not monthly", "77"):
+        assert cell in out.getvalue()
+    assert " MB" not in out.getvalue()
+
+
+def test_a_plan_of_another_source_that_an_earlier_version_made_is_shown_without_its_sum() -> None:
+    out = io.StringIO()
+    Console(file=out, width=200).print(summary_tables(SUMMARY | {"source": "Elsewhere"})[-1])
+    assert "842,530,816,000" in out.getvalue()
+    assert "803,500" not in out.getvalue(), "it was a sum over periods, in a unit that nobody told"

@@ -75,7 +75,12 @@ def migrated(desk: Desk, policy: str = POLICY) -> None:
     assert plan.code == 0, plan.out
     assert "1NCE" not in plan.out
     assert desk.run("apply", "--confirm", str(SIMS)).code == 0
-    for card, imei in zip(new, IMEIS, strict=True):
+    live_in_units(desk)
+
+
+def live_in_units(desk: Desk) -> None:
+    """Each new SIM lived in its unit an hour ago."""
+    for card, imei in zip(pool_of(SIMS), IMEIS, strict=True):
         link = desk.rehearsal.hologram.sims[card]
         assert link.claimed_at is not None
         link.claimed_at -= timedelta(hours=1)
@@ -271,3 +276,51 @@ def test_the_new_sims_of_such_a_fleet_are_discovered_by_imei(desk: Desk) -> None
     assert imported(desk, SIMS, *second).code == 0
     settled = desk.json("pair", "discover", "--live", "--accept", "exact", *second)
     assert (settled.code, settled.data["exact"], settled.data["accepted"]) == (0, SIMS, SIMS)
+
+
+BOUNDS = """
+[campaign]
+until = 2099-12-31
+claims_per_day = 500
+claims_total = 50000
+spend_per_day = 100000.00
+spend_total = 100000.00
+cutover = "auto"
+cutover_rest = "0s"
+"""
+
+
+def test_a_campaign_moves_such_a_fleet_and_leaves_its_old_sims_to_a_person(desk: Desk) -> None:
+    assert imported(desk).code == 0
+    new = pool_of(SIMS)
+    desk.rehearsal.hologram.stock(new)
+    pairs = "".join(f"{old},{card}\n" for old, card in zip(OLD, new, strict=True))
+    assert desk.run("pair", "import", desk.write("pairs.csv", f"source_iccid,target_iccid\n{pairs}")).code == 0
+    policy = desk.write("policy.toml", POLICY.split("[[waves]]", maxsplit=1)[0] + BOUNDS)
+    assert desk.run("campaign", "create", "--policy", policy, "--name", "north").code == 0
+    assert desk.run("campaign", "approve", "--by", "ann").code == 0
+    ran = desk.json("campaign", "run", "--once")
+    assert (ran.code, ran.data["told"]["claimed"]) == (0, SIMS), ran.out
+    live_in_units(desk)
+    ran = desk.run("campaign", "run", "--once")
+    told = " ".join(ran.err.split())
+    assert ran.code == 3
+    assert f"--confirm {SIMS}` lists them for the portal of Elsewhere" in told
+    assert "`migrator cutover export c" in told
+    assert "cutover apply" not in told
+    confirm = ("--confirm", str(SIMS), "--out", "off.csv")
+    assert desk.json("cutover", "export", *confirm).data["listed"] == SIMS
+    assert "migrator cutover export" in desk.run("show", OLD[0]).out
+    assert imported(desk, SIMS).code == 0
+    assert desk.json("cutover", "export").data["proved"] == SIMS
+    assert desk.run("campaign", "run", "--once").code == 0
+    assert requests_at_1nce(desk) == 0
+
+
+def test_doctor_asks_no_login_for_such_a_fleet(desk: Desk) -> None:
+    assert desk.run("doctor").code == 2, "of a store that is not there, the login of 1NCE is missing"
+    assert imported(desk).code == 0
+    told = desk.run("doctor")
+    assert told.code == 0
+    assert "SIMs of Elsewhere, from a file: no API is asked about them" in told.out
+    assert "1NCE" not in told.out + told.err

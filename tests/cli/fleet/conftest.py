@@ -17,11 +17,11 @@ def url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     server = running()
     if server is None:
         pytest.skip(MISSING)
-    sql(server.url(), "DROP SCHEMA IF EXISTS fleet CASCADE")
+    sql(server.url(), "DROP SCHEMA IF EXISTS fleet CASCADE", "DROP SCHEMA IF EXISTS queue CASCADE")
     monkeypatch.setenv("MIGRATOR_STATE", server.url())
     with kept_there():
         yield server.url()
-    sql(server.url(), "DROP SCHEMA IF EXISTS fleet CASCADE")
+    sql(server.url(), "DROP SCHEMA IF EXISTS fleet CASCADE", "DROP SCHEMA IF EXISTS queue CASCADE")
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from migrator.core.fleet.candidates import Candidate
-from migrator.core.fleet.sims import QuotaReading
+from migrator.core.fleet.sims import QuotaReading, data_limit
+from migrator.core.fleet.units import Bytes
 from migrator.core.money.calls import KINDS, LIMITS_KEPT, CallSizes
 from migrator.core.money.costs import PlanTally
 from migrator.core.plan.plan import Action, Change, Prices
@@ -21,6 +22,7 @@ from migrator.core.policy.policy import (
     DataBasis,
     DataLimitPolicy,
     LimitsTiming,
+    OtherPeriods,
     Policy,
     Rule,
     SmsBasis,
@@ -42,8 +44,10 @@ def planned(fleet: Iterable[Candidate], rules: Policy) -> list[Change]:
     return list(Planner(rules, ORG).changes(fleet))
 
 
-def summed(changes: Iterable[Change], rules: Policy, prices: Prices = PRICES, **values: Any) -> dict[str, Any]:
-    tally = PlanTally()
+def summed(
+    changes: Iterable[Change], rules: Policy, prices: Prices = PRICES, source: str = "1NCE", **values: Any
+) -> dict[str, Any]:
+    tally = PlanTally(source=source)
     assert len(list(tally.counting(changes))) == sum(tally.actions.values()) == sum(tally.reasons.values())
     return tally.summary(rules, prices, **({"balance": None, "max_rps": 10.0} | values))
 
@@ -148,6 +152,39 @@ def test_the_difference_between_a_lifetime_and_a_billing_period_is_said_in_words
     assert "1,000 MB at 1NCE are for the lifetime of these 2 SIMs" in group["warning"]
     assert f"{1000 * MB:,} bytes (1,000 MiB) in all, start anew every billing period" in group["warning"]
     assert group["per_period_at_most"] in group["warning"]
+
+
+def test_of_another_source_bytes_are_told_and_a_days_limit_is_not_added_to_a_months() -> None:
+    """What a MB is there is the carrier's word; a sum over periods is the limit of nobody."""
+    own = policy(
+        data_limit=DataLimitPolicy(DataBasis.DATA_LIMIT, other_periods=OtherPeriods.THIRTY_DAYS),
+        sms_limit=SmsLimitPolicy(SmsBasis.KEEP),
+    )
+    limits = [("monthly", 500_000_000), ("monthly", 1_000_000_000), ("daily", 10_000_000), ("hourly", 1_000_000)]
+    fleet = [
+        candidate(n, sim=sim(n, data_quota_mb=None, data_limit=data_limit(Bytes(volume), period)))
+        for n, (period, volume) in enumerate(limits, 1)
+    ]
+    told = summed(planned(fleet, own), own, source="Elsewhere")
+    (group,) = told["groups"]
+    assert [group.get(name) for name in ("source_bytes", "monthly", "not_monthly", "onence_mb")] == [
+        1_500_000_000,
+        2,
+        2,
+        None,
+    ]
+    assert "1,500,000,000 bytes (1.4 GiB) at Elsewhere are the monthly limits of 2 of these 4 SIMs" in group["warning"]
+    assert "SIMs whose limit at Elsewhere is not for a month: 2" in str(told["warnings"])
+
+
+def test_of_a_file_the_bytes_of_its_own_unit_are_told() -> None:
+    """500 MB of a carrier whose MB is 1,000,000 bytes."""
+    fleet = fleet_of("a", "b", data_quota_mb=Decimal(500_000_000) / MB)
+    rules = policy(sms_limit=SmsLimitPolicy(SmsBasis.KEEP))
+    (group,) = summed(planned(fleet, rules), rules, source="Elsewhere")["groups"]
+    assert (group["source_bytes"], group["limit_bytes"]) == (1_000_000_000, 1_000_000_000)
+    assert "1,000,000,000 bytes (954 MiB) at Elsewhere are the limits of these 2 SIMs; " in group["warning"]
+    assert " MB" not in group["warning"]
 
 
 def test_a_wave_or_rule_that_holds_nobody_is_told() -> None:

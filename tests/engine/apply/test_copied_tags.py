@@ -13,17 +13,19 @@ from migrator.carriers.simulation import Fault, FaultPlan
 from migrator.core.plan.basis import Uses
 from migrator.core.run.results import ExitCode
 from migrator.errors import InputError
-from tests.worlds.onomondo_world import FIXED, OnomondoWorld
+from tests.worlds.onomondo_world import FIXED, OWN_WORDS, OnomondoWorld
 from tests.worlds.world import POLICY, Crash, World, crash_at
 
 COPY = 'zone = "global"\ntags = "copy"'
-OWN = {"from-1nce"}
-TAGS = ((), ("Nordics",), ("Nordics", "Product A"), ("Supplier", "Product A", "Nordics"), ("from-1nce",))
+OWN = {"from-onomondo"}
+TAGS = ((), ("Nordics",), ("Nordics", "Product A"), ("Supplier", "Product A", "Nordics"), ("from-onomondo",))
 
 
-def tagged(folder: Path, policy: str = COPY, *, sims: int = 10, more: str = "", **asked: Any) -> OnomondoWorld:
+def tagged(
+    folder: Path, policy: str = COPY, *, sims: int = 10, more: str = "", own: str = OWN_WORDS, **asked: Any
+) -> OnomondoWorld:
     """A fleet whose SIMs bear none, one or several tags, pulled and paired."""
-    text = POLICY.replace('zone = "global"', policy).replace("[status]", f"{FIXED}[status]") + more
+    text = POLICY.replace('zone = "global"', policy).replace("[status]", f"{own}{FIXED}[status]") + more
     world = OnomondoWorld(folder, sims=sims, policy_text=text, **asked)
     for number, sim in enumerate(world.source.fleet):
         sim.tags = tuple(map(OnomondoTag, TAGS[number % len(TAGS)]))
@@ -59,7 +61,7 @@ def test_each_tag_is_made_once_and_every_new_sim_bears_what_its_old_one_did(tmp_
     assert header.summary["calls"]["tags"] == 3
     assert world.apply_until_quiet().exit_code is ExitCode.DONE
     assert borne(world) == wanted(world)
-    assert made(world) == dict.fromkeys(["from-1nce", "Nordics", "Product A", "Supplier"], 1)
+    assert made(world) == dict.fromkeys(["from-onomondo", "Nordics", "Product A", "Supplier"], 1)
     assert links(world) == 3, "one request for all bearers of a tag; the claim brings the migration's own along"
 
 
@@ -111,7 +113,7 @@ def test_a_tag_that_is_there_already_is_used(tmp_path: Path) -> None:
     world.plan()
     assert world.apply_until_quiet().exit_code is ExitCode.DONE
     assert borne(world) == wanted(world)
-    assert set(made(world)) == {"from-1nce", "Product A", "Supplier"}
+    assert set(made(world)) == {"from-onomondo", "Product A", "Supplier"}
 
 
 @pytest.mark.parametrize("fault", [Fault.LOSE_AFTER, Fault.LOSE_BEFORE])
@@ -163,7 +165,9 @@ def test_a_plan_is_stale_once_the_tags_of_an_old_sim_are_others(tmp_path: Path) 
 
 
 def test_a_name_may_hold_the_old_tags(tmp_path: Path) -> None:
-    world = tagged(tmp_path, 'zone = "global"', more='[name]\ntemplate = "{tags} {source_iccid}"\nwhen_missing = "-"\n')
+    world = tagged(
+        tmp_path, 'zone = "global"', own='tag = "old"\n[name]\ntemplate = "{tags} {source_iccid}"\nwhen_missing = "-"\n'
+    )
     world.plan()
     assert world.apply_until_quiet().exit_code is ExitCode.DONE
     olds = world._olds()

@@ -74,6 +74,17 @@ def test_every_secret_has_the_same_places(folder: Path, name: str) -> None:
 
 
 @WINDOWS
+def test_a_flat_folder_does_as_well(folder: Path) -> None:
+    """`LoadCredential=acme.onence_client_secret:...`, or a Secret of Kubernetes: neither makes folders."""
+    (folder / "secrets").mkdir()
+    (folder / "secrets" / "acme.onence_client_secret").write_text("flat\n")
+    (folder / "secrets" / "acme_onence_client_secret").write_text("of nobody")
+    (folder / "secrets" / "acm.e.onence_client_secret").write_text("of nobody")
+    assert secret_of(in_folder(folder)) == "flat"
+    put(folder, "in a folder of its own")
+    assert secret_of(in_folder(folder)) == "in a folder of its own"
+
+
 def test_the_command_gets_account_and_name_and_no_shell(folder: Path) -> None:
     environ = program(folder, "print(sys.argv[1:], os.environ['TOKEN'])")
     environ |= {"TOKEN": "t", "MIGRATOR_SECRETS_COMMAND": environ["MIGRATOR_SECRETS_COMMAND"] + " '$(x);'"}

@@ -34,7 +34,7 @@ def test_a_later_pull_adds_the_hardware_that_it_tells_and_takes_none_away(store:
 def test_a_pull_that_does_not_come_into_force_adds_nothing(store: Store) -> None:
     pulled(store, [sim(1, imei=UNIT)])
     open_one = store.inventory.open_snapshot("v2", NOW + DAY).snapshot_id
-    store.inventory.save_page(open_one, 1, page_of([sim(1, imei=DRAWER)]), NOW + DAY)
+    store.inventory.save_pages(open_one, 1, [page_of([sim(1, imei=DRAWER)])], NOW + DAY)
     store.inventory.end_pass(open_one, 1)
     store.inventory.discard_snapshot(open_one)
     assert store.imeis.of([key(1)]) == {key(1): [SeenIn(UNIT, NOW, NOW)]}
@@ -43,7 +43,7 @@ def test_a_pull_that_does_not_come_into_force_adds_nothing(store: Store) -> None
 def test_only_what_the_last_pass_listed_counts(store: Store) -> None:
     number = store.inventory.open_snapshot("v2", NOW).snapshot_id
     for which, sims in ((1, [sim(1, imei=UNIT), sim(2, imei=UNIT)]), (2, [sim(1, imei=UNIT)])):
-        store.inventory.save_page(number, which, page_of(sims), NOW)
+        store.inventory.save_pages(number, which, [page_of(sims)], NOW)
         store.inventory.end_pass(number, which)
     store.inventory.complete_snapshot(number, 2, NOW)
     assert set(store.imeis.of([key(1), key(2)])) == {key(1)}

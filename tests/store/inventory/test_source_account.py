@@ -22,7 +22,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def read(store: Store, reader: SourceAccount | None) -> int:
     """Read one page, and stop. Returns: how many SIMs the snapshot had before."""
     snapshot = store.inventory.open_snapshot("onomondo", NOW, reader=reader)
-    store.inventory.save_page(snapshot.snapshot_id, 1, page_of([sim(1), sim(2)]), NOW)
+    store.inventory.save_pages(snapshot.snapshot_id, 1, [page_of([sim(1), sim(2)])], NOW)
     return snapshot.sims
 
 
@@ -60,7 +60,7 @@ def test_a_file_of_the_same_carrier_keeps_the_account_and_one_of_another_has_non
     in_force(store, ONE)
     for name, account in (("Onomondo", ONE.account), ("Elsewhere", None), ("Onomondo", None)):
         snapshot = store.inventory.open_snapshot("import", NOW, fresh=True, origin="sims.csv")
-        store.inventory.save_page(snapshot.snapshot_id, 1, page_of([sim(1)]), NOW)
+        store.inventory.save_pages(snapshot.snapshot_id, 1, [page_of([sim(1)])], NOW)
         store.inventory.end_pass(snapshot.snapshot_id, 1)
         store.inventory.complete_snapshot(snapshot.snapshot_id, 1, NOW, source=name)
         assert store.inventory.source_account() == SourceAccount(name, account)

@@ -85,7 +85,7 @@ def test_a_sim_comes_back_as_it_was_to_the_last_digit(shared: Store, fleet: list
 def test_the_raw_reply_comes_back_in_its_own_order(store: Store) -> None:
     raw = {"label": "pümp ☂", "iccid": source_iccid(1).digits, "quota_status": {"id": 0}, "list": [1.5, None, True]}
     snapshot = store.inventory.open_snapshot("v2", NOW)
-    store.inventory.save_page(snapshot.snapshot_id, 1, SourcePage(1, [SourceRow(raw, sim(1))]), NOW)
+    store.inventory.save_pages(snapshot.snapshot_id, 1, [SourcePage(1, [SourceRow(raw, sim(1))])], NOW)
     store.inventory.complete_snapshot(snapshot.snapshot_id, 1, NOW)
     assert list((store.inventory.raw(source_iccid(1)) or {}).items()) == list(raw.items())
     assert store.inventory.raw(source_iccid(2)) is None
@@ -106,7 +106,7 @@ def test_pin_and_puk_never_reach_the_file(tmp_path: Path, raw: dict[str, Any]) -
     with open_store(tmp_path) as store:
         snapshot_id = store.inventory.open_snapshot("v2", NOW).snapshot_id
         rows = [SourceRow(raw, sim(1)), SourceRow(raw, None, "no ICCID")]
-        store.inventory.save_page(snapshot_id, 1, SourcePage(1, rows), NOW)
+        store.inventory.save_pages(snapshot_id, 1, [SourcePage(1, rows)], NOW)
         store.inventory.save_readings(snapshot_id, [Reading(source_iccid(1), Remaining(QuotaReading.READ, raw=raw))])
         store.inventory.complete_snapshot(snapshot_id, 1, NOW)
         log = (tmp_path / "state.db-wal").read_bytes()
@@ -125,7 +125,7 @@ def test_half_an_emoji_is_kept_as_a_replacement_character(store: Store) -> None:
 def test_half_an_emoji_anywhere_else_stops_nothing_either(store: Store) -> None:
     snapshot_id = store.inventory.open_snapshot("v2", NOW).snapshot_id
     rows = [SourceRow({"label": "\ud83d"}, None, "no ICCID in '\ud83d'"), SourceRow({}, sim(1))]
-    store.inventory.save_page(snapshot_id, 1, SourcePage(1, rows), NOW)
+    store.inventory.save_pages(snapshot_id, 1, [SourcePage(1, rows)], NOW)
     cut = Remaining(QuotaReading.READ, Decimal(1), "2030 \ud83d", {"unit": "\ud83d"})
     store.inventory.save_readings(snapshot_id, [Reading(source_iccid(1), data=cut)])
     store.inventory.complete_snapshot(snapshot_id, 1, NOW)
@@ -183,7 +183,7 @@ def test_an_open_snapshot_leaves_the_inventory_in_force_alone(store: Store) -> N
     first = pulled(store, [sim(1)])
     before = store.inventory.summary()
     snapshot = store.inventory.open_snapshot("v2", NOW)
-    store.inventory.save_page(snapshot.snapshot_id, 1, page_of([sim(1, label="other"), sim(2)]), NOW)
+    store.inventory.save_pages(snapshot.snapshot_id, 1, [page_of([sim(1, label="other"), sim(2)])], NOW)
     assert list(store.inventory.sims()) == [sim(1)]
     assert {**store.inventory.summary(), "open": None} == before
     assert store.inventory.snapshot_id() == first
@@ -203,7 +203,7 @@ def test_completing_switches_at_once_and_only_the_summary_of_the_old_one_stays(s
 def test_a_snapshot_survives_the_process_and_is_gone_on_with(tmp_path: Path) -> None:
     with open_store(tmp_path) as store:
         begun = store.inventory.open_snapshot("v2", NOW)
-        store.inventory.save_page(begun.snapshot_id, 1, page_of(map(sim, range(100)), 2, total=250), NOW)
+        store.inventory.save_pages(begun.snapshot_id, 1, [page_of(map(sim, range(100)), 2, total=250)], NOW)
     with open_store(tmp_path) as store:
         again = store.inventory.open_snapshot("v2", NOW + 60)
         assert (again.snapshot_id, again.sims, again.passes, again.resumed) == (begun.snapshot_id, 100, 0, True)
@@ -215,10 +215,10 @@ def test_a_snapshot_survives_the_process_and_is_gone_on_with(tmp_path: Path) -> 
 def test_a_snapshot_from_elsewhere_is_not_gone_on_with(store: Store, options: dict[str, Any]) -> None:
     """SIMs of a file that was half imported are no evidence of what the API lists."""
     begun = store.inventory.open_snapshot("v2", NOW)
-    store.inventory.save_page(begun.snapshot_id, 1, page_of([sim(1)]), NOW)
+    store.inventory.save_pages(begun.snapshot_id, 1, [page_of([sim(1)])], NOW)
     anew = store.inventory.open_snapshot(now=NOW, **options)
     assert (anew.sims, anew.resumed) == (0, False)
-    store.inventory.save_page(anew.snapshot_id, 1, page_of([sim(2)]), NOW)
+    store.inventory.save_pages(anew.snapshot_id, 1, [page_of([sim(2)])], NOW)
     store.inventory.complete_snapshot(anew.snapshot_id, 1, NOW)
     assert list(store.inventory.sims()) == [sim(2)]
 
@@ -227,7 +227,7 @@ def test_a_snapshot_that_is_closed_takes_no_more_pages(store: Store) -> None:
     """Two pulls at once: the slower one must not write into the inventory in force."""
     snapshot_id = pulled(store, [sim(1)])
     with pytest.raises(StoreError, match="completed it or began a new one"):
-        store.inventory.save_page(snapshot_id, 1, page_of([sim(2)]), NOW)
+        store.inventory.save_pages(snapshot_id, 1, [page_of([sim(2)])], NOW)
     with pytest.raises(StoreError):
         store.inventory.complete_snapshot(snapshot_id, 1, NOW)
     assert list(store.inventory.sims()) == [sim(1)]
@@ -247,9 +247,9 @@ def test_nothing_pulled_is_an_empty_inventory(store: Store) -> None:
 def test_a_pass_counts_distinct_sims_and_what_it_could_not_read(store: Store) -> None:
     """A row that shifts to the next page while the list is read comes twice."""
     snapshot_id = store.inventory.open_snapshot("v2", NOW).snapshot_id
-    store.inventory.save_page(snapshot_id, 1, page_of([sim(1), sim(2)], 1, total=4), NOW)
+    store.inventory.save_pages(snapshot_id, 1, [page_of([sim(1), sim(2)], 1, total=4)], NOW)
     shifted = [*page_of([sim(2), sim(3)]).rows, SourceRow({"label": "?"}, None, "no ICCID")]
-    store.inventory.save_page(snapshot_id, 1, SourcePage(2, shifted, total_sims=5, total_pages=1), NOW)
+    store.inventory.save_pages(snapshot_id, 1, [SourcePage(2, shifted, total_sims=5, total_pages=1)], NOW)
     passed = store.inventory.end_pass(snapshot_id, 1)
     assert (passed.sims, passed.unreadable, passed.first_total, passed.last_total) == (3, 1, 4, 5)
     assert (passed.only_in_this_pass, passed.missing_from_this_pass) == (3, 0)
@@ -259,7 +259,7 @@ def test_totals_are_those_of_the_first_and_the_last_reply_not_page(store: Store)
     """Pages come in any order, and one that is saved again is a later reply."""
     snapshot_id = store.inventory.open_snapshot("v2", NOW).snapshot_id
     for number, total in ((3, 30), (1, None), (2, 20), (3, 31)):
-        store.inventory.save_page(snapshot_id, 1, page_of([sim(number)], number, total=total), NOW)
+        store.inventory.save_pages(snapshot_id, 1, [page_of([sim(number)], number, total=total)], NOW)
     passed = store.inventory.end_pass(snapshot_id, 1)
     assert (passed.first_total, passed.last_total) == (20, 31)
 
@@ -268,7 +268,7 @@ def test_a_pass_is_compared_with_the_one_before(store: Store) -> None:
     """A SIM that a pass lists twice was in the one before all the same."""
     snapshot_id = store.inventory.open_snapshot("v2", NOW).snapshot_id
     for number, fleet in enumerate(([1, 2, 3], [2, 3, 4, 2, 5], [1, 2, 3, 4, 5]), start=1):
-        store.inventory.save_page(snapshot_id, number, page_of(map(sim, fleet)), NOW)
+        store.inventory.save_pages(snapshot_id, number, [page_of(map(sim, fleet))], NOW)
         passed = store.inventory.end_pass(snapshot_id, number)
         compared = (passed.sims, passed.only_in_this_pass, passed.missing_from_this_pass)
         assert compared == {1: (3, 3, 0), 2: (4, 2, 1), 3: (5, 1, 0)}[number]
@@ -278,8 +278,8 @@ def test_a_pass_is_compared_with_the_one_before(store: Store) -> None:
 def test_sims_that_the_last_pass_does_not_list_are_dropped(store: Store) -> None:
     snapshot_id = store.inventory.open_snapshot("v2", NOW).snapshot_id
     rows = [*page_of([sim(1), sim(2)]).rows, SourceRow({}, None, "no ICCID")]
-    store.inventory.save_page(snapshot_id, 1, SourcePage(1, rows), NOW)
-    store.inventory.save_page(snapshot_id, 2, page_of([sim(2, label="new name")]), NOW)
+    store.inventory.save_pages(snapshot_id, 1, [SourcePage(1, rows)], NOW)
+    store.inventory.save_pages(snapshot_id, 2, [page_of([sim(2, label="new name")])], NOW)
     store.inventory.complete_snapshot(snapshot_id, 2, NOW)
     assert list(store.inventory.sims()) == [sim(2, label="new name")]
     assert list(store.inventory.unreadable()) == []
@@ -289,7 +289,7 @@ def test_a_page_saved_again_counts_its_unreadable_rows_once(store: Store) -> Non
     snapshot_id = store.inventory.open_snapshot("v2", NOW).snapshot_id
     page = SourcePage(1, [SourceRow({"label": "?"}, None, "no ICCID"), SourceRow({"iccid": "x"}, sim(1))])
     for _ in range(2):
-        store.inventory.save_page(snapshot_id, 1, page, NOW)
+        store.inventory.save_pages(snapshot_id, 1, [page], NOW)
     assert store.inventory.end_pass(snapshot_id, 1).unreadable == 1
     store.inventory.complete_snapshot(snapshot_id, 1, NOW)
     assert list(store.inventory.unreadable()) == [("no ICCID", {"label": "?"})]
@@ -301,7 +301,7 @@ def test_a_page_saved_again_counts_its_unreadable_rows_once(store: Store) -> Non
 
 def test_sims_without_a_reading_are_handed_out_until_each_was_asked_for(store: Store) -> None:
     snapshot_id = store.inventory.open_snapshot("v2", NOW).snapshot_id
-    store.inventory.save_page(snapshot_id, 1, page_of(map(sim, range(5))), NOW)
+    store.inventory.save_pages(snapshot_id, 1, [page_of(map(sim, range(5)))], NOW)
     asked: list[Iccid] = []
     while todo := store.inventory.without_reading(snapshot_id, 2):
         asked += todo
@@ -312,10 +312,10 @@ def test_sims_without_a_reading_are_handed_out_until_each_was_asked_for(store: S
 def test_a_reading_is_kept_through_the_next_pass_over_the_list(store: Store) -> None:
     """The list does not tell what remains; silence must not undo what was asked for, SIM by SIM."""
     snapshot_id = store.inventory.open_snapshot("v2", NOW).snapshot_id
-    store.inventory.save_page(snapshot_id, 1, page_of([sim(1)]), NOW)
+    store.inventory.save_pages(snapshot_id, 1, [page_of([sim(1)])], NOW)
     failed = Remaining(QuotaReading.FAILED)
     store.inventory.save_readings(snapshot_id, [Reading(source_iccid(1), data=READ, sms=failed)])
-    store.inventory.save_page(snapshot_id, 2, page_of([sim(1, label="new")]), NOW)
+    store.inventory.save_pages(snapshot_id, 2, [page_of([sim(1, label="new")])], NOW)
     store.inventory.complete_snapshot(snapshot_id, 2, NOW)
     (kept,) = store.inventory.sims()
     assert (kept.label, kept.data_reading, kept.data_remaining_mb) == ("new", QuotaReading.READ, Decimal("12.5"))
@@ -325,12 +325,12 @@ def test_a_reading_is_kept_through_the_next_pass_over_the_list(store: Store) -> 
 
 def test_limit_and_tags_of_a_sims_own_record_are_kept_where_the_list_tells_none(store: Store) -> None:
     snapshot_id = store.inventory.open_snapshot("onomondo", NOW).snapshot_id
-    store.inventory.save_page(snapshot_id, 1, page_of([sim(1), sim(2, tags=("south",))]), NOW)
+    store.inventory.save_pages(snapshot_id, 1, [page_of([sim(1), sim(2, tags=("south",))])], NOW)
     limit = data_limit(Bytes(500_000), "Daily")
     for number in (1, 2):
         record = sim(number, data_limit=limit, tags=("north", "\ud83d"))
         store.inventory.save_readings(snapshot_id, [Reading(source_iccid(number), sim=record)])
-    store.inventory.save_page(snapshot_id, 2, page_of([sim(1), sim(2, tags=())]), NOW)
+    store.inventory.save_pages(snapshot_id, 2, [page_of([sim(1), sim(2, tags=())])], NOW)
     store.inventory.complete_snapshot(snapshot_id, 2, NOW)
     kept = {one.iccid: (one.data_limit, one.tags) for one in store.inventory.sims()}
     assert kept == {source_iccid(1): (limit, ("north", "\ufffd")), source_iccid(2): (limit, ())}
