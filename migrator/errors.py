@@ -169,10 +169,15 @@ class StoreError(MigratorError):
 
 
 class StoreBusy(StoreError):
-    """Another run holds the store."""
+    """Another run holds the store.
+
+    `free_in_s` is after how many seconds it is taken for dead, if it gives no sign of life until then; None where
+    nobody knows.
+    """
 
     exit_code = 9
     code = "store_busy"
+    free_in_s: float | None = None
 
 
 class LeaseLost(StoreBusy):

@@ -11,7 +11,7 @@ from migrator.cli.app.common import Globals, Outcome, finish, global_options, ta
 from migrator.cli.app.progress import watching
 from migrator.core.accounts.records import EVERY_S
 from migrator.core.run.results import ExitCode
-from migrator.errors import Problem
+from migrator.errors import Problem, StoreBusy
 from migrator.programs import end_with_parent
 from migrator.reports.model import moment
 from migrator.workflows.site import Site
@@ -45,8 +45,20 @@ def _advance(shared: Globals) -> Outcome:
     with wiring.open_store(chosen.state) as store, watching(shared) as progress:
         site = Site(store, chosen, warn=warned)
         order, every_s = (None, EVERY_S) if account is None else (account.order, account.every_s)
-        result = advance(replace(site, progress=progress), order, every_s=every_s)
+        try:
+            result = advance(replace(site, progress=progress), order, every_s=every_s)
+        except StoreBusy as error:
+            return _held(error, site.now())
     return _told(result)
+
+
+def _held(error: StoreBusy, now: float) -> Outcome:
+    """Return the outcome where another process holds the store.
+
+    It tells when that process may be replaced.
+    """
+    again_at = None if error.free_in_s is None else now + error.free_in_s + 1.0
+    return Outcome({"words": error.message, "again_at": moment(again_at)}, (), error.exit_code, error.problems)
 
 
 def _told(result: Advanced) -> Outcome:

@@ -9,16 +9,16 @@ from enum import StrEnum
 
 from migrator.core.run.results import ExitCode
 
-__all__ = ["AGAIN_S", "BUSY_S", "AccountState", "Candidate", "Turn", "after_job", "next_turns"]
+__all__ = ["AGAIN_S", "BUSY_S", "LEAST_S", "AccountState", "Candidate", "Turn", "after_job", "next_turns"]
 
 AGAIN_S = 60.0
 """Seconds until the next try of a job that told no time."""
 
 BUSY_S = 10.0
-"""Seconds until the next try where the store was held.
+"""Seconds until the next try where the store was held."""
 
-A holder on a machine that died is replaced a minute after its last sign of life: the try after that must not be late.
-"""
+LEAST_S = 1.0
+"""Least seconds until a try where the holder may be dead."""
 
 _GOES_ON = {ExitCode.DONE, ExitCode.ATTENTION, ExitCode.HALTED, ExitCode.RESUMABLE}
 """Exit codes after which the time that a job told counts."""
@@ -79,13 +79,16 @@ def after_job(exit_code: int, *, now: float, again_at: float | None = None, word
         exit_code: of the process; below zero if a signal ended it.
         now: UTC seconds.
         again_at: when the job wants to go on (UTC seconds), if it told that. A campaign does, also where some of its
-            units need a person: the others go on, and so its words stay to be read.
+            units need a person: the others go on, and so its words stay to be read. One that found the store held tells
+            when the holder may be replaced: that try must not be late, as nothing is done for a dead machine's account
+            until then.
         words: its last words.
     """
     if exit_code == ExitCode.INTERRUPTED:
         return Turn(AccountState.READY, now, words)
     if exit_code == ExitCode.BUSY:
-        return Turn(AccountState.READY, now + BUSY_S, words)
+        soon = now + BUSY_S if again_at is None else min(max(now + LEAST_S, again_at), now + AGAIN_S)
+        return Turn(AccountState.READY, soon, words)
     if exit_code < 0:
         return Turn(AccountState.READY, now + AGAIN_S, words)
     if exit_code == ExitCode.RESUMABLE and again_at is None:

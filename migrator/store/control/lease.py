@@ -115,7 +115,7 @@ class Lease:
         with self._db.read() as connection:
             held = _holder(connection)
         if held is not None and not is_gone(owner_of(held)):
-            return _held_by(held, now, is_silent=now - held.heartbeat_at >= EXPIRY_S)
+            return _held_by(held, now, EXPIRY_S)
         path = self._db.place
         return StoreBusy(
             f"another run holds the file of the state store {path}, perhaps by another name of it",
@@ -166,7 +166,7 @@ def _refusal(  # noqa: PLR0917 - handed through as they came
     holder, is_silent = owner_of(held), now - held.heartbeat_at >= expiry_s
     if holder == owner or is_gone(holder) or (is_silent and not is_alive(holder)):
         return None
-    return _held_by(held, now, is_silent=is_silent)
+    return _held_by(held, now, expiry_s)
 
 
 def _raise_fence(connection: Connection) -> None:
@@ -199,16 +199,18 @@ _WAIT = (
 )
 
 
-def _held_by(held: AnyRow, now: float, *, is_silent: bool) -> StoreBusy:
+def _held_by(held: AnyRow, now: float, expiry_s: float) -> StoreBusy:
     holder = owner_of(held)
     began = datetime.fromtimestamp(holder.started_at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    is_ahead = held.heartbeat_at > now
-    return StoreBusy(
+    is_ahead, silent_s = held.heartbeat_at > now, max(0.0, now - held.heartbeat_at)
+    busy = StoreBusy(
         f"another run holds the store: {holder}, started {began}, has it for "
-        f"{max(0.0, now - held.acquired_at):.0f} s, last heard of {max(0.0, now - held.heartbeat_at):.0f} s ago"
+        f"{max(0.0, now - held.acquired_at):.0f} s, last heard of {silent_s:.0f} s ago"
         f"{', by a clock that is ahead of this one' if is_ahead else ''}",
-        hint=_end_it(holder) if is_silent else _WAIT,
+        hint=_end_it(holder) if silent_s >= expiry_s else _WAIT,
     )
+    busy.free_in_s = max(0.0, expiry_s - silent_s)
+    return busy
 
 
 def _end_it(holder: Owner) -> str:

@@ -475,9 +475,7 @@ class Register:
         raise InputError(
             f"account {name} is not in {self._db.place}",
             code="account_unknown",
-            hint=f"{nearest(name, known)}; `migrator fleet add` adds one"
-            if known
-            else "no account is; `migrator fleet add` adds one",
+            hint=f"{nearest(name, known) if known else 'none is'} (`migrator fleet add` adds one)",
         )
 
 

@@ -144,7 +144,7 @@ class Child:
         words = self._why or first or data.get("words") or ("" if self._result else last)
         return Ended(
             exit_code,
-            str(words)[:MOST_WORDS],
+            "".join(one if one.isprintable() else " " for one in str(words)[:MOST_WORDS]).strip(),
             None if data.get("again_at") is None else datetime.fromisoformat(data["again_at"]).timestamp(),
             bool(data.get("order_done")),
         )

@@ -196,7 +196,13 @@ class Worker:
         """
         if self._stop.is_set():
             return
-        account = await self._desk.ask(lambda register: register.began(name, self.name))
+        try:
+            account = await self._desk.ask(lambda register: register.began(name, self.name))
+        except (StoreLost, StoreBusy):
+            return  # the next look at the register finds out what came of it
+        except MigratorError as error:
+            self._give_up(error)
+            return
         if account is None or name in self.at_work:
             return
         self.at_work[name] = None
@@ -208,6 +214,8 @@ class Worker:
             self.made.tell("ended", {**values, "seconds": round(time.monotonic() - began_s, 1)})
             self.jobs += 1
             await self._desk.ask_until_heard(partial(self._note, name, ended))
+        except MigratorError as error:
+            self._give_up(error)
         finally:
             del self.at_work[name]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from migrator.core.accounts.turns import AGAIN_S, BUSY_S, AccountState, Candidate, Turn, after_job, next_turns
+from migrator.core.accounts.turns import AGAIN_S, BUSY_S, LEAST_S, AccountState, Candidate, Turn, after_job, next_turns
 from migrator.core.run.results import ExitCode
 
 NOW = 1_000_000.0
@@ -37,7 +37,9 @@ def test_what_can_go_on_goes_on_at_the_time_that_it_told(again_at: float | None,
 
 
 def test_who_found_the_store_held_or_was_killed_tries_again_soon() -> None:
-    assert after_job(ExitCode.BUSY, now=NOW, again_at=NOW) == Turn(READY, NOW + BUSY_S)
+    assert after_job(ExitCode.BUSY, now=NOW) == Turn(READY, NOW + BUSY_S)
+    for again_at, at in ((NOW - 5.0, NOW + LEAST_S), (NOW + 42.0, NOW + 42.0), (NOW + 900.0, NOW + AGAIN_S)):
+        assert after_job(ExitCode.BUSY, now=NOW, again_at=again_at) == Turn(READY, at)
     for code in (-9, -15):
         assert after_job(code, now=NOW, again_at=NOW) == Turn(READY, NOW + AGAIN_S)
 

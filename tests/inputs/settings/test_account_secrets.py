@@ -11,7 +11,7 @@ import pytest
 from migrator.errors import InputError
 from migrator.inputs.settings import account_secrets
 from migrator.inputs.settings.account_names import account_of, at_account, with_account
-from migrator.inputs.settings.settings import SECRET_NAMES, load_settings
+from migrator.inputs.settings.settings import SECRET_NAMES, environment_of, load_settings
 from tests.inputs.settings.settings_api import COMPLETE, KEY, PASSWORD, FakeKeyring
 
 ACME = {"MIGRATOR_ACCOUNT": "acme", "ONENCE_CLIENT_ID": "810000", "HOLOGRAM_ORG_ID": "4711"}
@@ -231,3 +231,22 @@ def test_what_is_no_name_of_an_account_is_refused_and_not_repeated(name: str) ->
     assert name not in refused.value.message.removeprefix("--account: a text")
     with pytest.raises(InputError, match="MIGRATOR_ACCOUNT: a text of"):
         load_settings(COMPLETE | {"MIGRATOR_ACCOUNT": name}, None)
+
+
+def test_the_process_of_an_account_gets_nothing_of_another_one() -> None:
+    given = {
+        "HOME": "/root",
+        "MIGRATOR_SECRETS_DIR": "/run/secrets",
+        "HOLOGRAM_MAX_RPS": "5",
+        "HOLOGRAM_API_KEY__ACME": "its own",
+        "ONENCE_CLIENT_ID__ACME": "8100012345_x",
+        "SOME__THING": "of no carrier",
+    }
+    others = {
+        "HOLOGRAM_API_KEY": "of no account",
+        "HOLOGRAM_API_KEY_FILE": "/etc/key",
+        "HOLOGRAM_API_KEY__ACME_2": "of another",
+        "ONENCE_CLIENT_SECRET__BOLT": "of another",
+        "HOLOGRAM_ORG_ID__BOLT": "4711",
+    }
+    assert environment_of("acme", {**given, **others}) == given

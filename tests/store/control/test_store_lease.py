@@ -64,8 +64,9 @@ def test_a_process_with_the_number_of_a_dead_one_is_another_owner(store: Store) 
 
 def test_an_owner_that_is_silent_for_a_minute_is_replaced(store: Store) -> None:
     store.lease.acquire(OTHER, NOW, is_gone=lives)
-    with pytest.raises(StoreBusy):
+    with pytest.raises(StoreBusy) as caught:
         store.lease.acquire(ME, NOW + 59.9, is_gone=lives)
+    assert caught.value.free_in_s == pytest.approx(0.1)
     assert store.lease.acquire(ME, NOW + 60, is_gone=lives) == OTHER
 
 

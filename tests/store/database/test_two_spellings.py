@@ -58,6 +58,7 @@ def test_every_table_and_index_is_spelled_for_postgresql() -> None:
 def test_whole_numbers_have_64_bits_and_text_is_compared_by_its_bytes() -> None:
     made = [*METADATA.sorted_tables, *(value for _, value in values_of_modules() if isinstance(value, Table))]
     types = {column.type.compile(dialect("postgresql")) for table in made for column in table.c}
+    types.discard("BOOLEAN")  # in the register alone, which only PostgreSQL has
     assert types == {"BIGINT", 'TEXT COLLATE "C"', "FLOAT"}
 
 

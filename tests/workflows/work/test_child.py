@@ -1,5 +1,6 @@
 """The process for the job of an account: its last words, its signs of life, and its end."""
 
+import json
 import os
 import signal
 import subprocess
@@ -53,6 +54,11 @@ def test_the_result_tells_words_time_and_order() -> None:
 
 def test_a_process_without_a_result_has_its_last_line_as_words() -> None:
     assert ended("import sys; sys.exit('no room\\n\\n')") == Ended(1, "no room")
+
+
+def test_its_words_are_text_that_a_database_can_keep() -> None:
+    told = {"event": "result", "errors": [{"message": "odd \0 and \ud83d, in\nlines"}]}
+    assert ended(f"print({json.dumps(told)!r})").words == "odd   and  , in lines"
 
 
 def test_what_it_says_is_bounded() -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from migrator.core.accounts.records import Account, Order
 from migrator.core.accounts.turns import AccountState, Turn
-from migrator.errors import InputError
+from migrator.errors import InputError, StoreError
 from migrator.jobs.queue import PostgresQueue
 from migrator.jobs.schema import make_queue
 from migrator.store.register import Register
@@ -273,3 +273,15 @@ def test_a_tool_without_procrastinate_says_how_to_get_it(team: Team, monkeypatch
     with pytest.raises(InputError) as refused:
         made_of(team.url, None, lambda _event, _values: None)
     assert (refused.value.code, refused.value.hint) == ("no_driver", "pip install 'migrator[fleet]'")
+
+
+def test_a_worker_that_cannot_go_on_ends_its_processes_and_says_why(team: Team) -> None:
+    team.add("a", seconds=60.0)
+
+    def drop(_worker: Worker) -> None:
+        sql(team.url, "DROP SCHEMA fleet CASCADE")
+
+    team.said = drop
+    with pytest.raises(StoreError, match="are missing"):
+        anyio.run(team.worker().run)
+    assert [event for event, _ in team.told][-1] == "ended"

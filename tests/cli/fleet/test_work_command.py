@@ -1,0 +1,41 @@
+"""`work` by the command line: what `fleet go` ordered is done, in a process of its own, and the list tells of it."""
+
+import pytest
+
+from tests.cli.conftest import Desk
+
+pytestmark = pytest.mark.server
+
+
+def test_an_order_is_carried_out_by_a_worker(desk: Desk, registered: str) -> None:
+    at = ("--account", registered)
+    assert desk.run(*at, "inventory", "pull").code == 0
+    assert desk.run(*at, "pair", "pool", desk.pool()).code == 0
+    plan = desk.json(*at, "plan", "create", "--policy", desk.write("policy.toml", POLICY)).data
+    count = str(plan["claims"])
+    assert desk.run("fleet", "go", registered, "--plan", plan["plan_id"], "--confirm", count, "--by", "ada").code == 0
+    worked = desk.run("work", "--once", "--slots", "1", "--accounts", registered)
+    assert worked.code == 0, worked.err
+    assert f"{registered}: begun" in worked.err
+    assert f"{registered}: exit 0" in worked.err
+    assert len(desk.rehearsal.hologram.ledger.charges) == plan["claims"]
+    shown = desk.json("fleet", "show", registered)
+    assert "done" in shown.out
+    assert "every SIM of the plan is verified" in shown.out
+    again = desk.json("work", "--once")
+    assert (again.code, again.data["jobs"]) == (0, 0), "nothing is due"
+
+
+def test_an_account_that_is_not_registered_is_not_named_in_vain(desk: Desk, registered: str) -> None:
+    told = desk.run("work", "--once", "--accounts", f"{registered}x")
+    assert (told.code, registered in told.err) == (2, True)
+
+
+POLICY = """\
+policy_version = 1
+[claim]
+data_plan_id = 2096
+zone = "global"
+[status]
+disabled = "skip"
+"""

@@ -1,0 +1,42 @@
+"""`advance` with a file, as cron calls it."""
+
+import time
+from datetime import UTC, datetime
+
+import pytest
+
+from migrator.store import Owner, Store
+from tests.cli.conftest import Desk
+
+
+def test_it_goes_on_with_what_was_begun_and_begins_nothing(desk: Desk) -> None:
+    plan = desk.planned()
+    told = desk.json("advance")
+    assert (told.code, told.data["did"], told.data["words"]) == (0, [], "nothing is due")
+    count = str(plan["claims"])
+    assert desk.run("apply", "--confirm", count, "--max-sims", "2").code == 6
+    told = desk.json("advance")
+    assert told.code == 0, told.err
+    assert [one["what"] for one in told.data["did"]] == [f"plan {plan['plan_id']}"]
+    assert len(desk.rehearsal.hologram.ledger.charges) == plan["claims"]
+    assert not told.data["order_done"]
+    assert "Nothing is due." in desk.run("advance").out
+
+
+def test_a_store_that_is_held_is_tried_again_once_its_holder_may_be_dead(desk: Desk) -> None:
+    plan = desk.planned()
+    assert desk.run("apply", "--confirm", str(plan["claims"]), "--max-sims", "2").code == 6
+    now = time.time()
+    with Store.open(f"sqlite:///{desk.folder / 'migrator.db'}", now=now) as store:
+        store.lease.acquire(Owner("elsewhere", 1, now), now - 20.0, is_gone=lambda _owner: False)
+    told = desk.json("advance")
+    assert told.code == 9
+    again_at = datetime.fromisoformat(told.data["again_at"]).astimezone(UTC).timestamp()
+    assert again_at == pytest.approx(now + 41.0, abs=5.0)
+
+
+def test_work_needs_a_register(desk: Desk) -> None:
+    told = desk.run("work", "--once")
+    assert (told.code, "PostgreSQL" in told.err) == (2, True)
+    told = desk.run("--account", "acme", "work")
+    assert (told.code, "--accounts" in told.err) == (2, True)
