@@ -17,6 +17,7 @@ from bench.handing_over import handing_over
 from bench.measures import Measure, table
 from bench.pacing import pacing
 from bench.planning import planning
+from bench.planning_databases import planning_databases
 from bench.pulling import killed, pace, pace_virtual
 from bench.reporting import reporting
 from bench.sizes import sizes
@@ -45,6 +46,7 @@ MEASUREMENTS: Mapping[str, Callable[[Path], Iterator[Measure]]] = {
     "drafting": drafting,
     "discovering": discovering,
     "databases": databases,
+    "planning_databases": planning_databases,
     "ticking": ticking,
     "startup": startup,
 }

@@ -13,7 +13,7 @@ from typing import Any
 from bench.carriers import ROOT
 from migrator.core.run.sources import SOURCES
 
-__all__ = ["COST", "Desk", "Ended"]
+__all__ = ["COST", "Desk", "Ended", "planned"]
 
 FASTEST = "10000"
 COST = "cost.json"
@@ -72,3 +72,11 @@ class Desk:
             raise RuntimeError(f"`migrator {' '.join(words)}` ended with {process.returncode}: {err}")
         cost = json.loads((self.folder / COST).read_text())
         return Ended(seconds, cost["cpu_s"], cost["peak_bytes"], json.loads(out)["data"])
+
+
+def planned(desk: Desk) -> Ended:
+    """A plan of the desk's fleet by the desk's policy, made by a process of its own."""
+    words = [sys.executable, "-m", "bench.planned", "policy.toml", COST]
+    subprocess.run(words, cwd=desk.folder, env=desk.environment(), check=True)
+    cost = json.loads((desk.folder / COST).read_text())
+    return Ended(cost["seconds"], cost["cpu_s"], cost["peak_bytes"], cost)

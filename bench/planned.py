@@ -1,9 +1,10 @@
-"""Makes a plan of the store in this folder, with a carrier that answers at once: `planned POLICY COST`.
+"""Makes a plan of the store in this folder, or of the account that is set: `planned POLICY COST`.
 
-What is left is our own time; what the carrier's would be follows from the look-ups and the rate.
+The carrier answers at once. What is left is our own time; that of the carrier follows from look-ups and rate.
 """
 
 import json
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -76,7 +77,8 @@ def planned(policy: Path) -> dict[str, Any]:
 
     began, cpu_began = time.perf_counter(), time.process_time()
     loaded = read_policy(policy)
-    with Store.open("sqlite:///migrator.db", now=0.0) as store:
+    url, account = os.environ.get("MIGRATOR_STATE", "sqlite:///migrator.db"), os.environ.get("MIGRATOR_ACCOUNT")
+    with Store.open(url, account=account, now=0.0) as store:
         header = anyio.run(body)
     return {
         "seconds": time.perf_counter() - began,

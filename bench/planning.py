@@ -3,15 +3,12 @@
 `BENCH_SIMS=1000000` adds a fleet of that size.
 """
 
-import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.commands import COST, Desk, Ended
+from bench.commands import Desk, Ended, planned
 from bench.fleet import stock, write_pairs
 from bench.measures import MIB, Measure
 from bench.planned import MAX_RPS
@@ -56,16 +53,8 @@ def _fleet(folder: Path, sims: int) -> Fleet:
     (folder / "policy.toml").write_text(POLICY)
     desk = Desk(folder)
     pairing = desk.run("pair", "import", "pairs.csv")
-    plan = _planned(desk)
+    plan = planned(desk)
     return Fleet(sims, pairing, plan, desk.run("plan", "export", "plan.jsonl"))
-
-
-def _planned(desk: Desk) -> Ended:
-    """A plan, by a process of its own."""
-    words = [sys.executable, "-m", "bench.planned", "policy.toml", COST]
-    subprocess.run(words, cwd=desk.folder, env=desk.environment(), check=True)
-    cost = json.loads((desk.folder / COST).read_text())
-    return Ended(cost["seconds"], cost["cpu_s"], cost["peak_bytes"], cost)
 
 
 def _shown(fleet: Fleet) -> Iterator[Measure]:

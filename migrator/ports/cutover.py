@@ -53,6 +53,13 @@ class CutoverPlans(Protocol):
         """
         ...
 
+    def may_lack_orders(self, switch_id: str, now: float) -> bool:
+        """True if orders of a plan may be unknown here.
+
+        So it is if the plan was made before the store came to its server, or soon after. `now` is UTC seconds.
+        """
+        ...
+
     def unsettled_elsewhere(self, switch_id: str, keys: Sequence[str]) -> frozenset[str]:
         """Return SIMs with an order of another plan whose outcome is unknown.
 

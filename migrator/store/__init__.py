@@ -28,6 +28,7 @@ from migrator.store.control.glance import Glance
 from migrator.store.control.lease import Lease, Owner
 from migrator.store.control.orders import Steering
 from migrator.store.control.signs import read_signs
+from migrator.store.control.whereabouts import born_on
 from migrator.store.corrections import Corrections
 from migrator.store.cutovers.cutovers import Switches
 from migrator.store.cutovers.field_notes import SqlFieldNotes
@@ -358,7 +359,7 @@ def _note_birth(database: Database, now: float) -> None:
             return
     facts = [{"name": "lineage", "value": uuid.uuid4().hex[:12]}, {"name": "created_at", "value": repr(now)}]
     if database.server():
-        facts.append({"name": "server", "value": database.server()})
+        facts += born_on(database.server())
     with database.write() as connection:
         if fact(connection, "lineage") is None:
             connection.execute(insert(tables.meta), facts)

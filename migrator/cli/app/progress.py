@@ -38,6 +38,8 @@ WORDS = {
     "pair_changed": "{sims} SIMs left out: their pair is another now than the plan says",
     "server_changed": "the database is on another server than last time, or on a promoted standby, and may not know "
     "of what was sent last: all SIMs are read twice more, over {wait_s} s, before any claim",
+    "orders_may_be_lost": "the database is on another server than when this plan was made, or on a promoted standby, "
+    "and may not know of what was sent last: SIMs that are found as wanted are ordered again",
     "claim_lost": "a claim of {sims} SIMs was not answered: reading what it did",
     "settling": "{sims} SIMs uncertain: sent, and not seen on the record yet; reading until it is sure",
     "securing": "{sims} SIMs may be without a limit, as the order was not answered; nothing else is sent meanwhile",
@@ -74,6 +76,7 @@ ONCE = {
     "resting",
     "stuck",
     "server_changed",
+    "orders_may_be_lost",
     "claim_lost",
     "settling",
     "securing",

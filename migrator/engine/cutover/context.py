@@ -86,6 +86,7 @@ class SwitchContext:
     hooks: Hooks = field(default_factory=Hooks)
     around: Around = field(default_factory=Around)
     _steady: SteadyClock = field(init=False)
+    _may_lack_orders: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         self._steady = SteadyClock(self.clock)
@@ -119,6 +120,23 @@ class SwitchContext:
         """
         if self.has_hook:
             await self.around.may_send(wave, told, self._steady)
+
+    def look_at_server(self) -> None:
+        """Learn whether the store may have lost orders.
+
+        A promoted standby may not know of orders that went out.
+        """
+        self._may_lack_orders = self.plans.may_lack_orders(self.switch_id, self.now())
+        if self._may_lack_orders:
+            self.progress("orders_may_be_lost", {})
+
+    def doubted(self, items: Sequence[SwitchItem]) -> frozenset[str]:
+        """Return the SIMs that an unknown order may still change.
+
+        What is seen of them may not last, nor be this plan's doing.
+        """
+        keys = [item.key for item in items]
+        return frozenset(keys) if self._may_lack_orders else self.plans.unsettled_elsewhere(self.switch_id, keys)
 
     def learned_now(self) -> Knowledge:
         """Return the knowledge that begins with the next read.

@@ -82,6 +82,7 @@ class Switching:
     async def _all_waves(self) -> None:
         ctx = self.ctx
         ctx.journal.reclaim_in_flight(ctx.switch_id, ctx.now())
+        ctx.look_at_server()
         await ctx.source.open()
         account = await ctx.target.account()
         if account.org_id != ctx.header.org_id:

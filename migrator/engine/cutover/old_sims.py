@@ -129,7 +129,7 @@ class OldSims:
             await self.may_order(wave)
         known = ctx.learned_now()
         looks = await self.look(pending)
-        doubted = ctx.plans.unsettled_elsewhere(ctx.switch_id, [item.key for item in pending])
+        doubted = ctx.doubted(pending)
         labels = ctx.plans.labels_in_force([item.key for item in pending])
         aside: dict[str, Told] = {}
         for item in pending:
@@ -256,7 +256,7 @@ class OldSims:
         if not waiting:
             return
         looks = await self.look(waiting)
-        doubted = ctx.plans.unsettled_elsewhere(ctx.switch_id, [item.key for item in waiting])
+        doubted = ctx.doubted(waiting)
         moves: dict[StepEvent, dict[str, tuple[str, str]]] = {}
         for item in waiting:
             told = self._outcome(item.steps[StepKind.SOURCE], looks[item.key], is_doubted=item.key in doubted)

@@ -6,9 +6,17 @@ A standby that was promoted, or a server that was restored, may lack the last co
 from migrator.store.database.database import Database
 from migrator.store.facts import fact, keep_fact
 
-__all__ = ["note_server", "server_changed"]
+__all__ = ["born_on", "note_server", "server_changed", "server_since"]
 
-_NAME = "server"
+_NAME, _SINCE = "server", "server_since"
+
+
+def born_on(server: str) -> list[dict[str, str]]:
+    """Return the facts of a new store on a server.
+
+    Nothing of it can be lost.
+    """
+    return [{"name": _NAME, "value": server}, {"name": _SINCE, "value": f"{server} 0.0"}]
 
 
 def server_changed(database: Database) -> bool:
@@ -28,3 +36,22 @@ def note_server(database: Database) -> None:
     here = database.server()
     with database.write() as connection:
         keep_fact(connection, _NAME, here)
+
+
+def server_since(database: Database, now: float) -> float | None:
+    """Return since when an account is known to be on its server.
+
+    The first call on a server notes `now` (UTC seconds).
+
+    Returns: UTC seconds; None for a file, which is on no server.
+    """
+    here = database.server()
+    if not here:
+        return None
+    with database.read() as connection:
+        server, _, since = (fact(connection, _SINCE) or "").partition(" ")
+    if server == here:
+        return float(since)
+    with database.write() as connection:
+        keep_fact(connection, _SINCE, f"{here} {now!r}")
+    return now

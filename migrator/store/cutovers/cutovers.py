@@ -28,6 +28,7 @@ from migrator.core.fleet.switched_off import SwitchedOff
 from migrator.core.run.control import Selection
 from migrator.core.run.states import PlanState, StepKind, StepState
 from migrator.errors import InputError
+from migrator.store.control.whereabouts import server_since
 from migrator.store.cutovers.skip import skip_sims
 from migrator.store.database.database import Database
 from migrator.store.database.rows import among, json_list
@@ -45,6 +46,8 @@ from migrator.store.tables.plans import changes, plans, request_items, requests,
 
 __all__ = ["Switches"]
 
+ORDERS_LAST_S = 600.0
+"""Seconds that an order may wait in the source's queue."""
 
 _ITEM = changes.c
 _COLUMNS = (_ITEM.source_key, _ITEM.position, _ITEM.document)
@@ -289,6 +292,14 @@ class Switches:
         None if nothing was changed. See `store.plans.wholeness`.
         """
         return edited_switch(self._db, switch_id)
+
+    def may_lack_orders(self, switch_id: str, now: float) -> bool:
+        """True if orders of a plan may be unknown here.
+
+        `now` is UTC seconds.
+        """
+        since = server_since(self._db, now)
+        return since is not None and cutover_row(self._db, switch_id).created_at < since + ORDERS_LAST_S
 
     def unsettled_elsewhere(self, switch_id: str, keys: Sequence[str]) -> frozenset[str]:
         """Return SIMs with an order of another plan whose outcome is unknown.
