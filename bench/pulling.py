@@ -34,7 +34,7 @@ __all__ = ["killed", "pace", "pace_virtual", "pulled"]
 
 EPOCH = datetime(2026, 11, 20, tzinfo=UTC)
 RPS, LATENCY_S, PAGE = 10, 0.15, 100
-QUICK_S = 0.05
+QUICK_S = 0.02
 """Seconds of a reply that is there before the next request may leave."""
 ONOMONDO_PAGE, RECORDS = 1000, 1000
 SIMS, MANY = 10_000, 50_000

@@ -28,3 +28,10 @@ def test_the_server_keeps_a_connection_longer_than_a_client_uses_it_again() -> N
     with closing(rehearsal._socket):
         server = rehearsal._server()
     assert server.config.timeout_keep_alive > 2 * CLIENT_KEEPS_S
+
+
+def test_a_reply_does_not_wait_for_the_client_to_confirm_its_head() -> None:
+    """The event loop switches that wait off (Nagle's) for sockets that name their protocol alone: 40 ms a reply."""
+    rehearsal = Rehearsal(OnenceSimulator(sims=1), HologramSimulator())
+    with closing(rehearsal._socket):
+        assert rehearsal._socket.proto == socket.IPPROTO_TCP

@@ -19,6 +19,7 @@ class OnomondoFleet:
         self._seed = seed
         self._rows: list[SimulatedOnomondoSim] = []
         self._by_name: dict[str, SimulatedOnomondoSim] = {}
+        self._places: dict[str, int] = {}  # by SIM id, made when it is asked for
         self._newcomers = 0
         for sim in sims:
             self._add(len(self._rows), sim)
@@ -42,12 +43,18 @@ class OnomondoFleet:
         The place of a SIM that is gone is the head of the list.
         """
         here = self.find(sim_id) if sim_id is not None else None
-        start = 0 if here is None else self._rows.index(here) + 1
+        start = 0 if here is None else self._place(here) + 1
         return self._rows[start : start + count]
+
+    def _place(self, sim: SimulatedOnomondoSim) -> int:
+        if not self._places:
+            self._places = {row.sim_id: place for place, row in enumerate(self._rows)}
+        return self._places[sim.sim_id]
 
     def remove(self, sim: SimulatedOnomondoSim) -> None:
         """Take a SIM out of the list."""
         self._rows.remove(sim)
+        self._places = {}
         for name in (sim.iccid, sim.sim_id):
             del self._by_name[name]
 
@@ -64,4 +71,5 @@ class OnomondoFleet:
         if {sim.iccid, sim.sim_id} & self._by_name.keys():
             raise ValueError(f"{sim.iccid} is in the fleet already")
         self._rows.insert(index, sim)
+        self._places = {}
         self._by_name |= {sim.iccid: sim, sim.sim_id: sim}

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, fields
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 
 from migrator.carriers.simulation.chance import Draws
@@ -27,6 +28,12 @@ LIMITS = (
 )
 
 
+@cache
+def _tag_id(name: str) -> str:
+    draws = Draws("tag", name)
+    return "-".join(f"{draws.below(16**size):0{size}x}" for size in (8, 4, 4, 4, 12))
+
+
 @dataclass(frozen=True, slots=True)
 class OnomondoTag:
     """Tag on a SIM. `can_write`: whether this account may take it off."""
@@ -37,9 +44,7 @@ class OnomondoTag:
     @property
     def tag_id(self) -> str:
         """Id of the tag, made from its name."""
-        draws = Draws("tag", self.name)
-        parts = [f"{draws.below(16**size):0{size}x}" for size in (8, 4, 4, 4, 12)]
-        return "-".join(parts)
+        return _tag_id(self.name)
 
     def as_json(self) -> dict[str, Any]:
         """Return the tag as records have it."""

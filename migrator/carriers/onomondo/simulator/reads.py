@@ -25,13 +25,14 @@ def sim_list(account: OnomondoAccount, call: OnomondoCall) -> Reply:
     """
     switches, size = account.switches, _limit(account, call)
     token = call.query.get("next_page")
-    doubles = list(account.fleet)[: switches.listed_twice]
+    doubles = [account.fleet[place] for place in range(min(switches.listed_twice, len(account.fleet)))]
     rows = _behind(account, token, doubles, size + 1)
     shown, is_last = rows[:size], len(rows) <= size
     body: dict[str, Any] = {"count": len(shown), "limit": size, "offset": 0}
     if switches.totals_told:
         body["total"] = len(account.fleet) + switches.listed_twice + switches.told_too_many
-    body["sims"] = [_listed(account, sim) for sim in shown]
+    today = account.clock.now().date()
+    body["sims"] = [_listed(account, sim, today) for sim in shown]
     if not is_last or switches.last_token is not LastToken.ABSENT:
         last = _token(HEAD) if token is None else token
         told = (
@@ -114,7 +115,8 @@ def find(account: OnomondoAccount, call: OnomondoCall) -> Reply:
     size = int(text) if (text := call.query.get("limit", "")).isdecimal() else FIND_LIMIT
     found = [sim for sim in account.fleet if wanted == sim.iccid or wanted in sim.sim_id or wanted in (sim.label or "")]
     body = {"count": len(found[:size]), "limit": size, "offset": 0, "total": len(found)}
-    return json_reply(body | {"sims": [_listed(account, sim) for sim in found[:size]]})
+    today = account.clock.now().date()
+    return json_reply(body | {"sims": [_listed(account, sim, today) for sim in found[:size]]})
 
 
 def single(account: OnomondoAccount, _call: OnomondoCall, name: str) -> Reply:
@@ -127,13 +129,13 @@ def single(account: OnomondoAccount, _call: OnomondoCall, name: str) -> Reply:
 
 def record(account: OnomondoAccount, sim: SimulatedOnomondoSim) -> dict[str, Any]:
     """Return a SIM's own record."""
-    told = _told(account, sim) | {"imei": sim.imei, "imsi": sim.imsi, "msisdn": sim.msisdn}
+    told = _told(account, sim, account.clock.now().date()) | {"imei": sim.imei, "imsi": sim.imsi, "msisdn": sim.msisdn}
     told |= {"data_limit": sim.limit(account.clock.now())}
     return told | _odd(account, sim)
 
 
-def _listed(account: OnomondoAccount, sim: SimulatedOnomondoSim) -> dict[str, Any]:
-    switches, told = account.switches, _told(account, sim)
+def _listed(account: OnomondoAccount, sim: SimulatedOnomondoSim, today: date) -> dict[str, Any]:
+    switches, told = account.switches, _told(account, sim, today)
     if switches.list_imei:
         told["imei"] = sim.imei
     if switches.list_imsi:
@@ -143,8 +145,8 @@ def _listed(account: OnomondoAccount, sim: SimulatedOnomondoSim) -> dict[str, An
     return told | _odd(account, sim)
 
 
-def _told(account: OnomondoAccount, sim: SimulatedOnomondoSim) -> dict[str, Any]:
-    is_online = sim.is_online(account.clock.now().date())
+def _told(account: OnomondoAccount, sim: SimulatedOnomondoSim, today: date) -> dict[str, Any]:
+    is_online = sim.is_online(today)
     secrets = {"pin1": "1234", "puk1": "12345678"} if account.switches.has_pin else {}
     return {
         "id": sim.sim_id,
