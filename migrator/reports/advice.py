@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from migrator.core.fleet.sims import ONENCE
 from migrator.core.run.verify import Bucket
+from migrator.reports.remedies import CAMPAIGN_GOES_ON
 from migrator.reports.rows_on_disk import Book
 
 __all__ = ["Headline", "next_steps", "verdict"]
@@ -59,8 +60,8 @@ def _steps(book: Book) -> Iterator[str]:
         yield "Make a new plan (`migrator plan create`): it accounts for every SIM that the inventory holds now."
     if report.money.get("sims_uncertain"):
         yield (
-            f"{report.money['sims_uncertain']:,} claims were sent without an answer: `migrator apply "
-            f"{report.plan_id}` reads them back and never sends them blindly again."
+            f"{report.money['sims_uncertain']:,} claims were sent without an answer: `"
+            f"{report.goes_on}` reads them back and never sends them blindly again."
         )
     if tally.buckets[Bucket.PENDING]:
         yield _go_on(book)
@@ -74,8 +75,10 @@ def _steps(book: Book) -> Iterator[str]:
 
 
 def _go_on(book: Book) -> str:
-    plan_id, pending = book.report.plan_id, book.tally.buckets[Bucket.PENDING]
+    plan_id, goes_on, pending = book.report.plan_id, book.report.goes_on, book.tally.buckets[Bucket.PENDING]
     if book.report.plan.get("state") == "created":
+        if goes_on == CAMPAIGN_GOES_ON:
+            return f"{pending:,} SIMs are pending: `{goes_on}` begins with them."
         claims = book.report.money.get("sims_planned_to_claim", 0)
         return f"Look with `migrator apply {plan_id} --dry-run`, then `migrator apply {plan_id} --confirm {claims}`."
-    return f"{pending:,} SIMs are pending: `migrator apply {plan_id}` goes on, `migrator verify {plan_id}` reads again."
+    return f"{pending:,} SIMs are pending: `{goes_on}` goes on, `migrator verify {plan_id}` reads again."

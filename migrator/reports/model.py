@@ -111,6 +111,7 @@ class Reconciliation:
         pace: how fast requests went out.
         generated_at: now, in UTC seconds.
         tool: name and version of this program.
+        goes_on: the command that begins the plan, or goes on with it.
         running: who works on the plan now, in words; None if nobody does.
         double_billing: the cost of two SIMs a unit now, as JSON values; empty if not computed.
         switches: the cutover and rollback plans with their progress, oldest first, as JSON values.
@@ -128,6 +129,7 @@ class Reconciliation:
     pace: Pace = field(default_factory=Pace)
     generated_at: float = 0.0
     tool: str = "migrator"
+    goes_on: str = "migrator apply"
     running: str | None = None
     double_billing: Mapping[str, Any] = field(default_factory=dict)
     switches: Sequence[Mapping[str, Any]] = ()

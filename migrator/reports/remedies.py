@@ -22,6 +22,9 @@ BUCKET_WORDS: Mapping[Bucket, str] = MappingProxyType(
     }
 )
 
+CAMPAIGN_GOES_ON = "migrator campaign run --once"
+"""Command that goes on with the plans of a campaign."""
+
 _GOES_ON = "Run `migrator apply` again: it reads first, then sends only what is missing."
 _SET_AGAIN = "See who changed it. To set it again, make a new plan: the SIM is adopted, not claimed again."
 _ASK = (
@@ -122,12 +125,13 @@ _BY_BUCKET: Mapping[Bucket, str] = MappingProxyType(
 )
 
 
-def remedy(bucket: str, code: str, plan_id: str, source: str = ONENCE) -> str:
+def remedy(bucket: str, code: str, goes_on: str, source: str = ONENCE) -> str:
     """Return what to do about SIMs of this bucket and code.
 
-    Code words stand in backticks. `source` is the carrier of the old SIMs.
+    Code words stand in backticks. `goes_on` is the command that goes on with the plan, and `source` the carrier of the
+    old SIMs.
     """
     own = _BY_CODE if source == ONENCE else {**_BY_CODE, **_ELSEWHERE}
     code = "quota_missing" if code == "quota_not_read" and source not in SOURCE_NAMES else code  # it is of a file
     words = own.get(code) or _BY_BUCKET[Bucket(bucket)]
-    return words.replace("`migrator apply`", f"`migrator apply {plan_id}`").replace(ONENCE, source)
+    return words.replace("`migrator apply`", f"`{goes_on}`").replace(ONENCE, source)

@@ -18,7 +18,7 @@ from migrator.wiring import process_is_gone
 from migrator.wiring.gc import collecting_rarely
 from migrator.workflows.cutover.make import overlap_of
 from migrator.workflows.cutover.status import switches_of
-from migrator.workflows.site import Site
+from migrator.workflows.site import Site, going_on
 from migrator.workflows.story.silence import silences
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ def reconciliation(store: "Store", plan_id: str, *, now: float) -> Reconciliatio
 
     return Reconciliation(
         plan_id=plan_id,
+        goes_on=going_on(store, plan_id),
         inventory_total=int(inventory["count"]),
         rows=rows,
         runs=store.journal.runs(plan_id),

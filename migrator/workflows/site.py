@@ -11,9 +11,11 @@ from migrator.errors import InputError
 from migrator.inputs.settings.account_names import at_account, at_state
 from migrator.inputs.settings.settings import Settings
 from migrator.ports import Clock, Progress
+from migrator.reports.remedies import CAMPAIGN_GOES_ON
 from migrator.store import Owner, Store
+from migrator.store.campaigns.campaigns import CampaignState
 
-__all__ = ["Site", "holding", "living_holder", "named_person", "open_site", "required_inventory"]
+__all__ = ["Site", "going_on", "holding", "living_holder", "named_person", "open_site", "required_inventory"]
 
 LONGEST_NAME = 100
 
@@ -111,6 +113,16 @@ def required_inventory(store: Store) -> int:
     if not count:
         raise InputError("the store holds no inventory yet", code="no_inventory", hint="run `migrator inventory pull`")
     return count
+
+
+def going_on(store: Store, plan_id: str) -> str:
+    """Return the command that goes on with a plan.
+
+    For a plan of an open campaign that is the campaign's: `apply` knows none of its bounds.
+    """
+    campaign = store.campaigns.of_plan(plan_id)
+    is_open = campaign is not None and campaign.state is not CampaignState.ENDED
+    return CAMPAIGN_GOES_ON if is_open else f"migrator apply {plan_id}"
 
 
 def living_holder(store: Store) -> Owner | None:

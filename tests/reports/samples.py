@@ -100,6 +100,7 @@ def reconciliation(sims: int = 120, **values: Any) -> Reconciliation:
     """A report of so many SIMs, with two runs, an approval and some bulk requests."""
     told: dict[str, Any] = {
         "plan_id": "p4f1c09ab27",
+        "goes_on": "migrator apply p4f1c09ab27",
         "inventory_total": sims,
         "rows": lambda: rows(sims),
         "runs": [_run(1, NOW - 3600, NOW - 2900, 130, "interrupted"), _run(2, NOW - 2400, NOW - 300, 3, "done")],

@@ -26,11 +26,12 @@ from migrator.engine.run.context import Stopper
 from migrator.errors import InputError, Interrupted
 from migrator.inputs.settings.settings import duration_s
 from migrator.reports.model import moment
+from migrator.reports.remedies import CAMPAIGN_GOES_ON
 from migrator.store import Store
 from migrator.wiring import SystemClock
 from migrator.workflows.cutover.status import switch_line, switches_of
 from migrator.workflows.report import caps_used
-from migrator.workflows.site import living_holder
+from migrator.workflows.site import going_on, living_holder
 
 __all__ = ["runs_table", "status"]
 
@@ -161,12 +162,13 @@ def _of(store: Store, plan_id: str) -> Outcome:
         "last_run": _last_run(store, plan_id, is_alive=holder is not None),
         "notices": {state.value: count for state, count in sorted(store.outbox.counts().items())},
     }
-    data["next"] = _next(data)
+    data["next"] = _next(data, going_on(store, plan_id))
     text: list[Any] = [f"Plan {plan_id}: {state}" + (f", {holder} is at it" if holder else "") + "."]
     if order is not None:
         text.append(f"It is {order}; `migrator run resume {plan_id}` lets it go on.")
     if data["unfinished"] is not None:
-        text.append(f"Plan {data['unfinished']} was begun and is not finished: `migrator apply {data['unfinished']}`.")
+        command = going_on(store, data["unfinished"])
+        text.append(f"Plan {data['unfinished']} was begun and is not finished: `{command}`.")
     text += map(switch_line, data["switches"])
     if ends is not None:
         text.append(f"In Test Mode: {n_sims(ends.sims)}; the first ends at {ends.first}.")
@@ -283,16 +285,16 @@ def _stuck_text(stuck: dict[str, Any]) -> list[Any]:
     return [table(title, ("source", "target", "at Hologram", "waits since"), rows), STUCK_HINT]
 
 
-def _next(data: dict[str, Any]) -> str:
+def _next(data: dict[str, Any], goes_on: str) -> str:
     """Return the command that goes on from here.
 
-    The command names the plan, as a newer plan may have been made meanwhile.
+    `goes_on` goes on with the plan: its campaign's, or one that names it, as a newer plan may have been made meanwhile.
     """
     plan_id = data["plan_id"]
     if data["order"] is not None:
         return f"`migrator run resume {plan_id}`"
     if data["running"] is not None:
         return "wait for the run that is at it, or `migrator run pause`"
-    if data["state"] == "created":
+    if data["state"] == "created" and goes_on != CAMPAIGN_GOES_ON:
         return f"`migrator apply {plan_id} --dry-run`, then `migrator apply {plan_id} --confirm {data['claims']}`"
-    return f"`migrator apply {plan_id}`" if data["state"] == "started" else f"`migrator report {plan_id}`"
+    return f"`migrator report {plan_id}`" if data["state"] == "finished" else f"`{goes_on}`"

@@ -48,7 +48,7 @@ def _values(book: Book) -> dict[str, Any]:
     report, tally = book.report, book.tally
     jobs = list(islice(report.jobs(), MOST_JOBS + 1))
     source = report.plan.get("source", ONENCE)
-    groups = [(group, remedy(group.bucket, group.code, report.plan_id, source)) for group in tally.findings()]
+    groups = [(group, remedy(group.bucket, group.code, report.goes_on, source)) for group in tally.findings()]
     pressing = {*ATTENTION, Bucket.PENDING}
     script, style = _text("page.js"), _text("page.css")
     return {

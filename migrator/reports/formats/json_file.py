@@ -58,7 +58,7 @@ def _head(book: Book) -> dict[str, Any]:
                 "bucket": group.bucket,
                 "code": group.code,
                 "sims": group.sims,
-                "remedy": remedy(group.bucket, group.code, report.plan_id, report.plan.get("source", ONENCE)),
+                "remedy": remedy(group.bucket, group.code, report.goes_on, report.plan.get("source", ONENCE)),
                 "samples": [iccid for iccid, _ in group.samples],
             }
             for group in tally.findings()

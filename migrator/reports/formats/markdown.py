@@ -70,7 +70,7 @@ def _write_findings(book: Book, out: TextIO) -> None:
         )
     for group in groups:
         samples = ", ".join(iccid for iccid, _ in group.samples)
-        words = _md(remedy(group.bucket, group.code, book.report.plan_id, book.report.plan.get("source", ONENCE)))
+        words = _md(remedy(group.bucket, group.code, book.report.goes_on, book.report.plan.get("source", ONENCE)))
         out.write(f"| {group.bucket} | {_md(group.code)} | {group.sims:,} | {words} | {samples} |\n")
 
 

@@ -1,6 +1,6 @@
 """Facts of lives, of all SIMs or of some."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -240,9 +240,9 @@ _MAIN_OF_ALL = Query(_main(_ALL))
 _MAIN_OF_SOME = Query(_main(_SOME).where(among(source_sims.c.key, bindparam("keys"))))
 
 
-def rows_of_all(database: Database) -> list[LifeRow]:
-    """Return the row of every old SIM, sorted by key."""
-    return database.tuples(_MAIN_OF_ALL)
+def rows_of_all(database: Database) -> Iterator[LifeRow]:
+    """Yield the row of every old SIM, sorted by key; see `Database.each`."""
+    return database.each(_MAIN_OF_ALL)
 
 
 def rows_of_some(database: Database, keys: Iterable[str]) -> list[LifeRow]:

@@ -146,7 +146,7 @@ class Lives:
     def standings(self, now: float) -> Iterator[tuple[str, Standing]]:
         """Yield key, stage and code of every old SIM, sorted by key.
 
-        `now` is in UTC seconds.
+        They are to be taken all at once: the read is open until then. `now` is in UTC seconds.
         """
         return self._all(now)
 
@@ -163,7 +163,10 @@ class Lives:
         return sorted(sides(self._db).aside)
 
     def _all(self, now: float) -> Iterator[tuple[str, Standing]]:
-        """Yield key and standing of every old SIM, sorted by key."""
+        """Yield key and standing of every old SIM, sorted by key.
+
+        The caller takes them all at once: see `Database.each`.
+        """
         few = sides(self._db)
         silent_s = now - self.silent_after_s
         for row in rows_of_all(self._db):

@@ -85,6 +85,14 @@ class Database(ABC):
         The tuples are as the driver gives them: a `Row` costs as much again as the read of the row.
         """
 
+    def each(self, query: Query, **values: Any) -> Iterator[tuple[Any, ...]]:
+        """Yield every row of one read, as `tuples` returns them.
+
+        For rows by the hundred thousand that are only counted, or picked from: the caller takes them all at once, and
+        asks the store for nothing else meanwhile. A file gives them one by one; a server's driver has all in memory.
+        """
+        yield from self.tuples(query, **values)
+
     @abstractmethod
     def write(self, *, durable: bool = True, is_fenced: bool = True) -> AbstractContextManager[Connection]:
         """Open a transaction that holds the write lock from its first statement.

@@ -128,6 +128,14 @@ class SqliteDatabase(Database):
         except sqlite3.Error as error:
             raise self._trouble(error) from None
 
+    def each(self, query: Query, **values: Any) -> Iterator[tuple[Any, ...]]:
+        """See `Database`."""
+        try:
+            with closing(self._driver_connection().execute(*query.spelled("sqlite", values))) as rows:
+                yield from rows
+        except sqlite3.Error as error:
+            raise self._trouble(error) from None
+
     @contextmanager
     def write(self, *, durable: bool = True, is_fenced: bool = True) -> Iterator[Connection]:
         """See `Database`."""

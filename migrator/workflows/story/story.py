@@ -19,7 +19,7 @@ from migrator.errors import Problem
 from migrator.reports.model import life_values, moment, row_of
 from migrator.reports.remedies import remedy
 from migrator.store.pairs.finder import Found
-from migrator.workflows.site import Site
+from migrator.workflows.site import Site, going_on
 from migrator.workflows.story.life import life_of
 from migrator.workflows.story.live import Asking, Live, ask_carriers
 from migrator.workflows.story.next_step import UnitStanding, next_step
@@ -180,7 +180,7 @@ def _plan(store: "Store", plan: dict[str, Any], source: str, back: str | None, k
         "bucket": row.bucket,
         "code": row.code,
         "why": row.detail,
-        "remedy": remedy(row.bucket, row.code, plan_id, store.inventory.source_name()),
+        "remedy": remedy(row.bucket, row.code, going_on(store, plan_id), store.inventory.source_name()),
         "proof_of_life": None if proof is None else life_values(proof),
     }
 

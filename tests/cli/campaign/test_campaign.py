@@ -1,6 +1,8 @@
 """Commands of a campaign, over HTTP."""
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 
@@ -66,6 +68,29 @@ def test_a_campaign_from_its_policy_to_its_end(make_desk: Callable[..., Desk]) -
     last = desk.run("campaign", "status")
     assert last.code == 0
     assert "'north': ended at 20" in last.out
+
+
+def test_a_plan_of_a_campaign_goes_on_by_the_campaigns_command(make_desk: Callable[..., Desk]) -> None:
+    """`apply` would go on past the campaign's bounds."""
+    desk = make_desk(sims=4)
+    desk.paired()
+    desk.run("campaign", "create", "--policy", desk.write("policy.toml", POLICY + BOUNDS.replace("= 2\n", "= 1\n")))
+    desk.run("campaign", "approve", "--by", "ann")
+    plan_id = desk.json("campaign", "run", "--once").data["told"]["plans"][0]
+    with closing(sqlite3.connect(desk.folder / "migrator.db")) as store, store:
+        store.executescript("UPDATE plans SET state = 'started'; DELETE FROM steps; DELETE FROM verifications")
+
+    def told() -> tuple[str, str, str]:
+        desk.run("report", plan_id, "--out", "out")
+        names = ("reconciliation.html", "reconciliation.md")
+        return desk.json("status", plan_id).data["next"], *((desk.folder / "out" / name).read_text() for name in names)
+
+    for words in told():
+        assert "migrator campaign run --once" in words
+        assert "migrator apply" not in words
+    desk.run("campaign", "end", "--by", "ann")
+    for words in told():
+        assert f"migrator apply {plan_id}" in words
 
 
 @pytest.mark.parametrize(
