@@ -51,6 +51,19 @@ def test_an_account_goes_by_the_register_the_whole_way(
     assert sql(url, "SELECT count(*) FROM fleet.accounts") == [(1,)]
 
 
+def test_the_report_takes_the_place_of_no_store(desk: Desk, registered: str) -> None:
+    assert registered
+    Path("all").mkdir()
+    stores = [Path("migrator.db"), Path("all/accounts.csv")]
+    for store, out in zip(stores, ("migrator.db", "all"), strict=True):
+        Store.open(f"sqlite:///{store}", now=0.0).close()
+        before = store.read_bytes()
+        refused = desk.run("fleet", "report", "--out", out)
+        assert (refused.code, str(store) in refused.err) == (2, True)
+        assert store.read_bytes() == before
+    assert [path.name for path in Path("all").iterdir()] == ["accounts.csv"]
+
+
 def test_an_account_that_is_not_registered_is_refused_and_not_made(
     desk: Desk, registered: str, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
