@@ -48,9 +48,15 @@ def _steps(found: Overview) -> list[str]:
     if not found.lines:
         return ["Next: `migrator fleet add NAME`."]
     waiting = [line.account.name for line in found.lines if line.account.word == "attention"]
-    if not waiting:
-        return []
-    return [f"Next: `migrator fleet show {waiting[0]}`; `migrator fleet go {waiting[0]}` once its cause is gone."]
+    steps = []
+    if waiting:
+        steps = [f"Next: `migrator fleet show {waiting[0]}`; `migrator fleet go {waiting[0]}` once its cause is gone."]
+    if found.unserved:
+        names = ", ".join(found.unserved)
+        steps.append(
+            f"Due, and no living worker serves them: {names}. `migrator work` takes them where their secrets are."
+        )
+    return steps
 
 
 @click.command("show", epilog=CODES)

@@ -6,10 +6,14 @@ from dataclasses import dataclass
 
 from migrator.core.accounts.records import Account, Standing, Worker
 
-__all__ = ["SILENT_S", "Line", "Overview", "Totals"]
+__all__ = ["OVERDUE_S", "SILENT_S", "Line", "Overview", "Totals"]
 
 SILENT_S = 15.0
 """Seconds of silence after which a worker counts as dead."""
+
+
+OVERDUE_S = 60.0
+"""Seconds that an account is due until somebody is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +87,20 @@ class Overview:
     def serving(self, name: str) -> list[Worker]:
         """Return the workers that live and have the secrets of an account."""
         return [worker for worker in self.workers if name in worker.serves and self.is_alive(worker)]
+
+    @property
+    def unserved(self) -> list[str]:
+        """Names of accounts that are due, and that no living worker serves."""
+        return [
+            line.account.name
+            for line in self.lines
+            if line.next_at(self.now) is not None
+            and (line.account.turn.at or self.now) < self.now - OVERDUE_S
+            and not self.serving(line.account.name)
+        ]
+
+    @property
+    def lost(self) -> list[str]:
+        """Names of accounts at a worker that gives no sign of life."""
+        alive = {worker.name for worker in self.workers if self.is_alive(worker)}
+        return [line.account.name for line in self.lines if line.account.worker not in {None, *alive}]

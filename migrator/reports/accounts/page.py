@@ -104,15 +104,18 @@ def _headline(overview: Overview) -> Headline:
     """Return whether all is well, over all accounts."""
     waiting = [line.account.name for line in overview.lines if line.account.turn.state is AccountState.ATTENTION]
     unread = [line.account.name for line in overview.lines if line.standing.trouble]
-    silent = [worker.name for worker in overview.workers if worker.takes and not overview.is_alive(worker)]
+    lost, unserved = overview.lost, overview.unserved
     at_work = sum(line.account.worker is not None for line in overview.lines)
     detail = f"{at_work} at work, {sum(map(overview.is_alive, overview.workers))} workers alive."
     if waiting:
         return Headline("bad", f"A person must look: {', '.join(waiting)}", detail)
     if unread:
         return Headline("bad", f"Stores that cannot be read: {', '.join(unread)}", detail)
-    if silent:
-        return Headline("open", f"Silent while at work: {', '.join(silent)}", detail)
+    if unserved:
+        detail = f"{detail} `migrator work` takes them where their secrets are."
+        return Headline("bad", f"Due, and no living worker serves them: {', '.join(unserved)}", detail)
+    if lost:
+        return Headline("open", f"At a worker that gives no sign of life: {', '.join(lost)}", detail)
     if not overview.lines:
         return Headline("open", "No account is registered", "`migrator fleet add NAME` adds one.")
     is_done = all(line.account.turn.state is AccountState.DONE for line in overview.lines)

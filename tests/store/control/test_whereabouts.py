@@ -2,8 +2,10 @@
 
 import signal
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from migrator.store import Store
@@ -54,3 +56,16 @@ def test_a_promoted_server_and_another_one_are_noticed_and_a_restarted_one_is_th
     assert moved()
     sql(url, "DELETE FROM a_acme.meta WHERE name = 'server'")
     assert moved()
+
+
+@pytest.mark.server
+def test_a_dump_that_is_restored_in_another_database_of_the_server_is_noticed(server: Server) -> None:
+    with Store.open(server.url(), account="acme", now=NOW) as store:
+        assert not store.journal.server_changed()
+    with closing(psycopg.connect(server.url(), autocommit=True)) as session:
+        session.execute("CREATE DATABASE restored TEMPLATE template0")
+    server.run("pg_dump", "-h", str(server.folder), "-U", "owner", "-Fc", "-f", str(server.folder / "dump"), "postgres")
+    where = ("-h", str(server.folder), "-U", "owner", "-d", "restored")
+    server.run("pg_restore", *where, str(server.folder / "dump"))
+    with Store.open(server.url("restored"), account="acme", now=NOW) as store:
+        assert store.journal.server_changed()

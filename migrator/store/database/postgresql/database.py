@@ -65,11 +65,13 @@ That saves ways to the server.
 
 _VERSION = "SELECT value FROM meta WHERE name = 'writes'"
 _SERVER = (
-    "SELECT system_identifier || '/' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) FROM pg_control_system()"
+    "SELECT system_identifier || '/' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) || '/' || "
+    "(SELECT oid FROM pg_database WHERE datname = current_database()) FROM pg_control_system()"
 )
-"""Identity of the server and its timeline.
+"""Identity of the server, its timeline and the database.
 
-The timeline of the last checkpoint would still be the old one for a while after a promotion.
+A dump that is restored beside its original is in another database of the same server. The timeline of the last
+checkpoint would still be the old one for a while after a promotion.
 """
 _NUMBERED = """
 SELECT table_name, column_name FROM information_schema.columns

@@ -1,0 +1,46 @@
+"""What an overview says of accounts that nobody looks after."""
+
+from migrator.core.accounts.overview import OVERDUE_S, SILENT_S, Line, Overview
+from migrator.core.accounts.records import Account, Phase, Standing, Worker
+from migrator.core.accounts.turns import AccountState, Turn
+from migrator.reports.accounts.page import page_values
+
+NOW = 1_790_000_000.0
+
+
+def line(name: str, *, due_s: float | None = None, worker: str | None = None, is_held: bool = False) -> Line:
+    """An account that has been due for some seconds, or is done."""
+    turn = Turn(AccountState.DONE) if due_s is None else Turn(AccountState.READY, NOW - due_s)
+    since = None if worker is None else NOW - 100
+    account = Account(name, "1nce", "c", 1, turn, is_held, None, 900.0, worker, since, NOW - 1000, "ada")
+    return Line(account, Standing(Phase.PLANNED))
+
+
+def worker(name: str, *serves: str, heard_s: float = 1.0) -> Worker:
+    """A worker that was heard of some seconds ago."""
+    return Worker(name, "rome", "1", 2, NOW - 5000, NOW - heard_s, serves, ())
+
+
+def headline(*lines: Line, workers: tuple[Worker, ...] = ()) -> tuple[str, str]:
+    """The page's first words, and their tone."""
+    told = page_values(Overview("here", NOW, lines, workers), {})["headline"]
+    return told.tone, told.words
+
+
+def test_an_account_that_is_due_and_that_nobody_serves_is_named() -> None:
+    late = line("acme", due_s=OVERDUE_S + 1)
+    for workers in ((), (worker("w1", "bolt"),), (worker("w1", "acme", heard_s=SILENT_S + 1),)):
+        assert headline(late, workers=workers) == ("bad", "Due, and no living worker serves them: acme")
+    assert headline(late, workers=(worker("w1", "acme"),))[0] == "good"
+
+
+def test_who_is_not_due_for_long_or_held_or_done_is_not() -> None:
+    lines = (line("a", due_s=OVERDUE_S - 1), line("b", due_s=9000, is_held=True), line("c"), line("d", due_s=-900))
+    assert headline(*lines)[0] == "good"
+
+
+def test_an_account_at_a_worker_that_is_silent_or_gone_is_named() -> None:
+    for workers in ((), (worker("w1", "acme", heard_s=SILENT_S + 1),)):
+        told = headline(line("acme", due_s=900, worker="w1"), workers=workers)
+        assert told == ("open", "At a worker that gives no sign of life: acme")
+    assert headline(line("acme", due_s=900, worker="w1"), workers=(worker("w1", "acme"),))[0] == "good"
