@@ -122,7 +122,8 @@ class Lives:
     ) -> Iterator[SimLife]:
         """Yield every life of a stage or code, sorted by key.
 
-        The choice is that of one moment; the lives are read as they are when their turn comes.
+        The choice is that of one moment; the lives are read as they are when their turn comes. Of all SIMs, what few of
+        them have (doubts, refusals, differences) is read once, as the walk begins.
         """
         if stage is None and code is None:
             yield from self._walk_all(now)
@@ -138,9 +139,9 @@ class Lives:
             yield from (life for _, life in self._some(chunk, now))
 
     def _walk_all(self, now: float) -> Iterator[SimLife]:
-        after = ""
+        after, few = "", sides(self._db)
         while keys := keys_after(self._db, after, PAGE):
-            yield from self.those(keys, now)
+            yield from (life for _, life in self._some(keys, now, few))
             after = keys[-1]
 
     def standings(self, now: float) -> Iterator[tuple[str, Standing]]:
@@ -172,8 +173,8 @@ class Lives:
         for row in rows_of_all(self._db):
             yield row[0], _standing(_facts(row, few, silent_s))
 
-    def _some(self, keys: Sequence[str], now: float) -> list[tuple[str, SimLife]]:
-        few, more = sides(self._db, keys), details(self._db, keys)
+    def _some(self, keys: Sequence[str], now: float, few: Sides | None = None) -> list[tuple[str, SimLife]]:
+        few, more = sides(self._db, keys) if few is None else few, details(self._db, keys)
         silent_s = now - self.silent_after_s
         return [(row[0], _life(row, few, more, silent_s)) for row in rows_of_some(self._db, keys)]
 
