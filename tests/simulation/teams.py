@@ -511,9 +511,11 @@ def takeover(server: Server, folder: Path, seed: int) -> None:
     """Let a machine die at work, with leases as long as they are, and tell how long its account waits."""
     asked: dict[str, Any] = {"accounts": 1, "sims": [24], "workers": 1, "slots": 1, "switches": SLOW, "is_quick": False}
     with team_of(server, seed, folder, **asked) as team:
+        (tenant,) = team.tenants.values()
+        before = tenant.fence()
         team.start()
         (dies,) = team.machines
-        while not any(team.tenants[account].carriers.asked for account, _ in senders_of(dies)):
+        while tenant.fence() == before:  # it does not hold the account yet
             time.sleep(LOOK_S)
         team.start()
         time.sleep(team.chance.uniform(3.0, 13.0))  # it beats every ten seconds
