@@ -374,14 +374,17 @@ class Register:
         Returns: their names.
         """
         with self._db.write() as connection:
-            now = self._db.time(connection, 0.0)
-            lost = update(accounts).where(accounts.c.worker == worker)
-            values = {"worker": None, "since": None, "state": AccountState.READY.value, "due_at": now}
-            rows = connection.execute(lost.values(**values).returning(accounts.c.name)).all()
-            names = sorted(row.name for row in rows)
-            for name in names:
-                self._note(connection, name, "freed", worker, "its worker gave no sign of life any more")
-            return names
+            return self._free(connection, worker, "its worker gave no sign of life any more")
+
+    def _free(self, connection: Connection, worker: str, words: str) -> list[str]:
+        lost = update(accounts).where(accounts.c.worker == worker)
+        values = {"worker": None, "since": None, "state": AccountState.READY.value}
+        values["due_at"] = self._db.time(connection, 0.0)
+        rows = connection.execute(lost.values(**values).returning(accounts.c.name)).all()
+        names = sorted(row.name for row in rows)
+        for name in names:
+            self._note(connection, name, "freed", worker, words)
+        return names
 
     # --- workers --------------------------------------------------------------------------------------------------
 
@@ -404,8 +407,12 @@ class Register:
             connection.execute(delete(workers).where(_forgotten(now)))
 
     def left(self, worker: str) -> None:
-        """Forget a worker that ended in good order."""
+        """Forget a worker that ended in good order.
+
+        Accounts that it still has, as the end of a job could not be noted, are given back.
+        """
         with self._db.write() as connection:
+            self._free(connection, worker, "its worker went, and what its job came to was not noted")
             connection.execute(delete(workers).where(workers.c.name == worker))
 
     def workers(self) -> list[Worker]:

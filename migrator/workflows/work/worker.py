@@ -252,18 +252,20 @@ class Worker:
     def _look(self, register: Register) -> set[str]:
         """Give a sign of life, and learn which accounts there are.
 
-        The accounts of dead workers are freed.
+        The accounts of workers that are dead, or that nobody knows any more, are freed.
 
         Returns: the accounts that some living worker serves.
         """
         register.beat(self.name, host=socket.gethostname(), version=VERSION, slots=self.slots, serves=self._serves())
         now, served = register.now(), set(self._serves())
-        for other in register.workers():
-            if now - other.seen_at <= SILENT_S:
-                served |= set(other.serves)
-            elif other.takes:
-                self.made.tell("freed", {"worker": other.name, "accounts": register.freed(other.name)})
-        self._known = {account.name: account for account in register.accounts()}
+        living = [other for other in register.workers() if now - other.seen_at <= SILENT_S]
+        for other in living:
+            served |= set(other.serves)
+        known = register.accounts()
+        for worker in sorted({account.worker for account in known if account.worker} - {one.name for one in living}):
+            self.made.tell("freed", {"worker": worker, "accounts": register.freed(worker)})
+            known = register.accounts()
+        self._known = {account.name: account for account in known}
         return served
 
     def _sweep(self, register: Register) -> None:

@@ -288,6 +288,17 @@ def test_a_worker_that_was_replaced_says_nothing_more(register: Register) -> Non
     assert [one.kind for one in register.events("acme")] == ["freed", "added"]
 
 
+def test_a_worker_that_leaves_leaves_no_account_behind(register: Register) -> None:
+    """What became of its last job may not have been noted."""
+    added(register)
+    register.beat("one", host="rome", version="1", slots=1, serves=["acme"])
+    assert register.began("acme", "one")
+    register.left("one")
+    found = register.account("acme")
+    assert (found.worker, found.since, found.turn.is_due(register.now())) == (None, None, True)
+    assert (register.workers(), register.events("acme")[0].kind) == ([], "freed")
+
+
 def test_an_account_is_removed_only_while_nobody_is_at_it(register: Register) -> None:
     added(register)
     assert register.began("acme", "one")

@@ -228,6 +228,15 @@ def test_accounts_of_a_dead_worker_are_taken_by_another(team: Team) -> None:
     assert ("freed", {"worker": "dead", "accounts": ["a"]}) in team.told
 
 
+def test_accounts_of_a_worker_that_nobody_knows_are_taken_by_another(team: Team) -> None:
+    team.add("a")
+    with Register.open(team.url) as register:
+        assert register.began("a", "gone") is not None
+    team.work()
+    assert team.done() == ["a"]
+    assert ("freed", {"worker": "gone", "accounts": ["a"]}) in team.told
+
+
 def test_an_account_that_it_has_without_knowing_it_is_worked_on(team: Team) -> None:
     """The server gave it the account, and the answer was lost."""
     team.add("a")
