@@ -38,8 +38,6 @@ def upgrade() -> None:
         sa.Column("words", Text, nullable=False),
         sa.Column("is_held", sa.Boolean(), nullable=False),
         sa.Column("order_json", Text),
-        sa.Column("order_no", Integer, nullable=False),
-        sa.Column("begun_no", Integer, nullable=False),
         sa.Column("is_woken", sa.Boolean(), nullable=False),
         sa.Column("every_s", sa.Float(), nullable=False),
         sa.Column("worker", Text),

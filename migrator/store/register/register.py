@@ -222,8 +222,6 @@ class Register:
                     due_at=now,
                     words="",
                     is_held=is_held,
-                    order_no=0,
-                    begun_no=0,
                     is_woken=False,
                     every_s=every_s,
                     added_at=now,
@@ -289,8 +287,7 @@ class Register:
             values: dict[str, Any] = {"is_held": False, "state": AccountState.READY.value, "words": ""}
             values |= {"due_at": now if at is None else at, "is_woken": found.worker is not None}
             if order is not None:
-                given = asdict(order) | {"at": now}
-                values |= {"order_json": json.dumps(given), "order_no": accounts.c.order_no + 1}
+                values["order_json"] = json.dumps(asdict(order) | {"at": now})
             connection.execute(update(accounts).where(accounts.c.name == name).values(**values))
             self._note(connection, name, "go", by, "" if order is None else _order_words(order))
             return self._registered(connection, name)
@@ -321,7 +318,8 @@ class Register:
         """Give a worker an account whose turn it is.
 
         The turn is judged by the server's clock. A worker that has the account already gets it again, as it may not
-        have heard the answer: it must know itself whether it is at it.
+        have heard the answer: it must know itself whether it is at it, and ask only if it is not, as what a person said
+        before counts as heard from now on.
 
         Returns: the account; None if it is held, not due, at another worker, or not registered.
         """
@@ -334,21 +332,21 @@ class Register:
             taken = update(accounts).where(
                 accounts.c.name == name, accounts.c.is_held == false(), or_(is_free, is_mine)
             )
-            values = {"worker": worker, "since": now, "begun_no": accounts.c.order_no, "is_woken": False}
+            values = {"worker": worker, "since": now, "is_woken": False}
             row = connection.execute(taken.values(**values).returning(*accounts.c)).first()
             return None if row is None else _account(row)
 
-    def ended(self, name: str, worker: str, turn: Turn, *, is_order_done: bool) -> bool:
+    def ended(self, name: str, worker: str, turn: Turn, *, order_done: float | None = None) -> bool:
         """Note what becomes of an account whose job ended.
 
         Nothing is noted if another worker has the account by now. If a person spoke during the job, the account has its
-        turn again, whatever the job said; and an order that was given meanwhile stays.
+        turn again, whatever the job said; and an order that the job did not carry out stays.
 
         Args:
             name: the account.
             worker: who was at it.
             turn: the next turn.
-            is_order_done: whether the order that the job found is carried out, or can never be.
+            order_done: when the order was given (UTC seconds) that is carried out, or can never be; None for none.
 
         Returns: whether it was noted.
         """
@@ -361,7 +359,8 @@ class Register:
             values["words"] = turn.words[:MOST_WORDS]
             if not found.is_woken:
                 values |= {"state": turn.state.value, "due_at": turn.at}
-            if is_order_done and found.order_no == found.begun_no:
+            order = _order(found)
+            if order is not None and order.at == order_done:
                 values["order_json"] = None
             connection.execute(update(accounts).where(is_mine).values(**values))
             if turn.state is AccountState.ATTENTION:
@@ -378,8 +377,8 @@ class Register:
 
     def _free(self, connection: Connection, worker: str, words: str) -> list[str]:
         lost = update(accounts).where(accounts.c.worker == worker)
-        values = {"worker": None, "since": None, "state": AccountState.READY.value}
-        values["due_at"] = self._db.time(connection, 0.0)
+        now = self._db.time(connection, 0.0)
+        values = {"worker": None, "since": None, "state": AccountState.READY.value, "due_at": now}
         rows = connection.execute(lost.values(**values).returning(accounts.c.name)).all()
         names = sorted(row.name for row in rows)
         for name in names:
@@ -505,6 +504,10 @@ def _order_words(order: Order) -> str:
     return ", ".join(told)
 
 
+def _order(row: Row[Any]) -> Order | None:
+    return None if row.order_json is None else Order(**json.loads(row.order_json))
+
+
 def _account(row: Row[Any]) -> Account:
     return Account(
         name=row.name,
@@ -513,7 +516,7 @@ def _account(row: Row[Any]) -> Account:
         organization=row.organization,
         turn=Turn(AccountState(row.state), row.due_at, row.words),
         is_held=row.is_held,
-        order=None if row.order_json is None else Order(**json.loads(row.order_json)),
+        order=_order(row),
         every_s=row.every_s,
         worker=row.worker,
         since=row.since,

@@ -192,32 +192,30 @@ class Worker:
     async def _job(self, name: str) -> None:
         """Do the job of an account, if it is its turn.
 
-        Who is at work on it already only says so again.
+        Who is at work on it already is not asked again: what a person said meanwhile would count as heard.
         """
-        if self._stop.is_set():
+        if self._stop.is_set() or name in self.at_work:
             return
+        self.at_work[name] = None
         try:
             account = await self._desk.ask(lambda register: register.began(name, self.name))
+            if account is not None:
+                await self._work_on(account)
         except (StoreLost, StoreBusy):
             return  # the next look at the register finds out what came of it
         except MigratorError as error:
             self._give_up(error)
-            return
-        if account is None or name in self.at_work:
-            return
-        self.at_work[name] = None
-        try:
-            self.made.tell("began", {"account": name})
-            began_s = time.monotonic()
-            ended = await self._done(account)
-            values = {"account": name, "exit_code": ended.exit_code, "words": ended.words}
-            self.made.tell("ended", {**values, "seconds": round(time.monotonic() - began_s, 1)})
-            self.jobs += 1
-            await self._desk.ask_until_heard(partial(self._note, name, ended))
-        except MigratorError as error:
-            self._give_up(error)
         finally:
             del self.at_work[name]
+
+    async def _work_on(self, account: Account) -> None:
+        self.made.tell("began", {"account": account.name})
+        began_s = time.monotonic()
+        ended = await self._done(account)
+        values = {"account": account.name, "exit_code": ended.exit_code, "words": ended.words}
+        self.made.tell("ended", {**values, "seconds": round(time.monotonic() - began_s, 1)})
+        self.jobs += 1
+        await self._desk.ask_until_heard(partial(self._note, account.name, ended))
 
     async def _done(self, account: Account) -> Ended:
         child = self.at_work[account.name] = self.made.child(account)
@@ -232,7 +230,7 @@ class Worker:
         now = register.now()
         again_at = None if ended.again_at is None else now + (ended.again_at - SystemClock().now().timestamp())
         turn = after_job(ended.exit_code, now=now, again_at=again_at, words=ended.words)
-        register.ended(name, self.name, turn, is_order_done=ended.is_order_done)
+        register.ended(name, self.name, turn, order_done=ended.order_done)
 
     # --- turns ----------------------------------------------------------------------------------------------------
 

@@ -50,10 +50,10 @@ def added(register: Register, name: str = "acme", **changes: Any) -> Account:
     return register.add(name, **told)
 
 
-def ended(register: Register, turn: Turn, *, is_order_done: bool = False) -> Account:
+def ended(register: Register, turn: Turn, *, order_done: float | None = None) -> Account:
     """The account, after a job of worker `one`."""
     assert register.began("acme", "one")
-    register.ended("acme", "one", turn, is_order_done=is_order_done)
+    register.ended("acme", "one", turn, order_done=order_done)
     return register.account("acme")
 
 
@@ -259,11 +259,11 @@ def test_a_person_that_speaks_during_a_job_is_not_forgotten(register: Register) 
     assert register.began("acme", "one")
     assert register.wake("acme")
     assert register.account("acme").worker == "one"
-    register.ended("acme", "one", Turn(ATTENTION, None, "an approval is missing"), is_order_done=False)
+    register.ended("acme", "one", Turn(ATTENTION, None, "an approval is missing"))
     found = register.account("acme")
     assert (found.turn.state, found.turn.words) == (READY, "an approval is missing")
     assert register.began("acme", "one")
-    register.ended("acme", "one", Turn(DONE), is_order_done=False)
+    register.ended("acme", "one", Turn(DONE))
     assert register.account("acme").turn.state is DONE
 
 
@@ -281,7 +281,7 @@ def test_a_worker_that_was_replaced_says_nothing_more(register: Register) -> Non
     assert register.began("acme", "one")
     assert register.freed("one") == ["acme"]
     assert register.began("acme", "two")
-    assert register.ended("acme", "one", Turn(ATTENTION, None, "lease lost"), is_order_done=True) is False
+    assert register.ended("acme", "one", Turn(ATTENTION, None, "lease lost"), order_done=1.0) is False
     found = register.account("acme")
     assert (found.worker, found.turn.state) == ("two", READY)
     assert register.freed("one") == []
@@ -318,17 +318,19 @@ def test_an_order_is_found_by_the_job_and_gone_once_it_is_done(register: Registe
     assert job.order is not None
     assert (job.order.plan, job.order.confirm, job.order.ref, job.order.by) == ("p7", 12, "CHG-1", "ada")
     assert abs(job.order.at - register.now()) < 60.0
-    register.ended("acme", "one", Turn(READY, register.now(), "a carrier is down"), is_order_done=False)
+    register.ended("acme", "one", Turn(READY, register.now(), "a carrier is down"))
     assert register.account("acme").order == job.order
-    assert ended(register, Turn(DONE), is_order_done=True).order is None
+    assert ended(register, Turn(DONE), order_done=job.order.at).order is None
 
 
 def test_an_order_that_was_given_during_a_job_outlives_it(register: Register) -> None:
     added(register)
     register.go("acme", None, "ada", ORDER)
-    assert register.began("acme", "one")
+    job = register.began("acme", "one")
+    assert job is not None
+    assert job.order is not None
     register.go("acme", None, "bob", Order("p8", confirm=3, by="bob"))
-    register.ended("acme", "one", Turn(DONE), is_order_done=True)
+    register.ended("acme", "one", Turn(DONE), order_done=job.order.at)
     found = register.account("acme")
     assert (found.order and found.order.plan, found.turn.state) == ("p8", READY)
 

@@ -167,10 +167,33 @@ def test_an_order_is_taken_back_once_its_job_says_that_it_is_done(team: Team) ->
     team.go("a", Order("p7", 12))
     team.work()
     assert team.account("a").order is not None
-    team.does["a"] = {"data": {"order_done": True}}
+    order = team.account("a").order
+    assert order is not None
+    team.does["a"] = {"data": {"order_done": order.at}}
     team.go("a")
     team.work()
     assert team.account("a").order is None
+
+
+def test_an_order_given_during_a_job_outlives_a_second_fetch_of_that_job(team: Team) -> None:
+    """A worker that stood still is freed, wakes up, and is handed the job that it is at."""
+    team.add("a", seconds=3.0)
+    team.go("a", Order("p7", 12))
+    first = team.account("a").order
+    assert first is not None
+    team.does["a"]["data"] = {"order_done": first.at}
+
+    def handed_again(_worker: Worker) -> None:
+        team.said = Worker.stop
+        team.go("a", Order("p8", 3))
+        queue = PostgresQueue(team.url)
+        queue.enqueue("a", 1.0, lock="as if rescued")
+        queue.close()
+
+    team.said = handed_again
+    team.work(once=False)
+    order = team.account("a").order
+    assert (team.done(), order and order.plan) == (["a", "a"], "p8")
 
 
 def test_two_workers_share_accounts_and_none_is_taken_twice(team: Team) -> None:
