@@ -321,7 +321,8 @@ class Register:
         have heard the answer: it must know itself whether it is at it, and ask only if it is not, as what a person said
         before counts as heard from now on.
 
-        Returns: the account; None if it is held, not due, at another worker, or not registered.
+        Returns: the account; None if it is held, not due, at another worker, or not registered, or while a worker is at
+            another account of the same customer, as they share a rate.
         """
         with self._db.write() as connection:
             now = self._db.time(connection, 0.0)
@@ -329,6 +330,15 @@ class Register:
                 accounts.c.worker.is_(None), accounts.c.state == AccountState.READY.value, accounts.c.due_at <= now
             )
             is_mine = accounts.c.worker == worker
+            other = accounts.alias()
+            is_shared = select(other.c.name).where(
+                other.c.carrier == accounts.c.carrier,
+                other.c.customer == accounts.c.customer,
+                other.c.customer != "",
+                other.c.name != accounts.c.name,
+                other.c.worker.is_not(None),
+            )
+            is_free = and_(is_free, ~is_shared.correlate(accounts).exists())
             taken = update(accounts).where(
                 accounts.c.name == name, accounts.c.is_held == false(), or_(is_free, is_mine)
             )
@@ -367,13 +377,23 @@ class Register:
                 self._note(connection, name, "attention", worker, values["words"])
             return True
 
-    def freed(self, worker: str) -> list[str]:
+    def freed(self, worker: str, silent_s: float) -> list[str]:
         """Give the accounts of a dead worker back: their turn is now.
 
-        Returns: their names.
+        Args:
+            worker: its name.
+            silent_s: seconds of silence after which it is dead; one that nobody knows any more is.
+
+        Returns: their names; none if it gave a sign of life meanwhile.
         """
         with self._db.write() as connection:
+            seen_at = self._seen_at(connection, worker)
+            if seen_at is not None and self._db.time(connection, 0.0) - seen_at <= silent_s:
+                return []
             return self._free(connection, worker, "its worker gave no sign of life any more")
+
+    def _seen_at(self, connection: Connection, worker: str) -> float | None:
+        return connection.execute(select(workers.c.seen_at).where(workers.c.name == worker)).scalar()
 
     def _free(self, connection: Connection, worker: str, words: str) -> list[str]:
         lost = update(accounts).where(accounts.c.worker == worker)
@@ -387,7 +407,7 @@ class Register:
 
     # --- workers --------------------------------------------------------------------------------------------------
 
-    def beat(self, worker: str, *, host: str, version: str, slots: int, serves: Sequence[str]) -> None:
+    def beat(self, worker: str, *, host: str, version: str, slots: int, serves: Sequence[str]) -> float:
         """Note a sign of life of a worker.
 
         Args:
@@ -396,14 +416,18 @@ class Register:
             version: of the tool.
             slots: how many jobs it does at a time.
             serves: names of the accounts whose secrets it has.
+
+        Returns: seconds since its last one; zero for the first.
         """
         told = {"host": host, "version": version, "slots": slots, "serves": json.dumps(list(serves))}
         with self._db.write(durable=False) as connection:
             now = self._db.time(connection, 0.0)
+            seen_at = self._seen_at(connection, worker)
             put = upsert(workers).values(name=worker, started_at=now, seen_at=now, **told)
             renewed = {"seen_at": now, **told}
             connection.execute(put.on_conflict_do_update(index_elements=[workers.c.name], set_=renewed))
             connection.execute(delete(workers).where(_forgotten(now)))
+            return 0.0 if seen_at is None else now - seen_at
 
     def left(self, worker: str) -> None:
         """Forget a worker that ended in good order.

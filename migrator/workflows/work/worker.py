@@ -41,6 +41,12 @@ Each look is a sign of life.
 SILENT_S = 15.0
 """Seconds of silence after which a worker counts as dead."""
 
+PATIENCE_S = 30.0
+"""Seconds after an outage for which nobody counts as dead.
+
+The others try again up to 15 s apart, and so may not have spoken yet.
+"""
+
 SECRETS_S = 60.0
 """Seconds for which a look for secrets counts."""
 
@@ -92,6 +98,7 @@ class Worker:
     _stop: anyio.Event = field(default_factory=anyio.Event, init=False)
     _secrets: dict[str, tuple[bool, float]] = field(default_factory=dict, init=False)
     _known: Mapping[str, Account] = field(default_factory=dict, init=False)
+    _patient_until: float = field(default=0.0, init=False)
     _trouble: MigratorError | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
@@ -230,7 +237,8 @@ class Worker:
         now = register.now()
         again_at = None if ended.again_at is None else now + (ended.again_at - SystemClock().now().timestamp())
         turn = after_job(ended.exit_code, now=now, again_at=again_at, words=ended.words)
-        register.ended(name, self.name, turn, order_done=ended.order_done)
+        if not register.ended(name, self.name, turn, order_done=ended.order_done):
+            self._warn(f"{name}: it was given back meanwhile, so the end of its job is not noted")
 
     # --- turns ----------------------------------------------------------------------------------------------------
 
@@ -250,18 +258,23 @@ class Worker:
     def _look(self, register: Register) -> set[str]:
         """Give a sign of life, and learn which accounts there are.
 
-        The accounts of workers that are dead, or that nobody knows any more, are freed.
+        The accounts of workers that are dead, or that nobody knows any more, are freed; after an outage not at once.
 
         Returns: the accounts that some living worker serves.
         """
-        register.beat(self.name, host=socket.gethostname(), version=VERSION, slots=self.slots, serves=self._serves())
-        now, served = register.now(), set(self._serves())
+        serves = self._serves()
+        silent_s = register.beat(self.name, host=socket.gethostname(), version=VERSION, slots=self.slots, serves=serves)
+        now, served = register.now(), set(serves)
+        if silent_s > SILENT_S:
+            self._patient_until = now + PATIENCE_S
         living = [other for other in register.workers() if now - other.seen_at <= SILENT_S]
         for other in living:
             served |= set(other.serves)
         known = register.accounts()
-        for worker in sorted({account.worker for account in known if account.worker} - {one.name for one in living}):
-            self.made.tell("freed", {"worker": worker, "accounts": register.freed(worker)})
+        silent = {account.worker for account in known if account.worker} - {one.name for one in living}
+        for worker in sorted(silent) if now >= self._patient_until else ():
+            if names := register.freed(worker, SILENT_S):
+                self.made.tell("freed", {"worker": worker, "accounts": names})
             known = register.accounts()
         self._known = {account.name: account for account in known}
         return served

@@ -279,13 +279,38 @@ def test_who_waits_for_a_later_time_has_its_turn_now_once_woken(register: Regist
 def test_a_worker_that_was_replaced_says_nothing_more(register: Register) -> None:
     added(register)
     assert register.began("acme", "one")
-    assert register.freed("one") == ["acme"]
+    assert register.freed("one", 15.0) == ["acme"]
     assert register.began("acme", "two")
     assert register.ended("acme", "one", Turn(ATTENTION, None, "lease lost"), order_done=1.0) is False
     found = register.account("acme")
     assert (found.worker, found.turn.state) == ("two", READY)
-    assert register.freed("one") == []
+    assert register.freed("one", 15.0) == []
     assert [one.kind for one in register.events("acme")] == ["freed", "added"]
+
+
+def test_of_the_accounts_of_one_customer_one_is_given(register: Register) -> None:
+    """Also where the queue hands both out, as the worker of the first one seems silent to it."""
+    for name, carrier, customer in (("a", "1nce", "c1"), ("b", "1nce", "c1"), ("c", "portal", ""), ("d", "portal", "")):
+        added(register, name, carrier=carrier, customer=customer)
+    assert register.began("a", "one")
+    assert register.began("b", "two") is None
+    assert register.began("b", "one") is None
+    assert register.began("a", "one"), "it has that one"
+    assert register.began("c", "two")
+    assert register.began("d", "two"), "nothing is shared"
+    register.ended("a", "one", Turn(DONE))
+    assert register.began("b", "two")
+
+
+def test_only_a_silent_worker_is_freed(url: str, register: Register) -> None:
+    """Whoever looked before it gave a sign of life again is too late."""
+    added(register)
+    register.beat("one", host="rome", version="1", slots=1, serves=["acme"])
+    assert register.began("acme", "one")
+    assert register.freed("one", 15.0) == []
+    assert register.account("acme").worker == "one"
+    sql(url, "UPDATE fleet.workers SET seen_at = seen_at - 16")
+    assert register.freed("one", 15.0) == ["acme"]
 
 
 def test_a_worker_that_leaves_leaves_no_account_behind(register: Register) -> None:
@@ -360,7 +385,7 @@ def test_workers_tell_that_they_live_and_what_they_are_at(url: str, register: Re
     sql(url, "UPDATE fleet.workers SET seen_at = seen_at - 8 * 86400 WHERE name = 'one'")
     register.beat("two", host="oslo", version="1", slots=1, serves=[])
     assert [worker.name for worker in register.workers()] == ["one", "two"]
-    register.freed("one")
+    register.freed("one", 15.0)
     register.beat("two", host="oslo", version="1", slots=1, serves=[])
     assert [worker.name for worker in register.workers()] == ["two"]
     register.left("two")

@@ -19,6 +19,7 @@ from migrator.errors import InputError, StoreError
 from migrator.jobs.queue import PostgresQueue
 from migrator.jobs.schema import make_queue
 from migrator.store.register import Register
+from migrator.workflows.work import worker as worker_module
 from migrator.workflows.work.child import Child
 from migrator.workflows.work.team import made_of
 from migrator.workflows.work.worker import Made, Worker
@@ -258,6 +259,41 @@ def test_accounts_of_a_worker_that_nobody_knows_are_taken_by_another(team: Team)
     team.work()
     assert team.done() == ["a"]
     assert ("freed", {"worker": "gone", "accounts": ["a"]}) in team.told
+
+
+@pytest.mark.parametrize("patience_s", [worker_module.PATIENCE_S, 0.0])
+def test_a_worker_that_was_cut_off_waits_until_the_others_had_time_to_speak(
+    team: Team, monkeypatch: pytest.MonkeyPatch, patience_s: float
+) -> None:
+    """Whoever sees the database first after an outage would take living workers for dead."""
+    monkeypatch.setattr(worker_module, "PATIENCE_S", patience_s)
+    team.add("a")
+    with Register.open(team.url) as register:
+        register.beat("other", host="h", version="1", slots=1, serves=["a"])
+        assert register.began("a", "other") is not None
+    team.add("b", seconds=6.0)
+
+    def away(_worker: Worker) -> None:
+        team.said = None
+        sql(team.url, "UPDATE fleet.workers SET seen_at = seen_at - 16")
+
+    team.said = away
+    team.work()
+    assert team.done() == (["b"] if patience_s else ["b", "a"])
+
+
+def test_a_job_whose_account_another_has_by_now_is_told(team: Team) -> None:
+    team.add("a", seconds=1.0)
+
+    def taken(_worker: Worker) -> None:
+        sql(team.url, "UPDATE fleet.accounts SET worker = 'other'")
+
+    team.said = taken
+    with Register.open(team.url) as register:
+        register.beat("other", host="h", version="1", slots=1, serves=[])
+    team.work()
+    assert team.account("a").worker == "other"
+    assert ("trouble", {"message": "a: it was given back meanwhile, so the end of its job is not noted"}) in team.told
 
 
 def test_an_account_that_it_has_without_knowing_it_is_worked_on(team: Team) -> None:
