@@ -39,6 +39,7 @@ def upgrade() -> None:
         sa.Column("is_held", sa.Boolean(), nullable=False),
         sa.Column("order_json", Text),
         sa.Column("is_woken", sa.Boolean(), nullable=False),
+        sa.Column("crashes", Integer, nullable=False),
         sa.Column("every_s", sa.Float(), nullable=False),
         sa.Column("worker", Text),
         sa.Column("since", sa.Float()),

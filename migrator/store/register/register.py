@@ -43,6 +43,9 @@ __all__ = ["Event", "Register"]
 FORGOTTEN_S = 7 * 86_400.0
 """Seconds of silence after which a worker is forgotten."""
 
+MOST_CRASHES = 5
+"""Jobs in a row that crash until a person must speak."""
+
 MOST_WORDS = 2_000
 """Most characters of a job's last words."""
 
@@ -223,6 +226,7 @@ class Register:
                     words="",
                     is_held=is_held,
                     is_woken=False,
+                    crashes=0,
                     every_s=every_s,
                     added_at=now,
                     added_by=by,
@@ -284,7 +288,7 @@ class Register:
         with self._db.write() as connection:
             now = self._db.time(connection, 0.0)
             found = self._registered(connection, name)
-            values: dict[str, Any] = {"is_held": False, "state": AccountState.READY.value, "words": ""}
+            values: dict[str, Any] = {"is_held": False, "state": AccountState.READY.value, "words": "", "crashes": 0}
             values |= {"due_at": now if at is None else at, "is_woken": found.worker is not None}
             if order is not None:
                 values["order_json"] = json.dumps(asdict(order) | {"at": now})
@@ -309,6 +313,7 @@ class Register:
                 "words": case((accounts.c.state == AccountState.READY.value, accounts.c.words), else_=""),
                 "state": AccountState.READY.value,
                 "is_woken": accounts.c.worker.is_not(None),
+                "crashes": 0,
             }
             return changed_rows(connection.execute(woken.values(**values))) > 0
 
@@ -346,7 +351,9 @@ class Register:
             row = connection.execute(taken.values(**values).returning(*accounts.c)).first()
             return None if row is None else _account(row)
 
-    def ended(self, name: str, worker: str, turn: Turn, *, order_done: float | None = None) -> bool:
+    def ended(
+        self, name: str, worker: str, turn: Turn, *, order_done: float | None = None, is_crash: bool = False
+    ) -> bool:
         """Note what becomes of an account whose job ended.
 
         Nothing is noted if another worker has the account by now. If a person spoke during the job, the account has its
@@ -357,6 +364,7 @@ class Register:
             worker: who was at it.
             turn: the next turn.
             order_done: when the order was given (UTC seconds) that is carried out, or can never be; None for none.
+            is_crash: whether its process did not end by itself; after a few in a row a person must speak.
 
         Returns: whether it was noted.
         """
@@ -365,7 +373,11 @@ class Register:
             found = connection.execute(select(accounts).where(is_mine)).first()
             if found is None:
                 return False
-            values: dict[str, Any] = {"worker": None, "since": None, "is_woken": False}
+            crashes = found.crashes + 1 if is_crash else 0
+            if crashes >= MOST_CRASHES:
+                words = f"{crashes} times in a row its process did not end by itself: {turn.words}"
+                turn = Turn(AccountState.ATTENTION, None, words)
+            values: dict[str, Any] = {"worker": None, "since": None, "is_woken": False, "crashes": crashes}
             values["words"] = turn.words[:MOST_WORDS]
             if not found.is_woken:
                 values |= {"state": turn.state.value, "due_at": turn.at}

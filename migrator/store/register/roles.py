@@ -34,7 +34,7 @@ _GIVEN = text(
 _QUEUE = "queue"
 """Schema of the queue of jobs."""
 
-_STEERED = ("state", "due_at", "words", "is_held", "order_json", "is_woken")
+_STEERED = ("state", "due_at", "words", "is_held", "order_json", "is_woken", "crashes")
 """Columns of an account in the register that an operator changes."""
 
 _TURNS = (*_STEERED, "worker", "since")

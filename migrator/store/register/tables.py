@@ -28,6 +28,7 @@ accounts = Table(  # `order_json` is an order; `is_woken` tells that a person sp
     Column("is_held", Boolean, nullable=False),
     Column("order_json", Text),
     Column("is_woken", Boolean, nullable=False),
+    Column("crashes", Integer, nullable=False),
     Column("every_s", Float, nullable=False),
     Column("worker", Text),
     Column("since", Float),

@@ -236,8 +236,9 @@ class Worker:
     def _note(self, name: str, ended: Ended, register: Register) -> None:
         now = register.now()
         again_at = None if ended.again_at is None else now + (ended.again_at - SystemClock().now().timestamp())
-        turn = after_job(ended.exit_code, now=now, again_at=again_at, words=ended.words)
-        if not register.ended(name, self.name, turn, order_done=ended.order_done):
+        is_crash = not self._stop.is_set() and (ended.exit_code < 0 or ended.exit_code == ExitCode.INTERRUPTED)
+        turn = after_job(ended.exit_code, now=now, again_at=again_at, words=ended.words, is_crash=is_crash)
+        if not register.ended(name, self.name, turn, order_done=ended.order_done, is_crash=is_crash):
             self._warn(f"{name}: it was given back meanwhile, so the end of its job is not noted")
 
     # --- turns ----------------------------------------------------------------------------------------------------

@@ -288,6 +288,26 @@ def test_a_worker_that_was_replaced_says_nothing_more(register: Register) -> Non
     assert [one.kind for one in register.events("acme")] == ["freed", "added"]
 
 
+def test_jobs_that_crash_one_after_the_other_need_a_person_in_the_end(register: Register) -> None:
+    added(register)
+
+    def states(crashes: str) -> list[str]:
+        """The states after jobs that crash, where there is a 1, or do not."""
+        found = []
+        for crash in crashes:
+            assert register.began("acme", "one")
+            register.ended("acme", "one", Turn(READY, register.now(), "killed"), is_crash=crash == "1")
+            found.append(register.account("acme").turn.state.value)
+        return found
+
+    assert states("1111011111") == ["ready"] * 9 + ["attention"]
+    assert register.account("acme").turn.words == "5 times in a row its process did not end by itself: killed"
+    register.go("acme", None, "ada")
+    assert states("1111") == ["ready"] * 4
+    register.wake("acme")
+    assert states("1") == ["ready"]
+
+
 def test_of_the_accounts_of_one_customer_one_is_given(register: Register) -> None:
     """Also where the queue hands both out, as the worker of the first one seems silent to it."""
     for name, carrier, customer in (("a", "1nce", "c1"), ("b", "1nce", "c1"), ("c", "portal", ""), ("d", "portal", "")):

@@ -226,6 +226,18 @@ def test_a_worker_that_is_told_to_stop_lets_its_processes_end_in_good_order(team
         assert register.workers() == [], "it said that it went"
 
 
+def test_a_process_that_somebody_else_interrupted_waits_a_minute(team: Team) -> None:
+    """Else one that hangs, and is ended for it, comes again at once for ever."""
+    team.add("a", exit_code=130)
+    team.work()
+    with Register.open(team.url) as register:
+        turn, now = register.account("a").turn, register.now()
+    assert (team.done(), turn.state) == (["a"], READY)
+    assert turn.at is not None
+    assert 30.0 < turn.at - now <= 60.0
+    assert sql(team.url, "SELECT crashes FROM fleet.accounts") == [(1,)]
+
+
 def test_told_twice_it_kills_them(team: Team) -> None:
     team.add("a", seconds=60.0, deaf=True)
 
@@ -235,6 +247,7 @@ def test_told_twice_it_kills_them(team: Team) -> None:
 
     team.said = told_twice
     team.work(once=False)
+    assert sql(team.url, "SELECT crashes FROM fleet.accounts") == [(0,)]
     assert team.account("a").turn.state is READY
     assert team.account("a").worker is None
 
