@@ -43,7 +43,7 @@ def turns(_folder: Path) -> Iterator[Measure]:
             async def given(name: str) -> None:
                 assert await to_thread.run_sync(register.began, name, "w1") is not None
                 turn = Turn(AccountState.READY, 0.0)
-                await to_thread.run_sync(partial(register.ended, name, "w1", turn, is_order_done=False))
+                await to_thread.run_sync(partial(register.ended, name, "w1", turn))
 
             took = {what: _took(queue, names, handler) for what, handler in (("queue", alone), ("register", given))}
         queue.close()

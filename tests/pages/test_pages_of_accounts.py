@@ -34,7 +34,7 @@ def url(tmp_path: Path) -> Iterator[str]:
             register.add("zulu", carrier="portal", customer="", organization=None, by="ada")
             register.beat("rome/1", host="rome", version="0.1", slots=2, serves=["zulu"])
             assert register.began("zulu", "rome/1")
-            register.ended("zulu", "rome/1", Turn(AccountState.ATTENTION, None, HOSTILE), is_order_done=False)
+            register.ended("zulu", "rome/1", Turn(AccountState.ATTENTION, None, HOSTILE))
             assert register.began(name, "rome/1")
         yield url
         sql(url, "DROP SCHEMA IF EXISTS fleet CASCADE")

@@ -9,7 +9,7 @@ import click
 from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table, warned
 from migrator.cli.app.progress import watching
-from migrator.core.accounts.records import EVERY_S
+from migrator.core.accounts.records import EVERY_S, Order
 from migrator.core.run.results import ExitCode
 from migrator.errors import Problem, StoreBusy
 from migrator.programs import end_with_parent
@@ -49,7 +49,7 @@ def _advance(shared: Globals) -> Outcome:
             result = advance(replace(site, progress=progress), order, every_s=every_s)
         except StoreBusy as error:
             return _held(error, site.now())
-    return _told(result)
+    return _told(result, order)
 
 
 def _held(error: StoreBusy, now: float) -> Outcome:
@@ -61,11 +61,11 @@ def _held(error: StoreBusy, now: float) -> Outcome:
     return Outcome({"words": error.message, "again_at": moment(again_at)}, (), error.exit_code, error.problems)
 
 
-def _told(result: Advanced) -> Outcome:
+def _told(result: Advanced, order: Order | None) -> Outcome:
     data: dict[str, Any] = {
         "words": result.words,
         "again_at": moment(result.again_at),
-        "order_done": result.is_order_done,
+        "order_done": order.at if result.is_order_done and order is not None else None,
         "did": [{"what": one.what, "exit_code": int(one.exit_code), "words": one.words} for one in result.did],
     }
     rows = [(one.what, int(one.exit_code), one.words) for one in result.did]

@@ -72,7 +72,9 @@ class Candidate:
         return f"{carrier}/{customer}"
 
 
-def after_job(exit_code: int, *, now: float, again_at: float | None = None, words: str = "") -> Turn:
+def after_job(
+    exit_code: int, *, now: float, again_at: float | None = None, words: str = "", is_crash: bool = False
+) -> Turn:
     """Return the next turn of an account whose job ended.
 
     Args:
@@ -83,13 +85,14 @@ def after_job(exit_code: int, *, now: float, again_at: float | None = None, word
             when the holder may be replaced: that try must not be late, as nothing is done for a dead machine's account
             until then.
         words: its last words.
+        is_crash: whether it was killed, or interrupted while its worker was not told to stop.
     """
-    if exit_code == ExitCode.INTERRUPTED:
+    if exit_code == ExitCode.INTERRUPTED and not is_crash:
         return Turn(AccountState.READY, now, words)
     if exit_code == ExitCode.BUSY:
         soon = now + BUSY_S if again_at is None else min(max(now + LEAST_S, again_at), now + AGAIN_S)
         return Turn(AccountState.READY, soon, words)
-    if exit_code < 0:
+    if exit_code < 0 or is_crash:
         return Turn(AccountState.READY, now + AGAIN_S, words)
     if exit_code == ExitCode.RESUMABLE and again_at is None:
         again_at = now + AGAIN_S

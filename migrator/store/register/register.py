@@ -43,6 +43,9 @@ __all__ = ["Event", "Register"]
 FORGOTTEN_S = 7 * 86_400.0
 """Seconds of silence after which a worker is forgotten."""
 
+MOST_CRASHES = 5
+"""Jobs in a row that crash until a person must speak."""
+
 MOST_WORDS = 2_000
 """Most characters of a job's last words."""
 
@@ -222,9 +225,8 @@ class Register:
                     due_at=now,
                     words="",
                     is_held=is_held,
-                    order_no=0,
-                    begun_no=0,
                     is_woken=False,
+                    crashes=0,
                     every_s=every_s,
                     added_at=now,
                     added_by=by,
@@ -286,11 +288,10 @@ class Register:
         with self._db.write() as connection:
             now = self._db.time(connection, 0.0)
             found = self._registered(connection, name)
-            values: dict[str, Any] = {"is_held": False, "state": AccountState.READY.value, "words": ""}
+            values: dict[str, Any] = {"is_held": False, "state": AccountState.READY.value, "words": "", "crashes": 0}
             values |= {"due_at": now if at is None else at, "is_woken": found.worker is not None}
             if order is not None:
-                given = asdict(order) | {"at": now}
-                values |= {"order_json": json.dumps(given), "order_no": accounts.c.order_no + 1}
+                values["order_json"] = json.dumps(asdict(order) | {"at": now})
             connection.execute(update(accounts).where(accounts.c.name == name).values(**values))
             self._note(connection, name, "go", by, "" if order is None else _order_words(order))
             return self._registered(connection, name)
@@ -312,6 +313,7 @@ class Register:
                 "words": case((accounts.c.state == AccountState.READY.value, accounts.c.words), else_=""),
                 "state": AccountState.READY.value,
                 "is_woken": accounts.c.worker.is_not(None),
+                "crashes": 0,
             }
             return changed_rows(connection.execute(woken.values(**values))) > 0
 
@@ -321,9 +323,11 @@ class Register:
         """Give a worker an account whose turn it is.
 
         The turn is judged by the server's clock. A worker that has the account already gets it again, as it may not
-        have heard the answer: it must know itself whether it is at it.
+        have heard the answer: it must know itself whether it is at it, and ask only if it is not, as what a person said
+        before counts as heard from now on.
 
-        Returns: the account; None if it is held, not due, at another worker, or not registered.
+        Returns: the account; None if it is held, not due, at another worker, or not registered, or while a worker is at
+            another account of the same customer, as they share a rate.
         """
         with self._db.write() as connection:
             now = self._db.time(connection, 0.0)
@@ -331,24 +335,36 @@ class Register:
                 accounts.c.worker.is_(None), accounts.c.state == AccountState.READY.value, accounts.c.due_at <= now
             )
             is_mine = accounts.c.worker == worker
+            other = accounts.alias()
+            is_shared = select(other.c.name).where(
+                other.c.carrier == accounts.c.carrier,
+                other.c.customer == accounts.c.customer,
+                other.c.customer != "",
+                other.c.name != accounts.c.name,
+                other.c.worker.is_not(None),
+            )
+            is_free = and_(is_free, ~is_shared.correlate(accounts).exists())
             taken = update(accounts).where(
                 accounts.c.name == name, accounts.c.is_held == false(), or_(is_free, is_mine)
             )
-            values = {"worker": worker, "since": now, "begun_no": accounts.c.order_no, "is_woken": False}
+            values = {"worker": worker, "since": now, "is_woken": False}
             row = connection.execute(taken.values(**values).returning(*accounts.c)).first()
             return None if row is None else _account(row)
 
-    def ended(self, name: str, worker: str, turn: Turn, *, is_order_done: bool) -> bool:
+    def ended(
+        self, name: str, worker: str, turn: Turn, *, order_done: float | None = None, is_crash: bool = False
+    ) -> bool:
         """Note what becomes of an account whose job ended.
 
         Nothing is noted if another worker has the account by now. If a person spoke during the job, the account has its
-        turn again, whatever the job said; and an order that was given meanwhile stays.
+        turn again, whatever the job said; and an order that the job did not carry out stays.
 
         Args:
             name: the account.
             worker: who was at it.
             turn: the next turn.
-            is_order_done: whether the order that the job found is carried out, or can never be.
+            order_done: when the order was given (UTC seconds) that is carried out, or can never be; None for none.
+            is_crash: whether its process did not end by itself; after a few in a row a person must speak.
 
         Returns: whether it was noted.
         """
@@ -357,35 +373,53 @@ class Register:
             found = connection.execute(select(accounts).where(is_mine)).first()
             if found is None:
                 return False
-            values: dict[str, Any] = {"worker": None, "since": None, "is_woken": False}
+            crashes = found.crashes + 1 if is_crash else 0
+            if crashes >= MOST_CRASHES:
+                words = f"{crashes} times in a row its process did not end by itself: {turn.words}"
+                turn = Turn(AccountState.ATTENTION, None, words)
+            values: dict[str, Any] = {"worker": None, "since": None, "is_woken": False, "crashes": crashes}
             values["words"] = turn.words[:MOST_WORDS]
             if not found.is_woken:
                 values |= {"state": turn.state.value, "due_at": turn.at}
-            if is_order_done and found.order_no == found.begun_no:
+            order = _order(found)
+            if order is not None and order.at == order_done:
                 values["order_json"] = None
             connection.execute(update(accounts).where(is_mine).values(**values))
             if turn.state is AccountState.ATTENTION:
                 self._note(connection, name, "attention", worker, values["words"])
             return True
 
-    def freed(self, worker: str) -> list[str]:
+    def freed(self, worker: str, silent_s: float) -> list[str]:
         """Give the accounts of a dead worker back: their turn is now.
 
-        Returns: their names.
+        Args:
+            worker: its name.
+            silent_s: seconds of silence after which it is dead; one that nobody knows any more is.
+
+        Returns: their names; none if it gave a sign of life meanwhile.
         """
         with self._db.write() as connection:
-            now = self._db.time(connection, 0.0)
-            lost = update(accounts).where(accounts.c.worker == worker)
-            values = {"worker": None, "since": None, "state": AccountState.READY.value, "due_at": now}
-            rows = connection.execute(lost.values(**values).returning(accounts.c.name)).all()
-            names = sorted(row.name for row in rows)
-            for name in names:
-                self._note(connection, name, "freed", worker, "its worker gave no sign of life any more")
-            return names
+            seen_at = self._seen_at(connection, worker)
+            if seen_at is not None and self._db.time(connection, 0.0) - seen_at <= silent_s:
+                return []
+            return self._free(connection, worker, "its worker gave no sign of life any more")
+
+    def _seen_at(self, connection: Connection, worker: str) -> float | None:
+        return connection.execute(select(workers.c.seen_at).where(workers.c.name == worker)).scalar()
+
+    def _free(self, connection: Connection, worker: str, words: str) -> list[str]:
+        lost = update(accounts).where(accounts.c.worker == worker)
+        now = self._db.time(connection, 0.0)
+        values = {"worker": None, "since": None, "state": AccountState.READY.value, "due_at": now}
+        rows = connection.execute(lost.values(**values).returning(accounts.c.name)).all()
+        names = sorted(row.name for row in rows)
+        for name in names:
+            self._note(connection, name, "freed", worker, words)
+        return names
 
     # --- workers --------------------------------------------------------------------------------------------------
 
-    def beat(self, worker: str, *, host: str, version: str, slots: int, serves: Sequence[str]) -> None:
+    def beat(self, worker: str, *, host: str, version: str, slots: int, serves: Sequence[str]) -> float:
         """Note a sign of life of a worker.
 
         Args:
@@ -394,18 +428,26 @@ class Register:
             version: of the tool.
             slots: how many jobs it does at a time.
             serves: names of the accounts whose secrets it has.
+
+        Returns: seconds since its last one; zero for the first.
         """
         told = {"host": host, "version": version, "slots": slots, "serves": json.dumps(list(serves))}
         with self._db.write(durable=False) as connection:
             now = self._db.time(connection, 0.0)
+            seen_at = self._seen_at(connection, worker)
             put = upsert(workers).values(name=worker, started_at=now, seen_at=now, **told)
             renewed = {"seen_at": now, **told}
             connection.execute(put.on_conflict_do_update(index_elements=[workers.c.name], set_=renewed))
             connection.execute(delete(workers).where(_forgotten(now)))
+            return 0.0 if seen_at is None else now - seen_at
 
     def left(self, worker: str) -> None:
-        """Forget a worker that ended in good order."""
+        """Forget a worker that ended in good order.
+
+        Accounts that it still has, as the end of a job could not be noted, are given back.
+        """
         with self._db.write() as connection:
+            self._free(connection, worker, "its worker went, and what its job came to was not noted")
             connection.execute(delete(workers).where(workers.c.name == worker))
 
     def workers(self) -> list[Worker]:
@@ -498,6 +540,10 @@ def _order_words(order: Order) -> str:
     return ", ".join(told)
 
 
+def _order(row: Row[Any]) -> Order | None:
+    return None if row.order_json is None else Order(**json.loads(row.order_json))
+
+
 def _account(row: Row[Any]) -> Account:
     return Account(
         name=row.name,
@@ -506,7 +552,7 @@ def _account(row: Row[Any]) -> Account:
         organization=row.organization,
         turn=Turn(AccountState(row.state), row.due_at, row.words),
         is_held=row.is_held,
-        order=None if row.order_json is None else Order(**json.loads(row.order_json)),
+        order=_order(row),
         every_s=row.every_s,
         worker=row.worker,
         since=row.since,

@@ -34,10 +34,10 @@ _GIVEN = text(
 _QUEUE = "queue"
 """Schema of the queue of jobs."""
 
-_STEERED = ("state", "due_at", "words", "is_held", "order_json", "order_no", "is_woken")
+_STEERED = ("state", "due_at", "words", "is_held", "order_json", "is_woken", "crashes")
 """Columns of an account in the register that an operator changes."""
 
-_TURNS = (*_STEERED, "worker", "since", "begun_no")
+_TURNS = (*_STEERED, "worker", "since")
 """Columns of it that a worker changes."""
 
 _ORDERS: Mapping[Table, str] = {

@@ -15,7 +15,7 @@ meta = Table(  # the row `writes` is locked by whoever writes, and counts what w
     Column("value", Text, nullable=False),
 )
 
-accounts = Table(  # `order` is JSON; `begun_no` is the number of the order as the job under way found it
+accounts = Table(  # `order_json` is an order; `is_woken` tells that a person spoke during the job under way
     "accounts",
     METADATA,
     Column("name", Text, primary_key=True),
@@ -27,9 +27,8 @@ accounts = Table(  # `order` is JSON; `begun_no` is the number of the order as t
     Column("words", Text, nullable=False),
     Column("is_held", Boolean, nullable=False),
     Column("order_json", Text),
-    Column("order_no", Integer, nullable=False),
-    Column("begun_no", Integer, nullable=False),
     Column("is_woken", Boolean, nullable=False),
+    Column("crashes", Integer, nullable=False),
     Column("every_s", Float, nullable=False),
     Column("worker", Text),
     Column("since", Float),

@@ -36,13 +36,13 @@ class Ended:
         exit_code: of the process; below zero if a signal ended it.
         words: its last words.
         again_at: when it wants to go on (UTC seconds, by this machine's clock); None if it told no time.
-        is_order_done: whether it says that the order is carried out.
+        order_done: when the order was given (UTC seconds) that it says is carried out; None for none.
     """
 
     exit_code: int
     words: str = ""
     again_at: float | None = None
-    is_order_done: bool = False
+    order_done: float | None = None
 
 
 @dataclass(slots=True)
@@ -146,7 +146,7 @@ class Child:
             exit_code,
             "".join(one if one.isprintable() else " " for one in str(words)[:MOST_WORDS]).strip(),
             None if data.get("again_at") is None else datetime.fromisoformat(data["again_at"]).timestamp(),
-            bool(data.get("order_done")),
+            data.get("order_done"),
         )
 
     # --- its signs of life ----------------------------------------------------------------------------------------

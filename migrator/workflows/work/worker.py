@@ -41,6 +41,12 @@ Each look is a sign of life.
 SILENT_S = 15.0
 """Seconds of silence after which a worker counts as dead."""
 
+PATIENCE_S = 30.0
+"""Seconds after an outage for which nobody counts as dead.
+
+The others try again up to 15 s apart, and so may not have spoken yet.
+"""
+
 SECRETS_S = 60.0
 """Seconds for which a look for secrets counts."""
 
@@ -92,6 +98,7 @@ class Worker:
     _stop: anyio.Event = field(default_factory=anyio.Event, init=False)
     _secrets: dict[str, tuple[bool, float]] = field(default_factory=dict, init=False)
     _known: Mapping[str, Account] = field(default_factory=dict, init=False)
+    _patient_until: float = field(default=0.0, init=False)
     _trouble: MigratorError | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
@@ -192,32 +199,30 @@ class Worker:
     async def _job(self, name: str) -> None:
         """Do the job of an account, if it is its turn.
 
-        Who is at work on it already only says so again.
+        Who is at work on it already is not asked again: what a person said meanwhile would count as heard.
         """
-        if self._stop.is_set():
+        if self._stop.is_set() or name in self.at_work:
             return
+        self.at_work[name] = None
         try:
             account = await self._desk.ask(lambda register: register.began(name, self.name))
+            if account is not None:
+                await self._work_on(account)
         except (StoreLost, StoreBusy):
             return  # the next look at the register finds out what came of it
         except MigratorError as error:
             self._give_up(error)
-            return
-        if account is None or name in self.at_work:
-            return
-        self.at_work[name] = None
-        try:
-            self.made.tell("began", {"account": name})
-            began_s = time.monotonic()
-            ended = await self._done(account)
-            values = {"account": name, "exit_code": ended.exit_code, "words": ended.words}
-            self.made.tell("ended", {**values, "seconds": round(time.monotonic() - began_s, 1)})
-            self.jobs += 1
-            await self._desk.ask_until_heard(partial(self._note, name, ended))
-        except MigratorError as error:
-            self._give_up(error)
         finally:
             del self.at_work[name]
+
+    async def _work_on(self, account: Account) -> None:
+        self.made.tell("began", {"account": account.name})
+        began_s = time.monotonic()
+        ended = await self._done(account)
+        values = {"account": account.name, "exit_code": ended.exit_code, "words": ended.words}
+        self.made.tell("ended", {**values, "seconds": round(time.monotonic() - began_s, 1)})
+        self.jobs += 1
+        await self._desk.ask_until_heard(partial(self._note, account.name, ended))
 
     async def _done(self, account: Account) -> Ended:
         child = self.at_work[account.name] = self.made.child(account)
@@ -231,8 +236,10 @@ class Worker:
     def _note(self, name: str, ended: Ended, register: Register) -> None:
         now = register.now()
         again_at = None if ended.again_at is None else now + (ended.again_at - SystemClock().now().timestamp())
-        turn = after_job(ended.exit_code, now=now, again_at=again_at, words=ended.words)
-        register.ended(name, self.name, turn, is_order_done=ended.is_order_done)
+        is_crash = not self._stop.is_set() and (ended.exit_code < 0 or ended.exit_code == ExitCode.INTERRUPTED)
+        turn = after_job(ended.exit_code, now=now, again_at=again_at, words=ended.words, is_crash=is_crash)
+        if not register.ended(name, self.name, turn, order_done=ended.order_done, is_crash=is_crash):
+            self._warn(f"{name}: it was given back meanwhile, so the end of its job is not noted")
 
     # --- turns ----------------------------------------------------------------------------------------------------
 
@@ -252,18 +259,25 @@ class Worker:
     def _look(self, register: Register) -> set[str]:
         """Give a sign of life, and learn which accounts there are.
 
-        The accounts of dead workers are freed.
+        The accounts of workers that are dead, or that nobody knows any more, are freed; after an outage not at once.
 
         Returns: the accounts that some living worker serves.
         """
-        register.beat(self.name, host=socket.gethostname(), version=VERSION, slots=self.slots, serves=self._serves())
-        now, served = register.now(), set(self._serves())
-        for other in register.workers():
-            if now - other.seen_at <= SILENT_S:
-                served |= set(other.serves)
-            elif other.takes:
-                self.made.tell("freed", {"worker": other.name, "accounts": register.freed(other.name)})
-        self._known = {account.name: account for account in register.accounts()}
+        serves = self._serves()
+        silent_s = register.beat(self.name, host=socket.gethostname(), version=VERSION, slots=self.slots, serves=serves)
+        now, served = register.now(), set(serves)
+        if silent_s > SILENT_S:
+            self._patient_until = now + PATIENCE_S
+        living = [other for other in register.workers() if now - other.seen_at <= SILENT_S]
+        for other in living:
+            served |= set(other.serves)
+        known = register.accounts()
+        silent = {account.worker for account in known if account.worker} - {one.name for one in living}
+        for worker in sorted(silent) if now >= self._patient_until else ():
+            if names := register.freed(worker, SILENT_S):
+                self.made.tell("freed", {"worker": worker, "accounts": names})
+            known = register.accounts()
+        self._known = {account.name: account for account in known}
         return served
 
     def _sweep(self, register: Register) -> None:

@@ -156,7 +156,7 @@ def test_who_waits_for_a_person_is_named_with_the_command(desk: Desk, registered
         assert f"rome/1 since {at_work['since']}" in desk.run("fleet", "show", registered).out
         assert desk.run("fleet", "remove", registered).code == 2
         words = "the plan is stale\x1b[2J"
-        register.ended(registered, "rome/1", Turn(AccountState.ATTENTION, None, words), is_order_done=False)
+        register.ended(registered, "rome/1", Turn(AccountState.ATTENTION, None, words))
     listed = desk.run("fleet", "list").out
     assert "the plan is stale" in listed
     assert "\x1b" not in listed
@@ -228,7 +228,7 @@ def test_what_a_person_does_wakes_the_account_unless_it_is_held(
         with Register.open(url) as register:
             register.go(registered, None, "ada")
             assert register.began(registered, "w")
-            register.ended(registered, "w", Turn(AccountState.ATTENTION, None, "looks"), is_order_done=False)
+            register.ended(registered, "w", Turn(AccountState.ATTENTION, None, "looks"))
         done = desk.run(*at, *words)
         assert (done.code, f"{registered} is due now" in done.out) == (0, True), (words, done.err)
         assert desk.json("fleet", "list").data["accounts"][0]["state"] == "ready"

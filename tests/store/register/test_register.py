@@ -50,10 +50,10 @@ def added(register: Register, name: str = "acme", **changes: Any) -> Account:
     return register.add(name, **told)
 
 
-def ended(register: Register, turn: Turn, *, is_order_done: bool = False) -> Account:
+def ended(register: Register, turn: Turn, *, order_done: float | None = None) -> Account:
     """The account, after a job of worker `one`."""
     assert register.began("acme", "one")
-    register.ended("acme", "one", turn, is_order_done=is_order_done)
+    register.ended("acme", "one", turn, order_done=order_done)
     return register.account("acme")
 
 
@@ -259,11 +259,11 @@ def test_a_person_that_speaks_during_a_job_is_not_forgotten(register: Register) 
     assert register.began("acme", "one")
     assert register.wake("acme")
     assert register.account("acme").worker == "one"
-    register.ended("acme", "one", Turn(ATTENTION, None, "an approval is missing"), is_order_done=False)
+    register.ended("acme", "one", Turn(ATTENTION, None, "an approval is missing"))
     found = register.account("acme")
     assert (found.turn.state, found.turn.words) == (READY, "an approval is missing")
     assert register.began("acme", "one")
-    register.ended("acme", "one", Turn(DONE), is_order_done=False)
+    register.ended("acme", "one", Turn(DONE))
     assert register.account("acme").turn.state is DONE
 
 
@@ -279,13 +279,69 @@ def test_who_waits_for_a_later_time_has_its_turn_now_once_woken(register: Regist
 def test_a_worker_that_was_replaced_says_nothing_more(register: Register) -> None:
     added(register)
     assert register.began("acme", "one")
-    assert register.freed("one") == ["acme"]
+    assert register.freed("one", 15.0) == ["acme"]
     assert register.began("acme", "two")
-    assert register.ended("acme", "one", Turn(ATTENTION, None, "lease lost"), is_order_done=True) is False
+    assert register.ended("acme", "one", Turn(ATTENTION, None, "lease lost"), order_done=1.0) is False
     found = register.account("acme")
     assert (found.worker, found.turn.state) == ("two", READY)
-    assert register.freed("one") == []
+    assert register.freed("one", 15.0) == []
     assert [one.kind for one in register.events("acme")] == ["freed", "added"]
+
+
+def test_jobs_that_crash_one_after_the_other_need_a_person_in_the_end(register: Register) -> None:
+    added(register)
+
+    def states(crashes: str) -> list[str]:
+        """The states after jobs that crash, where there is a 1, or do not."""
+        found = []
+        for crash in crashes:
+            assert register.began("acme", "one")
+            register.ended("acme", "one", Turn(READY, register.now(), "killed"), is_crash=crash == "1")
+            found.append(register.account("acme").turn.state.value)
+        return found
+
+    assert states("1111011111") == ["ready"] * 9 + ["attention"]
+    assert register.account("acme").turn.words == "5 times in a row its process did not end by itself: killed"
+    register.go("acme", None, "ada")
+    assert states("1111") == ["ready"] * 4
+    register.wake("acme")
+    assert states("1") == ["ready"]
+
+
+def test_of_the_accounts_of_one_customer_one_is_given(register: Register) -> None:
+    """Also where the queue hands both out, as the worker of the first one seems silent to it."""
+    for name, carrier, customer in (("a", "1nce", "c1"), ("b", "1nce", "c1"), ("c", "portal", ""), ("d", "portal", "")):
+        added(register, name, carrier=carrier, customer=customer)
+    assert register.began("a", "one")
+    assert register.began("b", "two") is None
+    assert register.began("b", "one") is None
+    assert register.began("a", "one"), "it has that one"
+    assert register.began("c", "two")
+    assert register.began("d", "two"), "nothing is shared"
+    register.ended("a", "one", Turn(DONE))
+    assert register.began("b", "two")
+
+
+def test_only_a_silent_worker_is_freed(url: str, register: Register) -> None:
+    """Whoever looked before it gave a sign of life again is too late."""
+    added(register)
+    register.beat("one", host="rome", version="1", slots=1, serves=["acme"])
+    assert register.began("acme", "one")
+    assert register.freed("one", 15.0) == []
+    assert register.account("acme").worker == "one"
+    sql(url, "UPDATE fleet.workers SET seen_at = seen_at - 16")
+    assert register.freed("one", 15.0) == ["acme"]
+
+
+def test_a_worker_that_leaves_leaves_no_account_behind(register: Register) -> None:
+    """What became of its last job may not have been noted."""
+    added(register)
+    register.beat("one", host="rome", version="1", slots=1, serves=["acme"])
+    assert register.began("acme", "one")
+    register.left("one")
+    found = register.account("acme")
+    assert (found.worker, found.since, found.turn.is_due(register.now())) == (None, None, True)
+    assert (register.workers(), register.events("acme")[0].kind) == ([], "freed")
 
 
 def test_an_account_is_removed_only_while_nobody_is_at_it(register: Register) -> None:
@@ -307,17 +363,19 @@ def test_an_order_is_found_by_the_job_and_gone_once_it_is_done(register: Registe
     assert job.order is not None
     assert (job.order.plan, job.order.confirm, job.order.ref, job.order.by) == ("p7", 12, "CHG-1", "ada")
     assert abs(job.order.at - register.now()) < 60.0
-    register.ended("acme", "one", Turn(READY, register.now(), "a carrier is down"), is_order_done=False)
+    register.ended("acme", "one", Turn(READY, register.now(), "a carrier is down"))
     assert register.account("acme").order == job.order
-    assert ended(register, Turn(DONE), is_order_done=True).order is None
+    assert ended(register, Turn(DONE), order_done=job.order.at).order is None
 
 
 def test_an_order_that_was_given_during_a_job_outlives_it(register: Register) -> None:
     added(register)
     register.go("acme", None, "ada", ORDER)
-    assert register.began("acme", "one")
+    job = register.began("acme", "one")
+    assert job is not None
+    assert job.order is not None
     register.go("acme", None, "bob", Order("p8", confirm=3, by="bob"))
-    register.ended("acme", "one", Turn(DONE), is_order_done=True)
+    register.ended("acme", "one", Turn(DONE), order_done=job.order.at)
     found = register.account("acme")
     assert (found.order and found.order.plan, found.turn.state) == ("p8", READY)
 
@@ -347,7 +405,7 @@ def test_workers_tell_that_they_live_and_what_they_are_at(url: str, register: Re
     sql(url, "UPDATE fleet.workers SET seen_at = seen_at - 8 * 86400 WHERE name = 'one'")
     register.beat("two", host="oslo", version="1", slots=1, serves=[])
     assert [worker.name for worker in register.workers()] == ["one", "two"]
-    register.freed("one")
+    register.freed("one", 15.0)
     register.beat("two", host="oslo", version="1", slots=1, serves=[])
     assert [worker.name for worker in register.workers()] == ["two"]
     register.left("two")

@@ -20,7 +20,7 @@ RESULT = """\
 import json, sys
 print(json.dumps({"event": "wave", "wave": "rest"}))
 print(json.dumps({"event": "result", "exit_code": 7, "errors": [{"code": "waits", "message": "plan p7: 3 pending"}],
-    "data": {"words": "plan p7: 3 pending", "again_at": "2026-11-30T09:00:00Z", "order_done": True}}))
+    "data": {"words": "plan p7: 3 pending", "again_at": "2026-11-30T09:00:00Z", "order_done": 1796000000.25}}))
 sys.exit(7)
 """
 
@@ -49,7 +49,7 @@ def ended(
 
 def test_the_result_tells_words_time_and_order() -> None:
     at = 1796029200.0  # 2026-11-30 09:00 UTC
-    assert ended(RESULT) == Ended(7, "plan p7: 3 pending", at, is_order_done=True)
+    assert ended(RESULT) == Ended(7, "plan p7: 3 pending", at, order_done=1796000000.25)
 
 
 def test_a_process_without_a_result_has_its_last_line_as_words() -> None:

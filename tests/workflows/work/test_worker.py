@@ -19,6 +19,7 @@ from migrator.errors import InputError, StoreError
 from migrator.jobs.queue import PostgresQueue
 from migrator.jobs.schema import make_queue
 from migrator.store.register import Register
+from migrator.workflows.work import worker as worker_module
 from migrator.workflows.work.child import Child
 from migrator.workflows.work.team import made_of
 from migrator.workflows.work.worker import Made, Worker
@@ -167,10 +168,33 @@ def test_an_order_is_taken_back_once_its_job_says_that_it_is_done(team: Team) ->
     team.go("a", Order("p7", 12))
     team.work()
     assert team.account("a").order is not None
-    team.does["a"] = {"data": {"order_done": True}}
+    order = team.account("a").order
+    assert order is not None
+    team.does["a"] = {"data": {"order_done": order.at}}
     team.go("a")
     team.work()
     assert team.account("a").order is None
+
+
+def test_an_order_given_during_a_job_outlives_a_second_fetch_of_that_job(team: Team) -> None:
+    """A worker that stood still is freed, wakes up, and is handed the job that it is at."""
+    team.add("a", seconds=3.0)
+    team.go("a", Order("p7", 12))
+    first = team.account("a").order
+    assert first is not None
+    team.does["a"]["data"] = {"order_done": first.at}
+
+    def handed_again(_worker: Worker) -> None:
+        team.said = Worker.stop
+        team.go("a", Order("p8", 3))
+        queue = PostgresQueue(team.url)
+        queue.enqueue("a", 1.0, lock="as if rescued")
+        queue.close()
+
+    team.said = handed_again
+    team.work(once=False)
+    order = team.account("a").order
+    assert (team.done(), order and order.plan) == (["a", "a"], "p8")
 
 
 def test_two_workers_share_accounts_and_none_is_taken_twice(team: Team) -> None:
@@ -202,6 +226,18 @@ def test_a_worker_that_is_told_to_stop_lets_its_processes_end_in_good_order(team
         assert register.workers() == [], "it said that it went"
 
 
+def test_a_process_that_somebody_else_interrupted_waits_a_minute(team: Team) -> None:
+    """Else one that hangs, and is ended for it, comes again at once for ever."""
+    team.add("a", exit_code=130)
+    team.work()
+    with Register.open(team.url) as register:
+        turn, now = register.account("a").turn, register.now()
+    assert (team.done(), turn.state) == (["a"], READY)
+    assert turn.at is not None
+    assert 30.0 < turn.at - now <= 60.0
+    assert sql(team.url, "SELECT crashes FROM fleet.accounts") == [(1,)]
+
+
 def test_told_twice_it_kills_them(team: Team) -> None:
     team.add("a", seconds=60.0, deaf=True)
 
@@ -211,6 +247,7 @@ def test_told_twice_it_kills_them(team: Team) -> None:
 
     team.said = told_twice
     team.work(once=False)
+    assert sql(team.url, "SELECT crashes FROM fleet.accounts") == [(0,)]
     assert team.account("a").turn.state is READY
     assert team.account("a").worker is None
 
@@ -226,6 +263,50 @@ def test_accounts_of_a_dead_worker_are_taken_by_another(team: Team) -> None:
     team.work()
     assert team.done() == ["a"]
     assert ("freed", {"worker": "dead", "accounts": ["a"]}) in team.told
+
+
+def test_accounts_of_a_worker_that_nobody_knows_are_taken_by_another(team: Team) -> None:
+    team.add("a")
+    with Register.open(team.url) as register:
+        assert register.began("a", "gone") is not None
+    team.work()
+    assert team.done() == ["a"]
+    assert ("freed", {"worker": "gone", "accounts": ["a"]}) in team.told
+
+
+@pytest.mark.parametrize("patience_s", [worker_module.PATIENCE_S, 0.0])
+def test_a_worker_that_was_cut_off_waits_until_the_others_had_time_to_speak(
+    team: Team, monkeypatch: pytest.MonkeyPatch, patience_s: float
+) -> None:
+    """Whoever sees the database first after an outage would take living workers for dead."""
+    monkeypatch.setattr(worker_module, "PATIENCE_S", patience_s)
+    team.add("a")
+    with Register.open(team.url) as register:
+        register.beat("other", host="h", version="1", slots=1, serves=["a"])
+        assert register.began("a", "other") is not None
+    team.add("b", seconds=6.0)
+
+    def away(_worker: Worker) -> None:
+        team.said = None
+        sql(team.url, "UPDATE fleet.workers SET seen_at = seen_at - 16")
+
+    team.said = away
+    team.work()
+    assert team.done() == (["b"] if patience_s else ["b", "a"])
+
+
+def test_a_job_whose_account_another_has_by_now_is_told(team: Team) -> None:
+    team.add("a", seconds=1.0)
+
+    def taken(_worker: Worker) -> None:
+        sql(team.url, "UPDATE fleet.accounts SET worker = 'other'")
+
+    team.said = taken
+    with Register.open(team.url) as register:
+        register.beat("other", host="h", version="1", slots=1, serves=[])
+    team.work()
+    assert team.account("a").worker == "other"
+    assert ("trouble", {"message": "a: it was given back meanwhile, so the end of its job is not noted"}) in team.told
 
 
 def test_an_account_that_it_has_without_knowing_it_is_worked_on(team: Team) -> None:
