@@ -32,8 +32,9 @@ def advance_account(shared: Globals, /) -> int:
     """Bring the account as far as it goes now.
 
     Does what is due of its campaign; without one, begins what `fleet go` ordered, or goes on with the plans, cutovers
-    and rollbacks that were begun. Begins nothing else. What is only pending is left to the next call after five
-    minutes. `migrator work` calls this for each account; without PostgreSQL, cron may.
+    and rollbacks that were ordered before. What was begun by hand is left alone. What is only pending is left to the
+    next call after five minutes. `migrator work` calls this for each account; without PostgreSQL, cron may, for
+    campaigns.
     """
     return finish("advance", shared, lambda: _advance(shared))
 
@@ -66,10 +67,12 @@ def _told(result: Advanced) -> Outcome:
         "words": result.words,
         "again_at": moment(result.again_at),
         "order_done": result.is_order_done,
+        "not_ordered": [one.plan_id for one in result.left],
         "did": [{"what": one.what, "exit_code": int(one.exit_code), "words": one.words} for one in result.did],
     }
     rows = [(one.what, int(one.exit_code), one.words) for one in result.did]
     text: list[Any] = [table("", ("", "exit code", ""), rows)] if rows else ["Nothing is due."]
+    text += [one.words(wiring.account()) for one in result.left]
     if result.again_at is not None:
         text.append(f"Next: the same command again at {moment(result.again_at)}.")
     if result.exit_code is ExitCode.DONE:

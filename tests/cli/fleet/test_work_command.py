@@ -26,6 +26,31 @@ def test_an_order_is_carried_out_by_a_worker(desk: Desk, registered: str) -> Non
     assert (again.code, again.data["jobs"]) == (0, 0), "nothing is due"
 
 
+def test_what_was_begun_by_hand_is_named_and_left_alone_until_it_is_ordered(desk: Desk, registered: str) -> None:
+    at, told = ("--account", registered), desk.rehearsal.environment()
+    assert desk.run(*at, "inventory", "pull").code == 0
+    assert desk.run(*at, "pair", "pool", desk.pool()).code == 0
+    plan = desk.json(*at, "plan", "create", "--policy", desk.write("policy.toml", POLICY)).data
+    count = str(plan["claims"])
+    assert desk.run(*at, "apply", "--confirm", count, "--max-sims", "2").code == 6
+    command = f"migrator fleet go {registered} --plan {plan['plan_id']} --confirm {count}"
+    bound = ("--onence-client-id", told["ONENCE_CLIENT_ID"], "--hologram-org", told["HOLOGRAM_ORG_ID"])
+    for words in (
+        ("fleet", "go", registered),
+        ("fleet", "remove", registered),
+        ("fleet", "add", registered, *bound),  # a store with a plan that is begun is taken up
+    ):
+        said = desk.run(*words)
+        assert (said.code, command in said.out) == (0, "remove" not in words), (words, said.out)
+    assert desk.run("work", "--once").code == 0
+    assert len(desk.rehearsal.hologram.ledger.charges) == 2
+    shown = desk.run("fleet", "show", registered).out
+    assert f"nobody ordered what is begun: plan {plan['plan_id']}" in " ".join(shown.split())
+    assert command not in desk.run(*command.split()[1:]).out, "it is ordered now"
+    assert desk.run("work", "--once").code == 0
+    assert len(desk.rehearsal.hologram.ledger.charges) == plan["claims"]
+
+
 def test_an_account_that_is_not_registered_is_not_named_in_vain(desk: Desk, registered: str) -> None:
     told = desk.run("work", "--once", "--accounts", f"{registered}x")
     assert (told.code, registered in told.err) == (2, True)
