@@ -16,11 +16,18 @@ __all__ = ["checked_order", "not_ordered"]
 def checked_order(url: str, account: str, order: Order) -> Order:
     """Check an order by the account's own store, which is only read.
 
-    Raises: InputError, for a plan that is not there, used up or a campaign's, a wave that it has not, or wrong numbers;
-        StoreError.
+    Raises: InputError, for an open campaign, a plan that is not there or used up, a wave that it has not, or wrong
+        numbers; StoreError.
     """
     ref_of(order.ref or None)
     with Store.look(url, account=account) as store:
+        campaign = store.campaigns.open()
+        if campaign is not None:
+            raise InputError(
+                f"campaign {campaign.name!r} is open: workers begin no other plan until it is ended",
+                code="campaign_open",
+                hint=f"`migrator fleet go {account}` calls it; `migrator --account {account} campaign end` ends it",
+            )
         switch_state = store.switches.exists(order.plan)
         state = store.plans.state(order.plan) if switch_state is None else switch_state
         if state == "finished":
@@ -33,13 +40,6 @@ def checked_order(url: str, account: str, order: Order) -> Order:
             _must_be_a_switch(store, account, order)
             return order
         header = store.plans.header(order.plan)
-        campaign = store.campaigns.of_plan(order.plan)
-        if campaign is not None:
-            raise InputError(
-                f"plan {order.plan} is of campaign {campaign.name!r}, which begins its plans by itself",
-                code="plan_of_campaign",
-                hint=f"`migrator fleet go {account}` calls the campaign",
-            )
         _must_be_a_wave(order, header.waves)
         must_be_confirmed(store, header, order.confirm, order.confirm_pauses)
     return order
