@@ -9,7 +9,7 @@ from migrator.core.accounts.records import EVERY_S, Account, Order
 from migrator.core.run.results import ApplyResult, ExitCode
 from migrator.core.run.steps import Verdict
 from migrator.engine.apply.guards import claims_spent
-from migrator.errors import MigratorError, StoreError
+from migrator.errors import InputError, MigratorError, StalePlan, StoreError
 from migrator.store import Store
 from migrator.store.control.given import Given
 from migrator.store.opening import is_postgresql
@@ -75,7 +75,7 @@ class Advanced:
 
     Args:
         did: all that was done, in order.
-        is_order_done: whether the order is carried out.
+        is_order_done: whether the order is over: carried out, or never to be.
         left: plans that were begun without an order, and so are left alone.
     """
 
@@ -134,8 +134,7 @@ def advance(site: Site, order: Order | None = None, *, every_s: float = EVERY_S)
     if site.store.campaigns.open() is not None:
         return Advanced([_tick(site, order, every_s)])
     if order is not None:
-        done = _carried_out(site, order.plan, order)
-        return Advanced([done], is_order_done=_state(site.store, order.plan) == "finished")
+        return _ordered(site, order)
     did: list[Done] = []
     for plan_id in begun_by_order(site.store):
         with _noting(plan_id, did):
@@ -167,6 +166,24 @@ def _tick(site: Site, order: Order | None, every_s: float) -> Done:
     hint = next((one.hint for one in ticked.held if one.exit_code is ticked.exit_code), "")
     waits = "" if order is None else f"; the order to begin plan {order.plan} waits until the campaign is ended"
     return Done(f"tick {ticked.tick_no}", ticked.exit_code, f"{ticked.reason}{waits}", hint, site.now() + every_s)
+
+
+def _ordered(site: Site, order: Order) -> Advanced:
+    """Carry an order out.
+
+    One that can never be carried out is over, with the reason: it would bar all else.
+    """
+    try:
+        done = _carried_out(site, order.plan, order)
+    except (StalePlan, InputError) as error:
+        if not (isinstance(error, StalePlan) or error.code == "no_such_plan"):
+            raise
+        first, last = error.problems[0], error.problems[-1]
+        words = error.message if first is last else f"{error.message}: {first.message}"
+        failed = Done(f"plan {order.plan}", ExitCode(error.exit_code), words, error.hint or last.hint)
+        return Advanced([failed], is_order_done=True)
+    is_over = done.exit_code is ExitCode.STALE or _state(site.store, order.plan) == "finished"
+    return Advanced([done], is_order_done=is_over)
 
 
 @contextmanager

@@ -144,6 +144,18 @@ def test_an_order_that_could_not_begin_orders_no_later_run_by_hand(tmp_path: Pat
     assert (list(planned.turn().did), planned.claimed()) == ([], 5)
 
 
+def test_an_order_that_can_never_be_carried_out_is_over_with_its_reason(tmp_path: Path) -> None:
+    planned = Planned(tmp_path)
+    turn = planned.turn(Order("p99", 1, at=1.0))
+    assert (turn.exit_code, turn.is_order_done, "p99" in turn.words) == (ExitCode.INPUT, True, True)
+    one, other = list(planned.world.pairs().items())[:2]
+    planned.world.corrected({one[0]: other[1], other[0]: one[1]})
+    turn = planned.turn(planned.order(2.0))
+    assert (turn.exit_code, turn.is_order_done, planned.claimed()) == (ExitCode.STALE, True, 0)
+    assert "its pair was changed" in turn.words
+    assert turn.hint
+
+
 def test_a_cutover_that_was_begun_by_hand_is_left_alone_until_it_is_ordered(tmp_path: Path) -> None:
     planned = Planned(tmp_path)
     planned.turn(planned.order(1.0))
