@@ -3,6 +3,7 @@
 import pytest
 
 from tests.cli.conftest import Desk
+from tests.server import sql
 
 pytestmark = pytest.mark.server
 
@@ -49,6 +50,21 @@ def test_what_was_begun_by_hand_is_named_and_left_alone_until_it_is_ordered(desk
     assert command not in desk.run(*command.split()[1:]).out, "it is ordered now"
     assert desk.run("work", "--once").code == 0
     assert len(desk.rehearsal.hologram.ledger.charges) == plan["claims"]
+
+
+@pytest.mark.parametrize(("version", "remedy"), [("0016", "has schema 0016"), ("9999", "newer than this tool")])
+def test_a_store_of_another_schema_is_tried_again_until_the_team_is_of_one_release(
+    desk: Desk, registered: str, url: str, version: str, remedy: str
+) -> None:
+    assert desk.run("--account", registered, "inventory", "pull").code == 0
+    sql(url, f"UPDATE a_{registered}.alembic_version SET version_num = '{version}'")  # noqa: S608 - our own
+    told = desk.json("--account", registered, "advance")
+    assert (told.code, remedy in told.document["errors"][0]["message"]) == (7, True)
+    assert desk.run("work", "--once").code == 0
+    ((state, words, waits_s),) = sql(
+        url, "SELECT state, words, due_at - extract(epoch FROM clock_timestamp()) FROM fleet.accounts"
+    )
+    assert (state, remedy in words, 0 < waits_s <= 60) == ("ready", True, True)
 
 
 def test_an_account_that_is_not_registered_is_not_named_in_vain(desk: Desk, registered: str) -> None:
