@@ -1,4 +1,7 @@
-"""Orders to begin a plan, checked before a worker gets them, and what no order was given for."""
+"""Orders to begin a plan, checked before a worker gets them.
+
+Also what is begun, and waits for an order.
+"""
 
 from collections.abc import Sequence
 

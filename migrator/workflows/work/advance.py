@@ -9,7 +9,7 @@ from migrator.core.accounts.records import EVERY_S, Account, Order
 from migrator.core.run.results import ApplyResult, ExitCode
 from migrator.core.run.steps import Verdict
 from migrator.engine.apply.guards import claims_spent
-from migrator.errors import InputError, MigratorError, StalePlan, StoreError
+from migrator.errors import MigratorError, NoSuchPlan, StalePlan, StoreError
 from migrator.store import Store
 from migrator.store.control.given import Given
 from migrator.store.opening import is_postgresql
@@ -175,9 +175,7 @@ def _ordered(site: Site, order: Order) -> Advanced:
     """
     try:
         done = _carried_out(site, order.plan, order)
-    except (StalePlan, InputError) as error:
-        if not (isinstance(error, StalePlan) or error.code == "no_such_plan"):
-            raise
+    except (StalePlan, NoSuchPlan) as error:
         first, last = error.problems[0], error.problems[-1]
         words = error.message if first is last else f"{error.message}: {first.message}"
         failed = Done(f"plan {order.plan}", ExitCode(error.exit_code), words, error.hint or last.hint)

@@ -23,14 +23,17 @@ class Unordered:
     command: str
 
     def words(self, account: str | None) -> str:
-        """Return what a person reads of it; without an account it goes on by hand."""
+        """Return what a person reads of it.
+
+        Without an account it goes on by hand.
+        """
         go = f"migrator fleet go {account} --plan {self.plan_id} --confirm {self.count}"
         then = f"`{self.command}` goes on" if account is None else f"`{go}` lets a worker go on"
         return f"Nobody ordered plan {self.plan_id}, which is begun: {then}."
 
 
 def begun_by_order(store: Store) -> list[str]:
-    """Return the ids of what was begun by an order and is not done.
+    """Return the ids of what is begun and was ordered.
 
     Plans come first, then rollbacks, then cutovers; the oldest first.
     """
@@ -38,7 +41,7 @@ def begun_by_order(store: Store) -> list[str]:
 
 
 def begun_without_order(store: Store) -> list[Unordered]:
-    """Return what was begun, is not done, and no order was given for.
+    """Return what is begun and was never ordered.
 
     A list for a portal is no work of ours, and left out.
     """
