@@ -5,7 +5,8 @@
     MigratorError                  exit  reach
     ├── InputError                 2     the command: nothing was changed
     │   ├── PairInUse              2     the command: a plan that was begun claims by a pair
-    │   └── NoStore                2     the command: there is no store at its place
+    │   ├── NoStore                2     the command: there is no store at its place
+    │   └── NoSuchPlan             2     the command: no plan of the store has that id
     ├── StalePlan                  5     the command: nothing was sent
     │   └── PairChanged            5     some SIMs of a claim: they are left out, and the others go on
     ├── StoreError                 1     the command
@@ -48,6 +49,7 @@ __all__ = [
     "MigratorError",
     "MostClaimed",
     "NoStore",
+    "NoSuchPlan",
     "NotAuthorised",
     "NotSent",
     "NotStorable",
@@ -134,6 +136,12 @@ class NoStore(InputError):
     """There is no store at the place that was named."""
 
     code = "no_store"
+
+
+class NoSuchPlan(InputError):
+    """No plan of the store has the id that was named."""
+
+    code = "no_such_plan"
 
 
 class StalePlan(MigratorError):

@@ -174,8 +174,8 @@ def _woken(name: str, shared: Globals, outcome: Outcome) -> Outcome:
     if is_due is None:
         return outcome
     held = f"Account {account} is held: `migrator fleet go {account}` lets a worker go on."
-    line = f"Account {account} is due now: a worker goes on with it." if is_due else held
-    return replace(outcome, text=[*outcome.text, line], data={**outcome.data, "woken": is_due})
+    due = f"Account {account} is due now: a worker calls its campaign, or goes on with what was ordered."
+    return replace(outcome, text=[*outcome.text, due if is_due else held], data={**outcome.data, "woken": is_due})
 
 
 def _unexpected(error: Exception) -> Outcome:

@@ -10,7 +10,7 @@ from migrator.cli.app.words import seconds_of
 from migrator.core.accounts.records import Account, Order
 from migrator.core.plan.refs import ref_of
 from migrator.core.run.sources import SOURCES
-from migrator.errors import InputError
+from migrator.errors import InputError, MigratorError
 from migrator.reports.accounts.values import account_values
 from migrator.store.database.postgresql.address import schema_of
 from migrator.store.register import Register
@@ -18,7 +18,7 @@ from migrator.wiring.fleet.bound import register_place
 from migrator.wiring.fleet.secrets_here import missing_secrets
 from migrator.workflows.fleet.add import add_account, wanted_account
 from migrator.workflows.fleet.make import make_fleet
-from migrator.workflows.fleet.steer import checked_order
+from migrator.workflows.fleet.steer import checked_order, not_ordered
 from migrator.workflows.site import named_person
 
 __all__ = ["add", "go", "hold", "init", "remove"]
@@ -91,8 +91,10 @@ def add(shared: Globals, /, *, by: str | None, every: str, **options: Any) -> in
         wanted = wanted_account(**chosen, organization=options["hologram_org"], every_s=every_s)
         account, has_store = add_account(register_place(shared.config), wanted, named_person(by, option="--by"))
         missing = missing_secrets(account.name, account.carrier, shared.config)
+        place = register_place(shared.config)
         text = [
             f"Account {account.name} is registered" + (", with the store that it has." if has_store else "."),
+            *(_left(account, place) if has_store else ()),
             *(["It is held: `migrator fleet go` lets workers take it."] if account.is_held else []),
             *(f"This machine cannot work on it yet: {words}." for words in missing),
         ]
@@ -118,8 +120,9 @@ def add(shared: Globals, /, *, by: str | None, every: str, **options: Any) -> in
 def go(shared: Globals, /, *, name: str, by: str | None, ref: str | None, plan: str | None, **options: Any) -> int:
     """Let a worker take account NAME now.
 
-    Also after attention or a hold. It goes on with what was begun; with --plan it begins that plan, as `apply` would. A
-    claim bills at once and cannot be undone.
+    Also after attention or a hold. With --plan it begins that plan, as `apply` would, or goes on with it: also a
+    cutover or rollback. Without, it calls the campaign, or goes on with what was ordered before; what was begun by hand
+    it leaves alone. A claim bills at once and cannot be undone.
     """
 
     def body() -> Outcome:
@@ -135,8 +138,10 @@ def go(shared: Globals, /, *, name: str, by: str | None, ref: str | None, plan: 
             if order is not None:
                 checked_order(place, name, order)
             account = register.go(name, None, who, order)
-        told = "it goes on with what was begun" if order is None else f"it begins plan {order.plan}"
-        return Outcome(account_values(account), (f"Account {name} is due now: {told}.", *_at_work(account)))
+        told = "" if order is None else f": it begins plan {order.plan}"
+        return Outcome(
+            account_values(account), (f"Account {name} is due now{told}.", *_at_work(account), *_left(account, place))
+        )
 
     return finish("fleet go", shared, body)
 
@@ -161,6 +166,14 @@ def hold(shared: Globals, /, *, name: str, why: str, by: str | None) -> int:
         return Outcome(account_values(account), (f"Account {name} is held.", *_at_work(account), then))
 
     return finish("fleet hold", shared, body)
+
+
+def _left(account: Account, place: str) -> list[str]:
+    """Name what workers leave alone, with the command to order it."""
+    try:
+        return [one.words(account.name) for one in not_ordered(place, account)]
+    except MigratorError as error:
+        return [f"Its store cannot be read: {error.message}."]
 
 
 def _at_work(account: Account) -> list[str]:

@@ -11,7 +11,7 @@ from migrator.cli.app.common import Globals, Outcome, finish, global_options, ta
 from migrator.cli.app.progress import watching
 from migrator.core.accounts.records import EVERY_S, Order
 from migrator.core.run.results import ExitCode
-from migrator.errors import Problem, StoreBusy
+from migrator.errors import Problem, StoreBusy, StoreError
 from migrator.programs import end_with_parent
 from migrator.reports.model import moment
 from migrator.workflows.site import Site
@@ -23,6 +23,7 @@ CODES = (
     "0 done, or nothing is due, 2 input, 3 some SIMs need attention, 4 refused, 5 stale, 6 a gate, cap or order, 7 the "
     "next call goes on, 9 another run holds the store, 130 interrupted."
 )
+_OTHER_SCHEMAS = frozenset({"schema_older", "schema_newer"})
 
 
 @click.command("advance", epilog=f"Exit codes: {CODES}")
@@ -32,10 +33,24 @@ def advance_account(shared: Globals, /) -> int:
     """Bring the account as far as it goes now.
 
     Does what is due of its campaign; without one, begins what `fleet go` ordered, or goes on with the plans, cutovers
-    and rollbacks that were begun. Begins nothing else. What is only pending is left to the next call after five
-    minutes. `migrator work` calls this for each account; without PostgreSQL, cron may.
+    and rollbacks that were ordered before. What was begun by hand is left alone. What is only pending is left to the
+    next call after five minutes. `migrator work` calls this for each account; without PostgreSQL, cron may, for
+    campaigns.
     """
-    return finish("advance", shared, lambda: _advance(shared))
+    return finish("advance", shared, lambda: _unless_another_schema(shared))
+
+
+def _unless_another_schema(shared: Globals) -> Outcome:
+    """Leave a store of another schema to the next call.
+
+    While a team changes to another release, its accounts need no person each.
+    """
+    try:
+        return _advance(shared)
+    except StoreError as error:
+        if error.code not in _OTHER_SCHEMAS:
+            raise
+        return Outcome({"words": error.message}, (), ExitCode.RESUMABLE, error.problems)
 
 
 def _advance(shared: Globals) -> Outcome:
@@ -66,10 +81,12 @@ def _told(result: Advanced, order: Order | None) -> Outcome:
         "words": result.words,
         "again_at": moment(result.again_at),
         "order_done": order.at if result.is_order_done and order is not None else None,
+        "not_ordered": [one.plan_id for one in result.left],
         "did": [{"what": one.what, "exit_code": int(one.exit_code), "words": one.words} for one in result.did],
     }
     rows = [(one.what, int(one.exit_code), one.words) for one in result.did]
     text: list[Any] = [table("", ("", "exit code", ""), rows)] if rows else ["Nothing is due."]
+    text += [one.words(wiring.account()) for one in result.left]
     if result.again_at is not None:
         text.append(f"Next: the same command again at {moment(result.again_at)}.")
     if result.exit_code is ExitCode.DONE:

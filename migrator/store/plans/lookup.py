@@ -6,7 +6,7 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import Row, and_, bindparam, or_, select
 
 from migrator.core.run.states import CLAIMING_PLANS
-from migrator.errors import InputError
+from migrator.errors import NoSuchPlan
 from migrator.store.database.database import Database
 from migrator.store.tables.plans import plans
 
@@ -66,9 +66,8 @@ def cutover_row(database: Database, plan_id: str) -> Row[Any]:
     """
     row = _found(database, plan_id)
     if row is None or row.kind in CLAIMING_PLANS:
-        raise InputError(
+        raise NoSuchPlan(
             f"there is no cutover or rollback plan {plan_id!r} in this store",
-            code="no_such_plan",
             hint="`migrator cutover plan` or `migrator rollback plan` makes one",
         )
     return row
@@ -103,9 +102,8 @@ def _of_migration(row: Row[Any]) -> Row[Any]:
     return row
 
 
-def _no_plan(plan_id: str) -> InputError:
-    return InputError(
+def _no_plan(plan_id: str) -> NoSuchPlan:
+    return NoSuchPlan(
         f"there is no plan {plan_id!r} in this store",
-        code="no_such_plan",
         hint="`migrator plan list` shows the plans; `migrator plan create` makes one",
     )

@@ -1,41 +1,97 @@
-"""Orders to begin a plan, checked before a worker gets them."""
+"""Orders to begin a plan, checked before a worker gets them.
 
-from migrator.core.accounts.records import Order
+Also what is begun, and waits for an order.
+"""
+
+from collections.abc import Sequence
+
+from migrator.core.accounts.records import Account, Order
 from migrator.core.plan.refs import ref_of
-from migrator.errors import InputError
+from migrator.errors import InputError, NoStore
 from migrator.store import Store
 from migrator.workflows.apply import must_be_confirmed
+from migrator.workflows.cutover.apply import cutover_must_be_confirmed
+from migrator.workflows.work.begun import Unordered, begun_without_order
 
-__all__ = ["checked_order"]
+__all__ = ["checked_order", "not_ordered"]
 
 
 def checked_order(url: str, account: str, order: Order) -> Order:
     """Check an order by the account's own store, which is only read.
 
-    Raises: InputError, for a plan that is not there, used up or a campaign's, a wave that it has not, or wrong numbers;
-        StoreError.
+    Raises: InputError, for an open campaign, a plan that is not there or used up, a wave that it has not, or wrong
+        numbers; StoreError.
     """
     ref_of(order.ref or None)
     with Store.look(url, account=account) as store:
-        header = store.plans.header(order.plan)
-        if store.plans.state(order.plan) == "finished":
+        campaign = store.campaigns.open()
+        if campaign is not None:
+            raise InputError(
+                f"campaign {campaign.name!r} is open: workers begin no other plan until it is ended",
+                code="campaign_open",
+                hint=f"`migrator fleet go {account}` calls it; `migrator --account {account} campaign end` ends it",
+            )
+        switch_state = store.switches.exists(order.plan)
+        state = store.plans.state(order.plan) if switch_state is None else switch_state
+        if state == "finished":
             raise InputError(
                 f"plan {order.plan} is used up: there is nothing to begin",
                 code="plan_used",
                 hint=f"make a new one: `migrator --account {account} plan create`",
             )
-        campaign = store.campaigns.of_plan(order.plan)
-        if campaign is not None:
-            raise InputError(
-                f"plan {order.plan} is of campaign {campaign.name!r}, which begins its plans by itself",
-                code="plan_of_campaign",
-                hint=f"`migrator fleet go {account}` calls the campaign",
-            )
-        if order.wave is not None and order.wave not in header.waves:
-            raise InputError(
-                f"plan {order.plan} has no wave {order.wave!r}",
-                code="no_wave",
-                hint=f"its waves: {', '.join(header.waves) or 'none'}",
-            )
+        if switch_state is not None:
+            _must_be_a_switch(store, account, order)
+            return order
+        header = store.plans.header(order.plan)
+        _must_be_a_wave(order, header.waves)
         must_be_confirmed(store, header, order.confirm, order.confirm_pauses)
     return order
+
+
+def not_ordered(url: str, account: Account) -> list[Unordered]:
+    """Return what is begun in an account and waits for an order.
+
+    Nothing while a campaign is open, or where there is no store yet.
+
+    Raises: InputError; StoreError.
+    """
+    try:
+        store = Store.look(url, account=account.name)
+    except NoStore:
+        return []
+    with store:
+        if store.campaigns.open() is not None:
+            return []
+        ordered = None if account.order is None else account.order.plan
+        return [one for one in begun_without_order(store) if one.plan_id != ordered]
+
+
+def _must_be_a_switch(store: Store, account: str, order: Order) -> None:
+    """Refuse what no worker can do of a cutover or rollback.
+
+    Raises: InputError.
+    """
+    header = store.switches.header(order.plan)
+    if header.is_by_hand:
+        raise InputError(
+            f"plan {order.plan} is a list for a portal: no worker can switch its SIMs",
+            code="by_hand",
+            hint=f"`migrator --account {account} {header.command.removeprefix('migrator ')}` writes it",
+        )
+    if order.max_sims is not None or order.confirm_pauses is not None:
+        raise InputError(
+            f"plan {order.plan} claims and pauses nothing",
+            code="bad_options",
+            hint="leave --max-sims and --confirm-pauses out",
+        )
+    _must_be_a_wave(order, header.waves)
+    cutover_must_be_confirmed(store, header, order.confirm)
+
+
+def _must_be_a_wave(order: Order, waves: Sequence[str]) -> None:
+    if order.wave is not None and order.wave not in waves:
+        raise InputError(
+            f"plan {order.plan} has no wave {order.wave!r}",
+            code="no_wave",
+            hint=f"its waves: {', '.join(waves) or 'none'}",
+        )

@@ -6,16 +6,15 @@ from dataclasses import dataclass, field
 
 from migrator import wiring
 from migrator.core.accounts.records import EVERY_S, Account, Order
-from migrator.core.cutover.plan import Direction
 from migrator.core.run.results import ApplyResult, ExitCode
 from migrator.core.run.steps import Verdict
 from migrator.engine.apply.guards import claims_spent
-from migrator.errors import MigratorError, StoreError
+from migrator.errors import MigratorError, NoSuchPlan, StalePlan, StoreError
 from migrator.store import Store
 from migrator.store.control.given import Given
 from migrator.store.opening import is_postgresql
 from migrator.store.register import Register
-from migrator.workflows.apply import Bounds, apply, must_be_confirmed
+from migrator.workflows.apply import Bounds, apply, must_be_confirmed, must_be_ready
 from migrator.workflows.campaign.once import run_once
 from migrator.workflows.cutover.apply import (
     CutoverBounds,
@@ -24,6 +23,7 @@ from migrator.workflows.cutover.apply import (
     cutover_must_be_ready,
 )
 from migrator.workflows.site import Site
+from migrator.workflows.work.begun import Unordered, begun_by_order, begun_without_order
 
 __all__ = ["PENDING_S", "Advanced", "Done", "advance", "registered"]
 
@@ -75,11 +75,13 @@ class Advanced:
 
     Args:
         did: all that was done, in order.
-        is_order_done: whether the order is carried out.
+        is_order_done: whether the order is over: carried out, or never to be.
+        left: plans that were begun without an order, and so are left alone.
     """
 
     did: Sequence[Done] = field(default_factory=tuple)
     is_order_done: bool = False
+    left: Sequence[Unordered] = field(default_factory=tuple)
 
     @property
     def again_at(self) -> float | None:
@@ -97,7 +99,10 @@ class Advanced:
 
     @property
     def words(self) -> str:
-        """Reason of the gravest result."""
+        """Reason of the gravest result, or why nothing was done."""
+        if self.left and not self.did:
+            ids = ", ".join(one.plan_id for one in self.left)
+            return f"nobody ordered what is begun: plan {ids}"
         return f"{self._gravest.what}: {self._gravest.words}" if self.did else self._gravest.words
 
     @property
@@ -115,7 +120,8 @@ def advance(site: Site, order: Order | None = None, *, every_s: float = EVERY_S)
     """Bring an account as far as it goes now.
 
     That is a call of its campaign, if there is one; else the plan that an order names, else all plans, cutovers and
-    rollbacks that were begun and are not done. Killed anywhere, the next call goes on.
+    rollbacks that some order was given for, that were begun and are not done. What a person began by hand is left
+    alone, as nobody said how far it may go. Killed anywhere, the next call goes on.
 
     Args:
         site: the account's store.
@@ -128,15 +134,14 @@ def advance(site: Site, order: Order | None = None, *, every_s: float = EVERY_S)
     if site.store.campaigns.open() is not None:
         return Advanced([_tick(site, order, every_s)])
     if order is not None:
-        done = _carried_out(site, order.plan, order)
-        return Advanced([done], is_order_done=_state(site.store, order.plan) == "finished")
+        return _ordered(site, order)
     did: list[Done] = []
-    for plan_id in _begun(site.store):
+    for plan_id in begun_by_order(site.store):
         with _noting(plan_id, did):
             did.append(_carried_out(site, plan_id, None))
         if did[-1].exit_code in _ENDS_ALL:
             break
-    return Advanced(did)
+    return Advanced(did, left=begun_without_order(site.store))
 
 
 def registered(url: str) -> Account | None:
@@ -163,6 +168,22 @@ def _tick(site: Site, order: Order | None, every_s: float) -> Done:
     return Done(f"tick {ticked.tick_no}", ticked.exit_code, f"{ticked.reason}{waits}", hint, site.now() + every_s)
 
 
+def _ordered(site: Site, order: Order) -> Advanced:
+    """Carry an order out.
+
+    One that can never be carried out is over, with the reason: it would bar all else.
+    """
+    try:
+        done = _carried_out(site, order.plan, order)
+    except (StalePlan, NoSuchPlan) as error:
+        first, last = error.problems[0], error.problems[-1]
+        words = error.message if first is last else f"{error.message}: {first.message}"
+        failed = Done(f"plan {order.plan}", ExitCode(error.exit_code), words, error.hint or last.hint)
+        return Advanced([failed], is_order_done=True)
+    is_over = done.exit_code is ExitCode.STALE or _state(site.store, order.plan) == "finished"
+    return Advanced([done], is_order_done=is_over)
+
+
 @contextmanager
 def _noting(plan_id: str, did: list[Done]) -> Iterator[None]:
     """Note trouble of one plan; the next one goes on."""
@@ -172,21 +193,6 @@ def _noting(plan_id: str, did: list[Done]) -> Iterator[None]:
         raise
     except MigratorError as error:
         did.append(Done(f"plan {plan_id}", ExitCode(error.exit_code), error.message, error.hint))
-
-
-def _begun(store: Store) -> list[str]:
-    """Return the ids of what was begun and is not done.
-
-    Plans come first, then rollbacks, then cutovers; the oldest first.
-    """
-    plans = [str(plan["plan_id"]) for plan in store.plans.list() if plan["state"] == "started"]
-    switches = [
-        switch_id
-        for direction in (Direction.ROLLBACK, Direction.CUTOVER)
-        for switch_id, state in store.switches.known(direction).items()
-        if state == "started"
-    ]
-    return [*reversed(plans), *reversed(switches)]
 
 
 def _state(store: Store, plan_id: str) -> str:
@@ -205,7 +211,9 @@ def _carried_out(site: Site, plan_id: str, order: Order | None) -> Done:
 def _applied(site: Site, plan_id: str, order: Order | None) -> Done:
     store = site.store
     if order is not None:
-        must_be_confirmed(store, store.plans.header(plan_id), order.confirm, order.confirm_pauses)
+        header = store.plans.header(plan_id)
+        must_be_ready(store, header)  # its bounds are kept only if it may begin: a later run by hand is not ordered
+        must_be_confirmed(store, header, order.confirm, order.confirm_pauses)
     given = _given(store, plan_id, order, claims_spent(store.journal, plan_id))
     result = apply(
         site,

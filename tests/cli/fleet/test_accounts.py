@@ -32,6 +32,13 @@ def test_an_account_goes_by_the_register_the_whole_way(
     assert line["secrets_missing"] == []
 
     assert desk.run("--account", registered, "apply", "--confirm", claims).code == 0
+    silent = ("--require", "verified", "--accept-silent-units", "--old-sim", "not_asked", "--rest", "0s")
+    planned = desk.json("--account", registered, "cutover", "plan", *silent)
+    assert planned.code == 0, planned.out
+    cutover = planned.data
+    go = ("fleet", "go", registered, "--plan", cutover["switch_id"], "--confirm", str(cutover["count"]))
+    for words, code in (((), 0), (("--max-sims", "1"), 2), (("--wave", "nowhere"), 2), (("--confirm", "1"), 2)):
+        assert desk.run(*go, *words).code == code, words
     (line,) = desk.json("fleet", "list").data["accounts"]
     assert (line["phase"], line["verified"]) == ("migrated", plan["claims"])
     listed = desk.run("fleet", "list").out

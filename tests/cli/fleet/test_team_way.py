@@ -18,6 +18,9 @@ def test_a_worker_calls_the_campaign_of_an_account_in_a_folder_of_its_own(
     assert desk.run("campaign", "create", "--policy", policy).code == 0
     assert desk.run("campaign", "approve", "--by", "ann").code == 0
     monkeypatch.delenv("MIGRATOR_ACCOUNT")
+    refused = desk.json("fleet", "go", registered, "--plan", "p1", "--confirm", "1")
+    assert (refused.code, refused.document["errors"][0]["code"]) == (2, "campaign_open")
+    assert "campaign end" in refused.document["errors"][0]["hint"]
     worked = desk.run("work", "--once")
     assert worked.code == 0, worked.err
     assert set(desk.rehearsal.hologram.ledger.charges.values()) == {1}

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.cli.conftest import Desk
+from tests.server import sql
 
 pytestmark = pytest.mark.server
 
@@ -24,6 +25,46 @@ def test_an_order_is_carried_out_by_a_worker(desk: Desk, registered: str) -> Non
     assert "every SIM of the plan is verified" in shown.out
     again = desk.json("work", "--once")
     assert (again.code, again.data["jobs"]) == (0, 0), "nothing is due"
+
+
+def test_what_was_begun_by_hand_is_named_and_left_alone_until_it_is_ordered(desk: Desk, registered: str) -> None:
+    at, told = ("--account", registered), desk.rehearsal.environment()
+    assert desk.run(*at, "inventory", "pull").code == 0
+    assert desk.run(*at, "pair", "pool", desk.pool()).code == 0
+    plan = desk.json(*at, "plan", "create", "--policy", desk.write("policy.toml", POLICY)).data
+    count = str(plan["claims"])
+    assert desk.run(*at, "apply", "--confirm", count, "--max-sims", "2").code == 6
+    command = f"migrator fleet go {registered} --plan {plan['plan_id']} --confirm {count}"
+    bound = ("--onence-client-id", told["ONENCE_CLIENT_ID"], "--hologram-org", told["HOLOGRAM_ORG_ID"])
+    for words in (
+        ("fleet", "go", registered),
+        ("fleet", "remove", registered),
+        ("fleet", "add", registered, *bound),  # a store with a plan that is begun is taken up
+    ):
+        said = desk.run(*words)
+        assert (said.code, command in said.out) == (0, "remove" not in words), (words, said.out)
+    assert desk.run("work", "--once").code == 0
+    assert len(desk.rehearsal.hologram.ledger.charges) == 2
+    shown = desk.run("fleet", "show", registered).out
+    assert f"nobody ordered what is begun: plan {plan['plan_id']}" in " ".join(shown.split())
+    assert command not in desk.run(*command.split()[1:]).out, "it is ordered now"
+    assert desk.run("work", "--once").code == 0
+    assert len(desk.rehearsal.hologram.ledger.charges) == plan["claims"]
+
+
+@pytest.mark.parametrize(("version", "remedy"), [("0016", "has schema 0016"), ("9999", "newer than this tool")])
+def test_a_store_of_another_schema_is_tried_again_until_the_team_is_of_one_release(
+    desk: Desk, registered: str, url: str, version: str, remedy: str
+) -> None:
+    assert desk.run("--account", registered, "inventory", "pull").code == 0
+    sql(url, f"UPDATE a_{registered}.alembic_version SET version_num = '{version}'")  # noqa: S608 - our own
+    told = desk.json("--account", registered, "advance")
+    assert (told.code, remedy in told.document["errors"][0]["message"]) == (7, True)
+    assert desk.run("work", "--once").code == 0
+    ((state, words, waits_s),) = sql(
+        url, "SELECT state, words, due_at - extract(epoch FROM clock_timestamp()) FROM fleet.accounts"
+    )
+    assert (state, remedy in words, 0 < waits_s <= 60) == ("ready", True, True)
 
 
 def test_an_account_that_is_not_registered_is_not_named_in_vain(desk: Desk, registered: str) -> None:

@@ -6,21 +6,20 @@ from datetime import UTC, datetime
 import pytest
 
 from migrator.store import Owner, Store
+from migrator.store.control.given import Given
 from tests.cli.conftest import Desk
 
 
-def test_it_goes_on_with_what_was_begun_and_begins_nothing(desk: Desk) -> None:
+def test_it_leaves_alone_what_nobody_ordered(desk: Desk) -> None:
     plan = desk.planned()
     told = desk.json("advance")
     assert (told.code, told.data["did"], told.data["words"]) == (0, [], "nothing is due")
     count = str(plan["claims"])
     assert desk.run("apply", "--confirm", count, "--max-sims", "2").code == 6
     told = desk.json("advance")
-    assert told.code == 0, told.err
-    assert [one["what"] for one in told.data["did"]] == [f"plan {plan['plan_id']}"]
-    assert len(desk.rehearsal.hologram.ledger.charges) == plan["claims"]
-    assert not told.data["order_done"]
-    assert "Nothing is due." in desk.run("advance").out
+    assert (told.code, told.data["did"], told.data["not_ordered"]) == (0, [], [plan["plan_id"]]), told.err
+    assert f"`migrator apply {plan['plan_id']}` goes on" in desk.run("advance").out
+    assert len(desk.rehearsal.hologram.ledger.charges) == 2
 
 
 def test_a_store_that_is_held_is_tried_again_once_its_holder_may_be_dead(desk: Desk) -> None:
@@ -28,6 +27,7 @@ def test_a_store_that_is_held_is_tried_again_once_its_holder_may_be_dead(desk: D
     assert desk.run("apply", "--confirm", str(plan["claims"]), "--max-sims", "2").code == 6
     now = time.time()
     with Store.open(f"sqlite:///{desk.folder / 'migrator.db'}", now=now) as store:
+        store.given.keep(plan["plan_id"], Given(now, None, None, 2))
         store.lease.acquire(Owner("elsewhere", 1, now), now - 20.0, is_gone=lambda _owner: False)
     told = desk.json("advance")
     assert told.code == 9

@@ -1,6 +1,7 @@
 """A turn of an account: what it does, what it leaves, and when it wants to go on."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,9 @@ from migrator.core.cutover.rules import Demand
 from migrator.core.run.control import Order as Hold
 from migrator.core.run.control import OrderKind
 from migrator.core.run.results import ExitCode
-from migrator.errors import InputError
+from migrator.errors import Halted, InputError
+from migrator.workflows.apply import Bounds, apply
+from migrator.workflows.cutover.apply import CutoverBounds, carry_out_cutover
 from migrator.workflows.cutover.plan import plan_cutover
 from migrator.workflows.work.advance import PENDING_S, Advanced, advance
 from tests.worlds.campaigned import CampaignWorld
@@ -64,6 +67,18 @@ class Planned:
         """An order to begin the plan, with the right number."""
         return Order(self.plan_id, self.claims, wave=wave, max_sims=max_sims, by="ann", at=at)
 
+    def by_hand(self, **bounds: Any) -> None:
+        """A run of the plan that a person makes."""
+        with site_of(self.world, self.outside) as site:
+            apply(site, self.plan_id, confirm=self.claims, bounds=Bounds(**bounds))
+
+    def paused(self, *, then_resumed: bool = False) -> None:
+        """`run pause`, or that and `run resume`."""
+        with site_of(self.world, self.outside) as site:
+            site.store.steering.give(self.plan_id, Hold(OrderKind.PAUSE, "ann", site.now()))
+            if then_resumed:
+                site.store.steering.withdraw(self.plan_id, by="ann", now=site.now())
+
     def claimed(self) -> int:
         """How many cards were charged."""
         return len(self.world.target.ledger.charges)
@@ -100,6 +115,61 @@ def test_an_order_bounds_its_claims_over_all_its_turns(tmp_path: Path) -> None:
         assert planned.claimed() == claimed
         assert turn.exit_code is (ExitCode.DONE if order and order.at > 2.0 else ExitCode.HALTED)
         assert turn.is_order_done is (order is not None and order.at > 2.0)
+
+
+@pytest.mark.parametrize("bounds", [{"max_sims": 5}, {"wave": "canary"}])
+def test_a_plan_that_was_begun_by_hand_is_left_alone_until_it_is_ordered(
+    tmp_path: Path, bounds: dict[str, Any]
+) -> None:
+    planned = Planned(tmp_path)
+    planned.by_hand(**bounds)
+    claimed = planned.claimed()
+    assert 0 < claimed < planned.claims
+    planned.paused(then_resumed=True)
+    turn = planned.turn()
+    assert (turn.exit_code, list(turn.did), turn.again_at, planned.claimed()) == (ExitCode.DONE, [], None, claimed)
+    assert turn.words == f"nobody ordered what is begun: plan {planned.plan_id}"
+    assert planned.turn(planned.order(1.0, wave="canary")).exit_code is ExitCode.DONE
+    assert planned.turn(planned.order(2.0)).is_order_done
+    assert planned.claimed() == planned.claims
+
+
+def test_an_order_that_could_not_begin_orders_no_later_run_by_hand(tmp_path: Path) -> None:
+    planned = Planned(tmp_path)
+    planned.paused()
+    with pytest.raises(Halted):
+        planned.turn(planned.order(1.0))
+    planned.paused(then_resumed=True)
+    planned.by_hand(max_sims=5)
+    assert (list(planned.turn().did), planned.claimed()) == ([], 5)
+
+
+def test_an_order_that_can_never_be_carried_out_is_over_with_its_reason(tmp_path: Path) -> None:
+    planned = Planned(tmp_path)
+    turn = planned.turn(Order("p99", 1, at=1.0))
+    assert (turn.exit_code, turn.is_order_done, "p99" in turn.words) == (ExitCode.INPUT, True, True)
+    one, other = list(planned.world.pairs().items())[:2]
+    planned.world.corrected({one[0]: other[1], other[0]: one[1]})
+    turn = planned.turn(planned.order(2.0))
+    assert (turn.exit_code, turn.is_order_done, planned.claimed()) == (ExitCode.STALE, True, 0)
+    assert "its pair was changed" in turn.words
+    assert turn.hint
+
+
+def test_a_cutover_that_was_begun_by_hand_is_left_alone_until_it_is_ordered(tmp_path: Path) -> None:
+    planned = Planned(tmp_path)
+    planned.turn(planned.order(1.0))
+    world = planned.world
+    world.wait(2 * 86_400)
+    with site_of(world, planned.outside) as site:
+        header = plan_cutover(site, site.store.plans.header(planned.plan_id), Demand(Require.VERIFIED, 0.0, site.now()))
+        carry_out_cutover(site, header, CutoverBounds(wave="canary"))
+        assert site.store.switches.state(header.switch_id) == "started"
+    off = len(world.off())
+    turn = planned.turn()
+    assert (list(turn.did), header.switch_id in turn.words, len(world.off())) == ([], True, off)
+    assert planned.turn(Order(header.switch_id, header.count, at=2.0)).is_order_done
+    assert len(world.off()) > off
 
 
 def test_a_wave_that_was_ordered_is_not_followed_by_another_without_an_order(tmp_path: Path) -> None:
