@@ -20,11 +20,11 @@ from migrator.carriers.onence.wire import source_row
 from migrator.carriers.pacing import Pacer
 from migrator.carriers.simulation import Fault, FaultPlan, InProcessTransport, RateLimit
 from migrator.core.cutover.life import OldSide
-from migrator.core.cutover.plan import Direction, Require, SwitchHeader
+from migrator.core.cutover.plan import Aside, Direction, Require, SwitchHeader
 from migrator.core.cutover.results import SwitchResult
 from migrator.core.cutover.rules import Demand
 from migrator.core.fleet.sims import SourceSim
-from migrator.core.policy.policy import OldSim
+from migrator.core.policy.policy import CutoverPolicy, OldSim
 from migrator.core.run.doubts import MAY_STILL_COME
 from migrator.core.run.results import ExitCode
 from migrator.core.run.states import StepKind, StepState
@@ -547,9 +547,12 @@ def live_through_a_switch(seed: int, folder: Path, draw: Draw = of_onence) -> No
     for old in meant:  # nobody goes back to it while the plan is carried out, which may take days
         world.goes_silent(old, world.now().date() + timedelta(days=1))
     world.may_go_off = off | world.proved(header, now_s=world.now().timestamp())
+    made_at = world.now()
     passing = Passing(world, random.Random(f"time of {seed}"))
     passing.touched |= odd.may_stay
     _until_over(world, chance, Direction.CUTOVER, passing)
+    if world.now() - made_at > timedelta(seconds=CutoverPolicy().alive_within_s):
+        passing.touched |= _grown_old(world, header)
     switched = world.off() - off
     assert switched <= meant - odd.must_stay, seed
     assert passing.excuses(meant - switched), seed
@@ -563,6 +566,14 @@ def live_through_a_switch(seed: int, folder: Path, draw: Draw = of_onence) -> No
     _check_journal(world, header, passing.touched)
     world.check_values()
     assert [one for one in world.resent() if one.split()[0] not in doubtful] == [], seed
+
+
+def _grown_old(world: SwitchWorld, header: SwitchHeader) -> set[str]:
+    """SIMs that were left on as the carriers held us up until their new SIM's last sign of life was too old."""
+    with world.store() as store:
+        items = [item for wave in header.waves for item in store.switches.items(header.switch_id, wave)]
+    codes = {item.row.source_iccid.digits: item.steps[StepKind.SOURCE].code for item in items}
+    return {old for old, code in codes.items() if code == Aside.NOT_ALIVE_LATELY}
 
 
 def _days_go_by(world: SwitchWorld, chance: random.Random) -> OldSim:
