@@ -13,13 +13,17 @@ JOBS ?= 2
 SOURCE ?= 1nce
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-postgresql check fmt lint types bench structure simulate simulate-cutover simulate-swaps simulate-campaign simulate-takeovers simulate-workers mutations serve screenshot lowest constraints clean
+.PHONY: demo test test-postgresql test-long check fmt lint types bench structure simulate simulate-cutover simulate-swaps simulate-campaign simulate-takeovers simulate-workers mutations serve screenshot lowest constraints clean
 
 demo: .venv/.ready
 	$(BIN)/migrator demo
 
 test: .venv/.ready
 	$(BIN)/python -m pytest -n 4 --dist worksteal
+
+# What a run of all tests has no time for: the whole demo of another source.
+test-long: .venv/.ready
+	MIGRATOR_TEST_LONG=1 $(BIN)/python -m pytest tests/cli/test_carriers_name.py
 
 # All tests of the store over PostgreSQL, sorted by bytes and by a language. It starts a server of its own.
 test-postgresql: .venv/.ready

@@ -20,7 +20,7 @@ from migrator.carriers.onence.wire import source_row
 from migrator.carriers.pacing import Pacer
 from migrator.carriers.simulation import Fault, FaultPlan, InProcessTransport, RateLimit
 from migrator.core.cutover.life import OldSide
-from migrator.core.cutover.plan import Aside, Direction, Require, SwitchHeader
+from migrator.core.cutover.plan import Direction, Require, SwitchHeader, SwitchReason
 from migrator.core.cutover.results import SwitchResult
 from migrator.core.cutover.rules import Demand
 from migrator.core.fleet.sims import SourceSim
@@ -573,7 +573,7 @@ def _grown_old(world: SwitchWorld, header: SwitchHeader) -> set[str]:
     with world.store() as store:
         items = [item for wave in header.waves for item in store.switches.items(header.switch_id, wave)]
     codes = {item.row.source_iccid.digits: item.steps[StepKind.SOURCE].code for item in items}
-    return {old for old, code in codes.items() if code == Aside.NOT_ALIVE_LATELY}
+    return {old for old, code in codes.items() if code == SwitchReason.NOT_ALIVE_LATELY}
 
 
 def _days_go_by(world: SwitchWorld, chance: random.Random) -> OldSim:

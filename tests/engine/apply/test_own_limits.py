@@ -11,9 +11,10 @@ from migrator.core.plan.plan import Change, PlanHeader
 from migrator.core.run.results import ExitCode
 from migrator.errors import InputError
 from migrator.workflows.plans.changes_since import changes_since
-from tests.worlds.onomondo_world import OnomondoWorld
-from tests.worlds.world import POLICY
+from tests.worlds.onomondo_world import OWN_WORDS, OnomondoWorld
+from tests.worlds.world import POLICY as OF_ONENCE
 
+POLICY = OF_ONENCE.replace("[status]", f"{OWN_WORDS}[status]")
 KEEP = '[sms_limit]\nbasis = "keep"\n'
 PERIODS = ("monthly", "daily", "hourly", "yearly")
 
