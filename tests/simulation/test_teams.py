@@ -1,5 +1,6 @@
 """Workers on two machines, over real processes, carriers on loopback and a true server; one of them dies."""
 
+import os
 import time
 from pathlib import Path
 
@@ -8,7 +9,12 @@ import pytest
 from tests.server import MISSING, made, running
 from tests.simulation.teams import SERVER, Machine, Team, senders_of, team_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.server, pytest.mark.skipif(running() is None, reason=MISSING)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.server,
+    pytest.mark.skipif(running() is None, reason=MISSING),
+    pytest.mark.skipif("MIGRATOR_TEST_LONG" not in os.environ, reason="half a minute: `make test-long` runs it"),
+]
 
 
 def test_the_accounts_of_a_machine_that_dies_at_a_claim_are_taken_over(tmp_path: Path) -> None:

@@ -547,12 +547,10 @@ def live_through_a_switch(seed: int, folder: Path, draw: Draw = of_onence) -> No
     for old in meant:  # nobody goes back to it while the plan is carried out, which may take days
         world.goes_silent(old, world.now().date() + timedelta(days=1))
     world.may_go_off = off | world.proved(header, now_s=world.now().timestamp())
-    made_at = world.now()
     passing = Passing(world, random.Random(f"time of {seed}"))
     passing.touched |= odd.may_stay
     _until_over(world, chance, Direction.CUTOVER, passing)
-    if world.now() - made_at > timedelta(seconds=CutoverPolicy().alive_within_s):
-        passing.touched |= _grown_old(world, header)
+    passing.touched |= _grown_old(world, header)
     switched = world.off() - off
     assert switched <= meant - odd.must_stay, seed
     assert passing.excuses(meant - switched), seed
@@ -569,11 +567,13 @@ def live_through_a_switch(seed: int, folder: Path, draw: Draw = of_onence) -> No
 
 
 def _grown_old(world: SwitchWorld, header: SwitchHeader) -> set[str]:
-    """SIMs that were left on as the carriers held us up until their new SIM's last sign of life was too old."""
+    """SIMs left on as the carriers held us up until their new SIM's last sign of life was truly too old."""
+    oldest, pairs = world.now() - timedelta(seconds=CutoverPolicy().alive_within_s), world.pairs()
     with world.store() as store:
         items = [item for wave in header.waves for item in store.switches.items(header.switch_id, wave)]
     codes = {item.row.source_iccid.digits: item.steps[StepKind.SOURCE].code for item in items}
-    return {old for old, code in codes.items() if code == SwitchReason.NOT_ALIVE_LATELY}
+    left = {old for old, code in codes.items() if code == SwitchReason.NOT_ALIVE_LATELY}
+    return {old for old in left if all(one.end < oldest for one in world.target.sims[pairs[old]].sessions)}
 
 
 def _days_go_by(world: SwitchWorld, chance: random.Random) -> OldSim:
