@@ -571,7 +571,7 @@ def _grown_old(world: SwitchWorld, header: SwitchHeader) -> set[str]:
     oldest, pairs = world.now() - timedelta(seconds=CutoverPolicy().alive_within_s), world.pairs()
     with world.store() as store:
         items = [item for wave in header.waves for item in store.switches.items(header.switch_id, wave)]
-    codes = {item.row.source_iccid.digits: item.steps[StepKind.SOURCE].code for item in items}
+    codes = {item.row.source_iccid.digits: step.code for item in items if (step := item.steps.get(StepKind.SOURCE))}
     left = {old for old, code in codes.items() if code == SwitchReason.NOT_ALIVE_LATELY}
     return {old for old in left if all(one.end < oldest for one in world.target.sims[pairs[old]].sessions)}
 

@@ -10,17 +10,18 @@ from migrator.core.run.states import StepKind
 from migrator.store.database.sqlite import SqliteDatabase
 from tests.engine.cutover.test_cutover_runs import migrated
 from tests.worlds.cutover_world import SwitchWorld
-from tests.worlds.world import Crash, crash_at
+from tests.worlds.world import Crash, crash_at, empty_store
 
 
 def on_server(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    empty_store()  # kept for all tests, so it must not be of this server
     monkeypatch.setattr(SqliteDatabase, "server", lambda _file: name)
 
 
 def one_order_lost(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[SwitchWorld, set[str]]:
     """A world whose first order went out, and whose store knows nothing of it."""
     on_server(monkeypatch, "1/00000001")
-    world = migrated(folder)
+    world = migrated(folder, seed=2)  # a begin of its own, for the same reason
     world.cutover_plan()
     before = world.off()
     with world.store() as store:
