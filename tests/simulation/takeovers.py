@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -31,13 +31,35 @@ from migrator.wiring.simulated import Simulated
 from migrator.wiring.sources import REGISTRY
 from tests.server import MISSING, Server, made, running, sql
 
-__all__ = ["Trouble", "live_through_takeovers", "main"]
+__all__ = [
+    "POLICY",
+    "QUICK",
+    "SETTINGS",
+    "TROUBLED",
+    "Tenant",
+    "Trouble",
+    "Watched",
+    "carriers_of",
+    "fall",
+    "live_through_takeovers",
+    "main",
+    "tell_story",
+]
 
 LEASE_S = 5.0
 TROUBLE_S = 120.0
 PATIENCE_S = 600.0
 LOOK_S = 0.02
 WORKERS = 2
+QUICK = {
+    "MIGRATOR_ABSENT_AFTER_S": "1",
+    "HOLOGRAM_MAX_RPS": "40",
+    "ONENCE_MAX_RPS": "500",
+    "MIGRATOR_CLAIM_TIMEOUT_S": "30",
+    "MIGRATOR_CLAIM_BATCH": "6",
+}
+"""Settings under which an account is done in a minute."""
+
 AGAIN = {7, 9, -signal.SIGKILL}
 """Exit codes after which the same command is started again."""
 
@@ -132,17 +154,17 @@ class Tenant:
     started: int = 0
     is_done: bool = False
 
+    def environment(self) -> dict[str, str]:
+        """What leads this account to its carriers."""
+        return {f"{name}__{self.name.upper()}": value for name, value in self.carriers.environment().items()}
+
     def command(self, sender: str, *words: str, log: Path) -> "subprocess.Popen[bytes]":
         """Start a command that tells the carriers who it is."""
         own = {
-            **{f"{name}__{self.name.upper()}": value for name, value in self.carriers.environment().items()},
+            **self.environment(),
+            **QUICK,
             "MIGRATOR_STATE": self.url,
             "MIGRATOR_ACCOUNT": self.name,
-            "MIGRATOR_ABSENT_AFTER_S": "1",
-            "HOLOGRAM_MAX_RPS": "40",
-            "ONENCE_MAX_RPS": "500",
-            "MIGRATOR_CLAIM_TIMEOUT_S": "30",
-            "MIGRATOR_CLAIM_BATCH": "6",
             "PYTHONPATH": str(Path(__file__).parents[2]),
         }
         with log.open("wb") as out:
@@ -174,6 +196,23 @@ class Tenant:
         with Store.open(self.url, account=self.name, now=datetime.now(UTC).timestamp()) as store:
             yield store
 
+    def check(self, *, audit: bool = True) -> None:
+        """Compare the carriers' ledger with the store, and verify its log."""
+        hologram = self.carriers.hologram
+        charges = hologram.ledger.charges
+        assert set(charges.values()) == {1}, f"{self.name}: {charges.most_common(3)}"
+        assert len(charges) == self.claims, f"{self.name}: {len(charges)} of {self.claims} claimed"
+        assert not hologram.ledger.forbidden
+        with self.store() as store:
+            plan_id = store.plans.newest() or ""
+            verdicts = dict(store.journal.verdicts(plan_id))
+            for item in store.journal.items(plan_id):
+                shown = hologram.sims[str(item.change.target_iccid)]
+                assert (shown.device_id is not None, shown.name) == (True, item.change.name), self.name
+        assert verdicts == {"ok": self.claims}, f"{self.name}: {verdicts}"
+        if audit:
+            self.run("audit", "verify")
+
     def start(self) -> None:
         """Start one more `apply`."""
         self.started += 1
@@ -191,6 +230,37 @@ class Tenant:
         """The worker that asked the carrier last, if it is still there and runs."""
         last = self.carriers.asked[-1].sender if self.carriers.asked else ""
         return next((one for one in self.workers if one.name == last and one.stopped_at is None), None)
+
+
+def fall(server: Server, chance: random.Random, settings: Mapping[str, str], note: Callable[[str], None]) -> None:
+    """Let the server be restarted, or crash, or lose one of its processes."""
+    what = chance.choice(["fast", "immediate", "backend"])
+    note(f"server {what}")
+    if what == "backend":
+        found = sql(server.url(), "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'migrator %'")
+        if found:
+            os.kill(chance.choice(found)[0], signal.SIGKILL)
+            _wait_for(server)
+        return
+    server.stop(signal.SIGINT if what == "fast" else signal.SIGQUIT)
+    time.sleep(chance.uniform(0.0, 1.0))
+    server.start(**settings)
+
+
+def _wait_for(server: Server) -> None:
+    """Wait until the server took back what its killed process may have spoilt."""
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until:
+        with suppress(psycopg.OperationalError):
+            sql(server.url(), "SELECT 1")
+            return
+        time.sleep(LOOK_S)
+
+
+def tell_story(folder: Path, story: Iterable[str], tenants: Iterable[Tenant]) -> None:
+    """Keep what happened and what was asked, in the order of time."""
+    asked = [f"{one.at_s:.3f} {one.sender} {one.method} {one.path}" for each in tenants for one in each.carriers.asked]
+    (folder / "story.txt").write_text("\n".join(sorted([*story, *asked])))
 
 
 @dataclass
@@ -263,7 +333,7 @@ class Trouble:
         if tenant.is_done or what == "nothing":
             return
         if what == "server":
-            self._server()
+            fall(self.server, self.chance, self.settings, self._note)
         elif holder is not None and holder.woken_at is None:
             self._note(what, holder.name)
             if what == "kill":
@@ -272,57 +342,16 @@ class Trouble:
                 holder.process.send_signal(signal.SIGSTOP)
                 holder.stopped_at, holder.fence = time.monotonic(), tenant.fence()
 
-    def _server(self) -> None:
-        what = self.chance.choice(["fast", "immediate", "backend"])
-        self._note(f"server {what}")
-        if what == "backend":
-            found = sql(self.server.url(), "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'migrator %'")
-            if found:
-                os.kill(self.chance.choice(found)[0], signal.SIGKILL)
-                self._answers()
-            return
-        self.server.stop(signal.SIGINT if what == "fast" else signal.SIGQUIT)
-        time.sleep(self.chance.uniform(0.0, 1.0))
-        self.server.start(**self.settings)
 
-    def _answers(self) -> None:
-        """Wait until the server took back what its killed process may have spoilt."""
-        until = time.monotonic() + PATIENCE_S
-        while time.monotonic() < until:
-            with suppress(psycopg.OperationalError):
-                sql(self.server.url(), "SELECT 1")
-                return
-            time.sleep(LOOK_S)
-
-    def check(self, *, audit: bool = True) -> None:
-        """Compare the carriers' ledgers with the stores, and verify their logs."""
-        for tenant in self.tenants:
-            hologram = tenant.carriers.hologram
-            charges = hologram.ledger.charges
-            assert set(charges.values()) == {1}, f"{tenant.name}: {charges.most_common(3)}"
-            assert len(charges) == tenant.claims, f"{tenant.name}: {len(charges)} of {tenant.claims} claimed"
-            assert not hologram.ledger.forbidden
-            with tenant.store() as store:
-                plan_id = store.plans.newest() or ""
-                verdicts = dict(store.journal.verdicts(plan_id))
-                for item in store.journal.items(plan_id):
-                    shown = hologram.sims[str(item.change.target_iccid)]
-                    assert (shown.device_id is not None, shown.name) == (True, item.change.name), tenant.name
-            assert verdicts == {"ok": tenant.claims}, f"{tenant.name}: {verdicts}"
-            if audit:
-                tenant.run("audit", "verify")
+TROUBLED = HologramSwitches(claim_pending_s=(0.0, 2.0), state_pending_s=(0.0, 1.0), latency_s=0.03)
 
 
-@contextmanager
-def carriers_of(seed: int, sims: int) -> Iterator[Watched]:
-    """Both carriers of one account, on loopback."""
+def carriers_of(seed: int, sims: int, switches: HologramSwitches = TROUBLED) -> Watched:
+    """Both carriers of one account, which do not run yet."""
     now = datetime.now(UTC)
-    switches = HologramSwitches(claim_pending_s=(0.0, 2.0), state_pending_s=(0.0, 1.0), latency_s=0.03)
     hologram = HologramSimulator(seed=seed, switches=switches, epoch=now)
     hologram.stock(pool_of(sims))
-    carriers = Watched(REGISTRY["1nce"].simulator(Simulated(seed=seed, sims=sims, epoch=now)), hologram)
-    with carriers.running():
-        yield carriers
+    return Watched(REGISTRY["1nce"].simulator(Simulated(seed=seed, sims=sims, epoch=now)), hologram)
 
 
 def live_through_takeovers(server: Server, seed: int, folder: Path, accounts: int = 3) -> Counter[str]:
@@ -333,20 +362,17 @@ def live_through_takeovers(server: Server, seed: int, folder: Path, accounts: in
         for number in range(accounts):
             name, sims = f"s{seed}_{number}", chance.randint(60, 100)
             (folder / name).mkdir()
-            carriers = stack.enter_context(carriers_of(seed * 100 + number, sims))
+            carriers = carriers_of(seed * 100 + number, sims)
+            stack.enter_context(carriers.running())
             tenants.append(Tenant(name, folder / name, carriers, server.url()))
             tenants[-1].plan(sims)
         trouble = Trouble(server, chance, tenants, SETTINGS)
         try:
             trouble.live()
-            trouble.check()
+            for tenant in tenants:
+                tenant.check()
         finally:
-            asked = (
-                f"{one.at_s:.3f} {one.sender} {one.method} {one.path}"
-                for each in tenants
-                for one in each.carriers.asked
-            )
-            (folder / "story.txt").write_text("\n".join(sorted([*trouble.story, *asked])))
+            tell_story(folder, trouble.story, tenants)
         trouble.met["charged once"] += sum(tenant.claims for tenant in tenants)
     return trouble.met
 

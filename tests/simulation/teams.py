@@ -19,15 +19,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 from migrator import open_site, pair_pool, plan, pull
-from migrator.carriers.hologram.simulator import HologramSimulator, HologramSwitches
-from migrator.carriers.onence.simulator import OnenceSimulator
+from migrator.carriers.hologram.simulator import HologramSwitches
 from migrator.core.accounts.records import Order
 from migrator.core.accounts.turns import AccountState
 from migrator.core.run.results import ExitCode
@@ -35,11 +33,19 @@ from migrator.errors import StoreError
 from migrator.jobs.schema import make_queue
 from migrator.store.register import Account, Register
 from migrator.wiring.rehearsal import pool_of
-from migrator.wiring.simulated import Simulated
-from migrator.wiring.sources import REGISTRY
 from tests.server import MISSING, Server, made, running
 from tests.simulation.cables import NO_CABLES, Cables, can_have_cables, let_in, reachable
-from tests.simulation.takeovers import POLICY, SETTINGS, Tenant, Trouble, Watched
+from tests.simulation.takeovers import (
+    POLICY,
+    QUICK,
+    SETTINGS,
+    TROUBLED,
+    Tenant,
+    Watched,
+    carriers_of,
+    fall,
+    tell_story,
+)
 
 __all__ = ["Team", "live_as_a_team", "main"]
 
@@ -165,18 +171,10 @@ class Team:
         """Start one more machine."""
         self.started += 1
         name = f"m{self.started}"
-        own = {
-            f"{key}__{account.upper()}": value
-            for account, tenant in self.tenants.items()
-            for key, value in tenant.carriers.environment().items()
-        }
+        own = {name: value for tenant in self.tenants.values() for name, value in tenant.environment().items()}
         own |= {
+            **QUICK,
             "MIGRATOR_STATE": self.server.url(),
-            "MIGRATOR_ABSENT_AFTER_S": "1",
-            "HOLOGRAM_MAX_RPS": "40",
-            "ONENCE_MAX_RPS": "500",
-            "MIGRATOR_CLAIM_TIMEOUT_S": "30",
-            "MIGRATOR_CLAIM_BATCH": "6",
             "PYTHONPATH": str(Path(__file__).parents[2]),
             "MACHINE": name,
             "WORKER": WORKER,
@@ -301,7 +299,7 @@ class Team:
             kinds |= {"cut": 3}
         what = self.chance.choices(list(kinds), list(kinds.values()))[0]
         if what == "server":
-            Trouble._server(self)  # type: ignore[arg-type]  # it has the same server, chance and notes
+            fall(self.server, self.chance, ON_CABLES if self.cables else SERVER, self.note)
         elif there and what != "nothing":
             machine = self.chance.choice(there)
             children = children_of(machine.process.pid)
@@ -342,22 +340,10 @@ class Team:
         for account, sender in senders_of(machine):
             self.woken[sender] = account, self.tenants[account].fence()
 
-    # what `Trouble` has, too
-    @property
-    def settings(self) -> dict[str, str]:
-        """Settings of the server."""
-        return ON_CABLES if self.cables else SERVER
-
-    def _note(self, what: str, who: str = "") -> None:
-        self.note(what, who)
-
-    def _answers(self) -> None:
-        Trouble._answers(self)  # type: ignore[arg-type]  # the same
-
     def check(self, *, audit: bool = True) -> None:
         """Compare the carriers' ledgers with the stores."""
-        judge = Trouble(self.server, self.chance, list(self.tenants.values()), SERVER)
-        judge.check(audit=audit)
+        for tenant in self.tenants.values():
+            tenant.check(audit=audit)
         for sender, (account, number) in self.woken.items():
             if number < 0:
                 asked = self.tenants[account].carriers.asked[-1 - number :]
@@ -395,17 +381,13 @@ def senders_of(machine: Machine) -> Iterator[tuple[str, str]]:
 
 
 @contextmanager
-def carriers_of(
+def running_carriers(
     customer: str, seed: int, sims: int, switches: HologramSwitches, *, has_cables: bool = False
 ) -> Iterator[Watched]:
     """Both carriers of one account, on loopback, and by cable if there are any."""
-    now = datetime.now(UTC)
-    hologram = HologramSimulator(seed=seed, switches=switches, epoch=now)
-    hologram.stock(pool_of(sims))
-    source = REGISTRY["1nce"].simulator(Simulated(seed=seed, sims=sims, epoch=now))
-    assert isinstance(source, OnenceSimulator)
+    carriers = carriers_of(seed, sims, switches)
+    source = carriers.onence
     source.client_id = source._tokens.client_id = f"81{seed:08d}_{customer}"  # a rate that is shared with nobody
-    carriers = Watched(source, hologram)
     if has_cables:
         reachable(carriers)
     with carriers.running():
@@ -416,14 +398,12 @@ def _plan(tenant: Tenant, sims: int) -> None:
     """Pull, pair and plan, as the commands do, in this process."""
     (tenant.folder / "pool.txt").write_text("".join(f"{iccid}\n" for iccid in pool_of(sims)))
     (tenant.folder / "policy.toml").write_text(POLICY)
-    own = {f"{name}__{tenant.name.upper()}": value for name, value in tenant.carriers.environment().items()}
-    with patch.dict(os.environ, own), open_site(tenant.url, account=tenant.name, create=True) as site:
+    with patch.dict(os.environ, tenant.environment()), open_site(tenant.url, account=tenant.name, create=True) as site:
         pull(site)
         pair_pool(site, tenant.folder / "pool.txt")
         tenant.claims = plan(site, tenant.folder / "policy.toml").claims
 
 
-TROUBLED = HologramSwitches(claim_pending_s=(0.0, 2.0), state_pending_s=(0.0, 1.0), latency_s=0.03)
 SLOW = HologramSwitches(claim_pending_s=(4.0, 4.0), latency_s=0.4)
 
 
@@ -450,7 +430,7 @@ def team_of(
             name, count = f"t{seed}_{number}", chance.randint(sims[0], sims[-1])
             (folder / name).mkdir()
             own = seed * 100 + (0 if is_alike else number)
-            made_here = carriers_of(name, own, count, switches, has_cables=has_cables)
+            made_here = running_carriers(name, own, count, switches, has_cables=has_cables)
             carriers = stack.enter_context(made_here)
             tenants[name] = Tenant(name, folder / name, carriers, server.url())
             _plan(tenants[name], count)
@@ -477,12 +457,7 @@ def live_as_a_team(
             team.live(most_s=1800.0, trouble_s=TROUBLE_S)
             team.check()
         finally:
-            asked = [
-                f"{one.at_s:.3f} {one.sender} {one.method} {one.path}"
-                for each in team.tenants.values()
-                for one in each.carriers.asked
-            ]
-            (folder / "story.txt").write_text("\n".join(sorted([*team.story, *asked])))
+            tell_story(folder, team.story, team.tenants.values())
         team.met["charged once"] += sum(tenant.claims for tenant in team.tenants.values())
         return team
 

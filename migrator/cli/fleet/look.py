@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
+from migrator.cli.fleet import CODES
 from migrator.cli.fleet.tables import accounts_table, next_words, workers_table
 from migrator.core.accounts.overview import Line, Overview
 from migrator.core.accounts.records import Account, Order
@@ -17,7 +18,6 @@ from migrator.workflows.fleet.overview import read_overview
 
 __all__ = ["list_accounts", "show"]
 
-CODES = "Exit codes: 0 done, 1 another schema, 2 input, or no `fleet init`, 7 the database is out of reach."
 EVENTS = 20
 
 

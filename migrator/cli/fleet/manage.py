@@ -7,6 +7,7 @@ import click
 from migrator.cli.app.common import Globals, Outcome, finish, global_options
 from migrator.cli.app.refs import ref_option
 from migrator.cli.app.words import seconds_of
+from migrator.cli.fleet import CODES
 from migrator.core.accounts.records import Account, Order
 from migrator.core.plan.refs import ref_of
 from migrator.core.run.sources import SOURCES
@@ -23,7 +24,6 @@ from migrator.workflows.site import named_person
 
 __all__ = ["add", "go", "hold", "init", "remove"]
 
-CODES = "Exit codes: 0 done, 1 another schema, 2 input, or no `fleet init`, 7 the database is out of reach."
 _BY = click.option("--by", metavar="NAME", help="Who gives the order [the login name, at this host].")
 
 
@@ -89,9 +89,9 @@ def add(shared: Globals, /, *, by: str | None, every: str, **options: Any) -> in
         chosen |= {"onence_client_id": options["onence_client_id"], "customer": options["customer"]}
         every_s = seconds_of("--every", every)
         wanted = wanted_account(**chosen, organization=options["hologram_org"], every_s=every_s)
-        account, has_store = add_account(register_place(shared.config), wanted, named_person(by, option="--by"))
-        missing = missing_secrets(account.name, account.carrier, shared.config)
         place = register_place(shared.config)
+        account, has_store = add_account(place, wanted, named_person(by, option="--by"))
+        missing = missing_secrets(account.name, account.carrier, shared.config)
         text = [
             f"Account {account.name} is registered" + (", with the store that it has." if has_store else "."),
             *(_left(account, place) if has_store else ()),

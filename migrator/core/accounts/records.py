@@ -80,9 +80,21 @@ class Account:
     @property
     def candidate(self) -> Candidate | None:
         """Account for a worker; None if it is held or taken."""
-        if self.is_held or self.worker is not None:
-            return None
-        return Candidate(self.name, (self.carrier, self.customer or self.name), self.turn)
+        return None if self.is_held or self.worker is not None else self._candidate
+
+    @property
+    def lock(self) -> str:
+        """Key of the lock that its job holds."""
+        return self._candidate.lock
+
+    @property
+    def _candidate(self) -> Candidate:
+        """Account, with the rate that it shares.
+
+        Its own name stands for the rate where it shares none.
+        """
+        source = (self.carrier, self.customer) if self.customer else ("account", self.name)
+        return Candidate(self.name, source, self.turn)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from migrator.core.run.states import CUTOVER_STEPS, StepKind
 from migrator.errors import OutcomeUnknown, Unforeseen
 
-__all__ = ["MAY_STILL_COME", "SETTLING", "Doubt", "Patience", "Settling", "doubt_of"]
+__all__ = ["MAY_STILL_COME", "QUEUE_S", "SETTLING", "Doubt", "Patience", "Settling", "doubt_of"]
 
 
 class Doubt(StrEnum):
@@ -43,6 +43,13 @@ class Patience(Enum):
     NAMED = auto()  # the carrier said that it is done: ten times the lag
     AT_WORK = auto()  # no answer: the carrier may be at work on a claim, then the lag follows; for others the lag
     QUEUE = auto()  # the carrier took the order; an old SIM's waits in a queue, a new SIM's has the lag of its kind
+
+
+QUEUE_S = 600.0
+"""Seconds that an accepted order may wait in the source's queue.
+
+Then the order is given again.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from migrator.core.cutover.rules import (
     values_changed,
 )
 from migrator.core.fleet.sims import SourceSim
-from migrator.core.run.doubts import MAY_STILL_COME, SETTLING, Doubt, Patience
+from migrator.core.run.doubts import MAY_STILL_COME, QUEUE_S, SETTLING, Doubt, Patience
 from migrator.core.run.packing import slices
 from migrator.core.run.states import StepEvent, StepKind, StepState
 from migrator.engine.cutover.context import SwitchContext, in_parallel, unproven
@@ -34,12 +34,6 @@ MOST_LOST_IN_A_ROW = 3
 """Most orders in a row without an answer.
 
 A gateway that always times out would otherwise be sent orders for ever.
-"""
-
-QUEUE_S = 600.0
-"""Seconds that an accepted order may wait in the source's queue.
-
-Then the order is given again.
 """
 
 Guard = Callable[[Mapping[SwitchItem, SourceSim]], Awaitable[Mapping[str, Told]]]

@@ -26,6 +26,7 @@ from migrator.core.cutover.plan import (
 from migrator.core.fleet.spelling import UNREAD
 from migrator.core.fleet.switched_off import SwitchedOff
 from migrator.core.run.control import Selection
+from migrator.core.run.doubts import QUEUE_S
 from migrator.core.run.states import PlanState, StepKind, StepState
 from migrator.errors import InputError
 from migrator.store.control.whereabouts import server_since
@@ -46,8 +47,6 @@ from migrator.store.tables.plans import changes, plans, request_items, requests,
 
 __all__ = ["Switches"]
 
-ORDERS_LAST_S = 600.0
-"""Seconds that an order may wait in the source's queue."""
 
 _ITEM = changes.c
 _COLUMNS = (_ITEM.source_key, _ITEM.position, _ITEM.document)
@@ -299,7 +298,7 @@ class Switches:
         `now` is UTC seconds.
         """
         since = server_since(self._db, now)
-        return since is not None and cutover_row(self._db, switch_id).created_at < since + ORDERS_LAST_S
+        return since is not None and cutover_row(self._db, switch_id).created_at < since + QUEUE_S
 
     def unsettled_elsewhere(self, switch_id: str, keys: Sequence[str]) -> frozenset[str]:
         """Return SIMs with an order of another plan whose outcome is unknown.

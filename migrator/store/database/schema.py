@@ -14,7 +14,16 @@ from migrator.store.database.database import Database
 from migrator.store.database.sql import TABLE_NAMES
 from migrator.store.tables import METADATA
 
-__all__ = ["is_older", "make_tables", "migrations_folder", "must_be_current", "prepare", "revision", "revisions"]
+__all__ = [
+    "is_older",
+    "make_tables",
+    "migrations_folder",
+    "must_be_current",
+    "must_be_known",
+    "prepare",
+    "revision",
+    "revisions",
+]
 
 VERSION_TABLE = """
 CREATE TABLE alembic_version (
@@ -74,7 +83,7 @@ def prepare(database: Database, *, now: float, upgrade: bool | None = None, fold
     known = revisions(folder)
     with database.read() as connection:
         found = revision(connection)
-    _must_be_known(found, known, database.place)
+    must_be_known(found, known, f"the state store {database.place}")
     database.is_ours()
     if found == known[-1]:
         return
@@ -119,7 +128,7 @@ def must_be_current(database: Database) -> None:
     known = revisions(migrations_folder())
     with database.read() as connection:
         found = revision(connection)
-    _must_be_known(found, known, database.place)
+    must_be_known(found, known, f"the state store {database.place}")
     if found != known[-1]:
         raise _older(found, known, database.place)
 
@@ -158,10 +167,16 @@ def _older(found: str | None, known: list[str], place: str) -> StoreError:
     )
 
 
-def _must_be_known(found: str | None, known: list[str], place: str) -> None:
+def must_be_known(found: str | None, known: list[str], named: str) -> None:
+    """Refuse a schema that this tool does not know.
+
+    `named` is what has it, with its place.
+
+    Raises: StoreError.
+    """
     if found is not None and found not in known:
         raise StoreError(
-            f"the state store {place} has schema {found}, which is newer than this tool ({known[-1]})",
+            f"{named} has schema {found}, which is newer than this tool ({known[-1]})",
             code="schema_newer",
             hint="install the version of migrator that wrote it, or a later one",
         )

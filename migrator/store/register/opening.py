@@ -6,7 +6,7 @@ from sqlalchemy import text
 
 from migrator.errors import InputError, StoreError
 from migrator.store.database.database import Database
-from migrator.store.database.schema import migrations_folder, revision, revisions
+from migrator.store.database.schema import migrations_folder, must_be_known, revision, revisions
 from migrator.store.opening import is_postgresql
 
 __all__ = ["SCHEMA", "bring_up_to_date", "must_be_current", "opened_register"]
@@ -41,20 +41,14 @@ def is_there(database: Database) -> bool:
 
 
 def must_be_current(database: Database) -> None:
-    """Refuse a register that is missing, or of another schema.
+    """Refuse a register of another schema.
 
-    Raises: InputError, StoreError.
+    Raises: StoreError.
     """
-    if not is_there(database):
-        raise InputError(
-            f"there is no {database.place.removeprefix('the ')}",
-            code="not_there",
-            hint="`migrator fleet init` makes one; --state (MIGRATOR_STATE) points to another database",
-        )
     known = _known()
     with database.read() as connection:
         found = revision(connection)
-    _must_be_known(found, known, database.place)
+    must_be_known(found, known, database.place)
     if found != known[-1]:
         raise StoreError(
             f"{database.place} has schema {found or 'none'}, and this tool needs {known[-1]}",
@@ -75,7 +69,7 @@ def bring_up_to_date(database: Database, now: float) -> str | None:
     known = _known()
     with database.creating() as connection:
         found = revision(connection)
-        _must_be_known(found, known, database.place)
+        must_be_known(found, known, database.place)
         if found != known[-1]:
             from migrator.store.database.upgrade import upgrade_to_head  # noqa: PLC0415 - slow to import, rarely needed
 
@@ -89,12 +83,3 @@ def _folder() -> Path:
 
 def _known() -> list[str]:
     return revisions(_folder())
-
-
-def _must_be_known(found: str | None, known: list[str], place: str) -> None:
-    if found is not None and found not in known:
-        raise StoreError(
-            f"{place} has schema {found}, which is newer than this tool ({known[-1]})",
-            code="schema_newer",
-            hint="install the version of migrator that wrote it, or a later one",
-        )

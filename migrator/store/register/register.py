@@ -94,11 +94,14 @@ class Register:
         Raises: InputError (`not_there`, if `fleet init` was never run; wrong address, no driver, no right), StoreLost,
             StoreError, for a register of another schema.
         """
-        with ExitStack() as closing:
-            database = opened_register(url, writable=writable)
-            closing.callback(database.close)
-            must_be_current(database)
-            return cls(database, closing.pop_all())
+        found, place = cls._looked_for(url, writable=writable)
+        if found is None:
+            raise InputError(
+                f"there is no {place.removeprefix('the ')}",
+                code="not_there",
+                hint="`migrator fleet init` makes one; --state (MIGRATOR_STATE) points to another database",
+            )
+        return found
 
     @classmethod
     def find(cls, url: str, *, writable: bool = True) -> Self | None:
@@ -106,13 +109,18 @@ class Register:
 
         Raises: as `open`.
         """
+        return cls._looked_for(url, writable=writable)[0]
+
+    @classmethod
+    def _looked_for(cls, url: str, *, writable: bool) -> tuple[Self | None, str]:
+        """Return the open register, or None, and its place."""
         with ExitStack() as closing:
             database = opened_register(url, writable=writable)
             closing.callback(database.close)
             if not is_there(database):
-                return None
+                return None, database.place
             must_be_current(database)
-            return cls(database, closing.pop_all())
+            return cls(database, closing.pop_all()), database.place
 
     @classmethod
     def make(cls, url: str, now: float) -> bool:

@@ -1,6 +1,8 @@
 """Settings of an account, as the register of accounts has them."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +12,28 @@ from migrator.inputs.settings.account_names import ACCOUNT, with_account
 if TYPE_CHECKING:
     from migrator.core.accounts.records import Account
     from migrator.inputs.settings.settings import Settings
+    from migrator.store.register import Register
 
-__all__ = ["bound_to_register", "register_place", "values_of"]
+__all__ = ["bound_to_register", "register_found", "register_place", "values_of"]
+
+
+@contextmanager
+def register_found(url: str, *, writable: bool = False) -> Iterator["Register | None"]:
+    """Open the register beside a store, for a block.
+
+    None for a file, and where `fleet init` was never run.
+
+    Raises: InputError, StoreError.
+    """
+    from migrator.store.opening import is_postgresql
+
+    if not is_postgresql(url):
+        yield None
+        return
+    from migrator.store.register import Register
+
+    with Register.find(url, writable=writable) or nullcontext() as found:
+        yield found
 
 
 def bound_to_register(chosen: "Settings") -> "Settings":
@@ -23,19 +45,10 @@ def bound_to_register(chosen: "Settings") -> "Settings":
     """
     if chosen.account is None:
         return chosen
-    from migrator.store.opening import is_postgresql
-
-    if not is_postgresql(chosen.state):
-        return chosen
-    from migrator.store.register import Register
-
-    register = Register.find(chosen.state, writable=False)
-    if register is None:
-        return chosen
-    with register:
-        account = register.account(chosen.account)
-        place = register.place
-    return chosen.bound_to(values_of(account), place)
+    with register_found(chosen.state) as register:
+        if register is None:
+            return chosen
+        return chosen.bound_to(values_of(register.account(chosen.account)), register.place)
 
 
 def register_place(config: Path | None) -> str:

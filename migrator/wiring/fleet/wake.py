@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from migrator.wiring.fleet.bound import register_place
+from migrator.wiring.fleet.bound import register_found, register_place
 
 __all__ = ["wake"]
 
@@ -16,15 +16,5 @@ def wake(account: str | None, config: Path | None) -> bool | None:
     """
     if account is None:
         return None
-    from migrator.store.opening import is_postgresql
-
-    place = register_place(config)
-    if not is_postgresql(place):
-        return None
-    from migrator.store.register import Register
-
-    register = Register.find(place)
-    if register is None:
-        return None
-    with register:
-        return register.wake(account)
+    with register_found(register_place(config), writable=True) as register:
+        return None if register is None else register.wake(account)

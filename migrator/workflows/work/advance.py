@@ -12,8 +12,7 @@ from migrator.engine.apply.guards import claims_spent
 from migrator.errors import MigratorError, NoSuchPlan, StalePlan, StoreError
 from migrator.store import Store
 from migrator.store.control.given import Given
-from migrator.store.opening import is_postgresql
-from migrator.store.register import Register
+from migrator.wiring.fleet.bound import register_found
 from migrator.workflows.apply import Bounds, apply, must_be_confirmed, must_be_ready
 from migrator.workflows.campaign.once import run_once
 from migrator.workflows.cutover.apply import (
@@ -152,13 +151,10 @@ def registered(url: str) -> Account | None:
     Raises: InputError, if the register does not know it; StoreError.
     """
     name = wiring.account()
-    if name is None or not is_postgresql(url):
+    if name is None:
         return None
-    register = Register.find(url, writable=False)
-    if register is None:
-        return None
-    with register:
-        return register.account(name)
+    with register_found(url) as register:
+        return None if register is None else register.account(name)
 
 
 def _tick(site: Site, order: Order | None, every_s: float) -> Done:

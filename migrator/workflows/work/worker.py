@@ -19,8 +19,9 @@ from typing import Any
 import anyio
 from anyio import to_thread
 
+from migrator.core.accounts.overview import SILENT_S
 from migrator.core.accounts.records import Account
-from migrator.core.accounts.turns import Candidate, after_job, next_turns
+from migrator.core.accounts.turns import after_job, next_turns
 from migrator.core.run.results import ExitCode
 from migrator.errors import MigratorError, StoreBusy, StoreLost
 from migrator.ports import JobQueue
@@ -37,9 +38,6 @@ SWEEP_S = 2.0
 
 Each look is a sign of life.
 """
-
-SILENT_S = 15.0
-"""Seconds of silence after which a worker counts as dead."""
 
 PATIENCE_S = 30.0
 """Seconds after an outage for which nobody counts as dead.
@@ -276,7 +274,7 @@ class Worker:
         for worker in sorted(silent) if now >= self._patient_until else ():
             if names := register.freed(worker, SILENT_S):
                 self.made.tell("freed", {"worker": worker, "accounts": names})
-            known = register.accounts()
+                known = register.accounts()
         self._known = {account.name: account for account in known}
         return served
 
@@ -290,16 +288,12 @@ class Worker:
                 queue.cancel(job.account)  # it would hold up the other accounts of its customer
         if self._stop.is_set():
             return
-        free = [
-            Candidate(account.name, _source(account), account.turn)
-            for account in self._known.values()
-            if not account.is_held and account.worker is None
-        ]
+        free = [one for account in self._known.values() if (one := account.candidate) is not None]
         for one in next_turns(free, now, is_served=served_by(self._serves())):
             queue.enqueue(one.name, one.turn.at or now, lock=one.lock)
         for account in self._known.values():
             if account.worker == self.name and account.name not in self.at_work:  # the answer to `began` was lost
-                queue.enqueue(account.name, now, lock=Candidate(account.name, _source(account), account.turn).lock)
+                queue.enqueue(account.name, now, lock=account.lock)
 
     # --- secrets --------------------------------------------------------------------------------------------------
 
@@ -326,11 +320,3 @@ class Worker:
 def served_by(names: Collection[str]) -> Callable[[str], bool]:
     """Return whether a name is one of these."""
     return set(names).__contains__
-
-
-def _source(account: Account) -> tuple[str, str]:
-    """Return the carrier and customer whose rate an account shares.
-
-    The account's own name stands for it where nothing is shared.
-    """
-    return (account.carrier, account.customer) if account.customer else ("account", account.name)

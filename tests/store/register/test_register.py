@@ -418,7 +418,7 @@ def test_of_the_accounts_of_one_customer_one_is_offered(register: Register) -> N
     offered = [one for account in register.accounts() if (one := account.candidate)]
     turns = next_turns(offered, register.now(), is_served=lambda _name: True)
     assert [one.name for one in turns] == ["a", "c", "d"]
-    assert [one.lock for one in turns] == ["1nce/c1", "portal/c", "portal/d"]
+    assert [one.lock for one in turns] == ["1nce/c1", "account/c", "account/d"]
 
 
 def test_last_words_are_bounded(register: Register) -> None:
