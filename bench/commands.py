@@ -44,10 +44,14 @@ class Desk:
     variables: Mapping[str, str] = field(default_factory=dict)
 
     def environment(self) -> dict[str, str]:
-        """The whole environment of a command. No pace of ours holds it back unless a measurement sets one."""
+        """The whole environment of a command. No pace of ours holds it back unless a measurement sets one.
+
+        An installed tool has its bytecode: an environment that keeps none would have each command compile its own.
+        """
         carriers = [*(source.prefix for source in SOURCES.values()), "HOLOGRAM"]
         ours = tuple(f"{name}_" for name in (*carriers, "MIGRATOR"))
         kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+        kept.pop("PYTHONDONTWRITEBYTECODE", None)
         paces = {f"{name}_MAX_RPS": FASTEST for name in carriers}
         return {**kept, "PYTHONPATH": str(ROOT), **paces, **self.variables}
 

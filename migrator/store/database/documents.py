@@ -7,6 +7,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+import orjson
+
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.secrets import without_secrets
 from migrator.core.plan.compare import Finding, FindingCode
@@ -31,7 +33,11 @@ def raw_text(record: Any) -> str:
     The record keeps its own order. The store is the last line of defence for these secrets. Text that not every
     database reads within JSON is changed as `storable` tells.
     """
-    text = _raw_encode(without_secrets(record))
+    clean = without_secrets(record)
+    try:
+        text = orjson.dumps(clean, default=str).decode()
+    except orjson.JSONEncodeError:  # a number of more than 64 bits, or half of a character
+        text = _raw_encode(clean)
     if "\\u0000" in text or "\\ud" in text:
         text = _raw_encode(_storable(json.loads(text)))
     return text
