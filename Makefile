@@ -12,6 +12,8 @@ ACCOUNTS ?= 12
 JOBS ?= 2
 SOURCE ?= 1nce
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Tests start hundreds of processes: without bytecode each would compile the whole tool first.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test test-postgresql test-long check fmt lint types bench structure simulate simulate-cutover simulate-swaps simulate-campaign simulate-takeovers simulate-workers mutations serve screenshot lowest constraints clean
 

@@ -22,6 +22,7 @@ from sqlalchemy import Connection, func, select
 
 from migrator.core.audit.chain import GENESIS
 from migrator.errors import InputError, MigratorError, NoStore, StoreError
+from migrator.store.control.whereabouts import arrived_on
 from migrator.store.database.database import BUSY_TIMEOUT_S, Database
 from migrator.store.database.schema import make_tables, migrations_folder, revision, revisions
 from migrator.store.database.sqlite import path_of, placed_copy
@@ -142,6 +143,7 @@ def _take_back(source: Database, now: float) -> None:
 def _released(mark: Mark, url: str, account: str | None, now: float) -> Moved:
     """Take the mark off the new store."""
     with closing(opened(url, account, create=False, busy_timeout_s=BUSY_TIMEOUT_S)) as target:
+        server = target.server()
         with target.write() as connection:
             last = connection.execute(LAST_EVENT).one()
             found = mark_in(connection)
@@ -149,6 +151,7 @@ def _released(mark: Mark, url: str, account: str | None, now: float) -> Moved:
                 raise _taken(mark.new)
             count = connection.scalar(select(func.count()).select_from(events)) or 0
             keep_fact(connection, MARK_NAME, None)
+            arrived_on(connection, server)
             note(connection, now, "store.arrived", None, {"from": mark.old, "to": mark.new})
         return Moved(mark.old, mark.new, count, last.digest)
 

@@ -13,6 +13,8 @@ from sqlalchemy import Connection
 from migrator.core.run.control import Order, OrderKind
 from migrator.errors import InputError, MigratorError, StoreBusy, StoreError
 from migrator.store import Owner, Store, moving
+from migrator.store.control.whereabouts import server_changed
+from migrator.store.facts import keep_fact
 from migrator.store.log import note
 from migrator.workflows.copy_state import copy_state
 from tests.builders import sim
@@ -111,6 +113,24 @@ def test_a_store_goes_to_its_new_place_whole_and_the_old_one_is_refused_with_it(
         assert (error.code, error.exit_code, done.new in error.message) == ("moved", InputError.exit_code, True)
     assert refusal(places.move).code == "moved"
     assert (works(places.old), works(places.new)) == (False, True)
+
+
+def test_nothing_of_a_file_is_lost_by_its_move_to_a_server(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    places.move()
+    with Store.open(**places.new, now=NOW, create=False) as store:
+        assert not server_changed(store._db)
+        monkeypatch.setattr(type(store._db), "server", lambda _database: "another")
+        assert server_changed(store._db)
+
+
+def test_what_was_on_another_server_is_read_again_after_its_move(places: Places) -> None:
+    if not places.is_in_file:
+        pytest.skip("a file is on no server")
+    with Store.open(**places.old, now=NOW) as store, store._db.write() as connection:
+        keep_fact(connection, "server", "the one before")
+    places.move()
+    with Store.open(**places.new, now=NOW, create=False) as store:
+        assert server_changed(store._db)
 
 
 def test_who_opened_the_old_store_before_writes_nothing_in_it_after(places: Places) -> None:

@@ -3,10 +3,12 @@
 A standby that was promoted, or a server that was restored, may lack the last commits.
 """
 
+from sqlalchemy import Connection
+
 from migrator.store.database.database import Database
 from migrator.store.facts import fact, keep_fact
 
-__all__ = ["born_on", "note_server", "server_changed", "server_since"]
+__all__ = ["arrived_on", "born_on", "note_server", "server_changed", "server_since"]
 
 _NAME, _SINCE = "server", "server_since"
 
@@ -17,6 +19,17 @@ def born_on(server: str) -> list[dict[str, str]]:
     Nothing of it can be lost.
     """
     return [{"name": _NAME, "value": server}, {"name": _SINCE, "value": f"{server} 0.0"}]
+
+
+def arrived_on(connection: Connection, server: str) -> None:
+    """Note the server of a store that was copied there whole.
+
+    Nothing of a file is lost by that. What came from another server keeps the name of that one, which may have lost
+    something before: all SIMs are read again.
+    """
+    if server and fact(connection, _NAME) is None:
+        for one in born_on(server):
+            keep_fact(connection, one["name"], one["value"])
 
 
 def server_changed(database: Database) -> bool:
