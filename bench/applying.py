@@ -8,7 +8,7 @@ from bench.carriers import PENDING_S
 from bench.fewest import Planned, kind_of, to_apply
 from bench.measures import Measure
 from bench.whole_way import compared
-from migrator.carriers.hologram.simulator import HologramSwitches
+from migrator.carriers.hologram.simulator import HologramBehaviour
 from migrator.carriers.simulation import Fault, FaultPlan, LedgerEntry, RateLimit
 from migrator.core.plan.plan import Action
 from migrator.core.run.results import ExitCode
@@ -123,10 +123,10 @@ def _world(
     latency_s: float = LATENCY_S,
 ) -> World:
     folder.mkdir()
-    switches = HologramSwitches(
+    behaviour = HologramBehaviour(
         rate_limit=limit, latency_s=latency_s, claim_pending_s=PENDING_S, state_pending_s=PENDING_S
     )
-    return kind(folder, sims=sims, switches=switches)
+    return kind(folder, sims=sims, behaviour=behaviour)
 
 
 def _applied(world: World) -> tuple[list[LedgerEntry], float, list[Planned]]:

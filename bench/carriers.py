@@ -14,7 +14,7 @@ import httpx
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
-from migrator.carriers.hologram.simulator import HologramSimulator, HologramSwitches
+from migrator.carriers.hologram.simulator import HologramBehaviour, HologramSimulator
 from migrator.carriers.onence.simulator.model import SimStatus
 from migrator.carriers.simulation import RateLimit
 from migrator.core.run.sources import SOURCES
@@ -131,8 +131,8 @@ def serving(setup: Setup) -> Iterator[Carriers]:
 def _serve(setup: Setup) -> None:
     limit = None if setup.source_rps is None else RateLimit(setup.source_rps, setup.source_rps)
     source = REGISTRY[setup.source].simulator(Simulated(SEED, setup.sims, rate_limit=limit, latency_s=setup.latency_s))
-    switches = HologramSwitches(claim_pending_s=PENDING_S, state_pending_s=PENDING_S, latency_s=setup.latency_s)
-    hologram = HologramSimulator(switches=switches)
+    behaviour = HologramBehaviour(claim_pending_s=PENDING_S, state_pending_s=PENDING_S, latency_s=setup.latency_s)
+    hologram = HologramSimulator(behaviour=behaviour)
     (hologram.stock_claimed if setup.claimed else hologram.stock)(pool_of(setup.sims))
     if setup.off:
         for sim in source.fleet:

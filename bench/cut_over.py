@@ -14,7 +14,7 @@ from typing import Any, cast
 import anyio
 
 from bench.measured import peak_bytes
-from migrator.core.cutover.plan import Require, SwitchHeader
+from migrator.core.cutover.plan import CutoverHeader, Require
 from migrator.core.cutover.rules import Demand
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import TargetLink
@@ -61,7 +61,7 @@ def cut_over() -> dict[str, Any]:
     """Make both plans. Returns: what it took, in seconds and bytes, and how many SIMs are to be switched off."""
     clock, carrier = SystemClock(), cast("TargetPlatform", AllThere())
 
-    async def body() -> SwitchHeader:
+    async def body() -> CutoverHeader:
         return await make_cutover(
             store,
             carrier,

@@ -18,9 +18,9 @@ from bench.carriers import Asked, Carriers, Setup, serving
 from bench.commands import Desk, Ended
 from bench.measures import Measure
 from migrator.carriers.onence.adapter import OnenceSource
-from migrator.carriers.onence.simulator import OnenceSimulator, OnenceSwitches
+from migrator.carriers.onence.simulator import OnenceBehaviour, OnenceSimulator
 from migrator.carriers.onomondo.adapter import OnomondoSource
-from migrator.carriers.onomondo.simulator import OnomondoSimulator, OnomondoSwitches
+from migrator.carriers.onomondo.simulator import OnomondoBehaviour, OnomondoSimulator
 from migrator.carriers.pacing import Pacer
 from migrator.carriers.simulation import InProcessTransport, RateLimit
 from migrator.core.run.sources import SOURCES, KnownSource
@@ -100,7 +100,7 @@ def pace_virtual(folder: Path) -> Iterator[Measure]:
 def _of_onence(folder: Path) -> Iterator[Measure]:
     for sims, most in ((SIMS, 1.05), (MANY, 1.03)):
         limit = RateLimit(RPS, RPS)
-        simulator = OnenceSimulator(sims=sims, switches=OnenceSwitches(rate_limit=limit, latency_s=LATENCY_S))
+        simulator = OnenceSimulator(sims=sims, behaviour=OnenceBehaviour(rate_limit=limit, latency_s=LATENCY_S))
         source = partial(
             OnenceSource, client_id=simulator.client_id, client_secret=simulator.client_secret, pacer=Pacer(RPS)
         )
@@ -122,8 +122,8 @@ def _of_onomondo(folder: Path, latency_s: float) -> Iterator[Measure]:
         (MANY, pages * page_s, page_floor, False),
         (RECORDS, (1 + RECORDS) / RPS, "requests ÷ rate", True),
     ):
-        switches = OnomondoSwitches(rate_limit=RateLimit(RPS, RPS), latency_s=latency_s)
-        simulator = OnomondoSimulator(sims=sims, switches=switches)
+        behaviour = OnomondoBehaviour(rate_limit=RateLimit(RPS, RPS), latency_s=latency_s)
+        simulator = OnomondoSimulator(sims=sims, behaviour=behaviour)
         source = partial(OnomondoSource, api_key=simulator.api_key, pacer=Pacer(RPS))
         spent_s = _virtual_pull(simulator, source, folder / f"onomondo-{latency_s}-{sims}.db", quotas=quotas)
         read = f"{sims:,} records one by one" if quotas else f"{sims:,} SIMs"

@@ -11,7 +11,7 @@ import httpx
 
 from bench.measures import Measure
 from migrator.carriers.onence.adapter import OnenceSource
-from migrator.carriers.onence.simulator import OnenceSimulator, OnenceSwitches
+from migrator.carriers.onence.simulator import OnenceBehaviour, OnenceSimulator
 from migrator.carriers.pacing import Pacer
 from migrator.carriers.simulation import InProcessTransport
 from migrator.ports import SourcePage
@@ -43,7 +43,7 @@ def storing(folder: Path) -> Iterator[Measure]:
 
 def pages_of_simulator() -> list[SourcePage]:
     """Pages as the adapter gives them."""
-    simulator = OnenceSimulator(sims=SIMS, switches=OnenceSwitches(rate_limit=None))
+    simulator = OnenceSimulator(sims=SIMS, behaviour=OnenceBehaviour(rate_limit=None))
 
     async def body() -> list[SourcePage]:
         base = "https://onence.test/management-api/"

@@ -1,4 +1,4 @@
-"""`SourceSwitch` of a source without an API.
+"""`SourceControl` of a source without an API.
 
 A person carries the orders out. What is known of a SIM is what the last file said. An order becomes a line of a list.
 """
@@ -10,13 +10,13 @@ from datetime import date
 from migrator.core.cutover.rules import Sight, Sighting
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import SourceSim
-from migrator.ports import Answer, Request, SetSource, SwitchOrder, Vouch
+from migrator.ports import Answer, Request, SetSourceState, SourceSimState, Vouch
 
-__all__ = ["ByHandSwitch"]
+__all__ = ["ByHandControl"]
 
 
 @dataclass(slots=True)
-class ByHandSwitch:
+class ByHandControl:
     """Source whose orders are lines of a list.
 
     Args:
@@ -27,7 +27,7 @@ class ByHandSwitch:
 
     name: str
     find: Callable[[Iccid], SourceSim | None]
-    ordered: list[SwitchOrder] = field(default_factory=list)
+    ordered: list[SourceSimState] = field(default_factory=list)
 
     @property
     def most(self) -> int:
@@ -57,12 +57,12 @@ class ByHandSwitch:
         del iccid, first, last, insists
         return None
 
-    def request(self, order: SetSource) -> Request:
+    def request(self, order: SetSourceState) -> Request:
         """Return the lines of the list, for the journal."""
         word = "enable" if order.sims[0].enabled else "disable"
         return Request("LIST", f"{self.name}: {word}", {"sims": [sim.iccid.digits for sim in order.sims]})
 
-    async def send(self, order: SetSource, *, vouch: Vouch | None = None) -> Answer:
+    async def send(self, order: SetSourceState, *, vouch: Vouch | None = None) -> Answer:
         """Add the SIMs to the list.
 
         Raises: what `vouch` raises.

@@ -252,8 +252,8 @@ def _import(  # one argument per option
 
 def _next(store: Store, file: InventoryFile) -> str:
     """Return the next command, in words."""
-    known = store.switches.known(Direction.CUTOVER) if file.dialect.is_other else {}
-    begun = next((switch_id for switch_id, state in known.items() if state == PlanState.STARTED), None)
+    known = store.cutovers.known(Direction.CUTOVER) if file.dialect.is_other else {}
+    begun = next((cutover_id for cutover_id, state in known.items() if state == PlanState.STARTED), None)
     return (
         NEXT if begun is None else f"Next: `migrator cutover export {begun}`: what is off is proved, the rest listed."
     )

@@ -12,7 +12,7 @@ from migrator.reports.formats.charts import BarChart, shares_chart
 from migrator.reports.model import moment
 from migrator.reports.words import step_word
 from migrator.store import Store
-from migrator.workflows.cutover.status import switches_of
+from migrator.workflows.cutover.status import cutovers_of
 from migrator.workflows.report import caps_used
 from migrator.workflows.site import living_holder
 
@@ -180,7 +180,7 @@ class PlanCounts:
     outcomes: Sequence[tuple[str, str, int]] = ()
     stuck: int = 0
     caps: Mapping[str, Any] = field(default_factory=dict)
-    switches: Sequence[Mapping[str, Any]] = ()
+    cutovers: Sequence[Mapping[str, Any]] = ()
     claims: int = 0
 
     @property
@@ -216,7 +216,7 @@ def plan_counts(store: Store, plan_id: str, now: float) -> PlanCounts:
         outcomes=outcomes,
         stuck=store.stuck(plan_id, now).half_hour,
         caps=caps_used(store, header),
-        switches=switches_of(store, plan_id),
+        cutovers=cutovers_of(store, plan_id),
         claims=header.claims,
     )
 
@@ -239,7 +239,7 @@ def plan_page(store: Store, plan_id: str) -> dict[str, Any] | None:
 
 def _command(store: Store, row: Any) -> str:
     if row.kind == PlanKind.CUTOVER:
-        return store.switches.header(row.plan_id).command
+        return store.cutovers.header(row.plan_id).command
     return f"{_COMMANDS[PlanKind(row.kind)]} {row.plan_id}"
 
 

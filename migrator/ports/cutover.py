@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Protocol
 
-from migrator.core.cutover.plan import SwitchItem
+from migrator.core.cutover.plan import CutoverItem
 from migrator.core.fleet.imei import Neighbours
 
 __all__ = [
@@ -35,14 +35,14 @@ class FieldNotes(Protocol):
 class CutoverPlans(Protocol):
     """Plans of cutovers and rollbacks; their journal is that of every plan."""
 
-    def items(self, switch_id: str, wave: str | None) -> Iterator[SwitchItem]:
+    def items(self, cutover_id: str, wave: str | None) -> Iterator[CutoverItem]:
         """Yield the SIMs of one wave that are to be switched.
 
         Each SIM has its steps. The order is that of the plan.
         """
         ...
 
-    def items_by_key(self, switch_id: str, keys: Sequence[str]) -> Sequence[SwitchItem]:
+    def items_by_key(self, cutover_id: str, keys: Sequence[str]) -> Sequence[CutoverItem]:
         """Return the items of some SIMs, in the order of `keys`."""
         ...
 
@@ -53,14 +53,14 @@ class CutoverPlans(Protocol):
         """
         ...
 
-    def may_lack_orders(self, switch_id: str, now: float) -> bool:
+    def may_lack_orders(self, cutover_id: str, now: float) -> bool:
         """True if orders of a plan may be unknown here.
 
         So it is if the plan was made before the store came to its server, or soon after. `now` is UTC seconds.
         """
         ...
 
-    def unsettled_elsewhere(self, switch_id: str, keys: Sequence[str]) -> frozenset[str]:
+    def unsettled_elsewhere(self, cutover_id: str, keys: Sequence[str]) -> frozenset[str]:
         """Return SIMs with an order of another plan whose outcome is unknown.
 
         Such an order may still take effect.

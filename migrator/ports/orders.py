@@ -22,9 +22,9 @@ __all__ = [
     "SetLimits",
     "SetName",
     "SetNames",
-    "SetSource",
+    "SetSourceState",
     "SetState",
-    "SwitchOrder",
+    "SourceSimState",
     "Tag",
     "TargetOrder",
     "Vouch",
@@ -139,8 +139,8 @@ TargetOrder = Claim | MakeTag | SetState | SetLimits | AddTag | RemoveTag | SetN
 
 
 @dataclass(frozen=True, slots=True)
-class SwitchOrder:
-    """Order to switch one SIM on or off.
+class SourceSimState:
+    """State that one SIM is to have at the source.
 
     `label` and `imei_lock` are as they were read just now, and are sent with the order.
     """
@@ -152,13 +152,13 @@ class SwitchOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class SetSource:
-    """Switch SIMs on or off at the source.
+class SetSourceState:
+    """Order to switch SIMs on or off at the source.
 
     The order takes effect later, or not: only a read proves the effect.
     """
 
-    sims: Sequence[SwitchOrder]
+    sims: Sequence[SourceSimState]
 
 
 # --- what leaves, and what comes back -----------------------------------------------------------------------------

@@ -9,17 +9,17 @@ from typing import Any, Protocol
 from migrator.core.cutover.rules import Sight
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import AccountLimits, QuotaReading, SourceSim
-from migrator.ports.orders import Answer, Request, SetSource, Vouch
+from migrator.ports.orders import Answer, Request, SetSourceState, Vouch
 
 __all__ = [
     "Reading",
     "Remaining",
+    "SourceControl",
     "SourcePage",
     "SourcePlatform",
     "SourceReads",
     "SourceRow",
     "SourceSight",
-    "SourceSwitch",
     "SourceUsage",
     "SourceWrites",
 ]
@@ -182,7 +182,7 @@ class SourceReads(SourcePlatform, SourceUsage, Protocol):
     """Reads of a source, but for single SIMs as they are now."""
 
 
-class SourceSwitch(Protocol):
+class SourceControl(Protocol):
     """Port that switches SIMs at the source.
 
     No other port writes at the source. Only cutover and rollback have this port.
@@ -226,14 +226,14 @@ class SourceSwitch(Protocol):
         """
         ...
 
-    def request(self, order: SetSource) -> Request:
+    def request(self, order: SetSourceState) -> Request:
         """Return the very request that `send` will send.
 
         Raises: InputError, for an order that must not leave.
         """
         ...
 
-    async def send(self, order: SetSource, *, vouch: Vouch | None = None) -> Answer:
+    async def send(self, order: SetSourceState, *, vouch: Vouch | None = None) -> Answer:
         """Send an order.
 
         It is sent again here only after a refusal that surely did nothing.
@@ -243,5 +243,5 @@ class SourceSwitch(Protocol):
         ...
 
 
-class SourceWrites(SourceSwitch, SourceSight, Protocol):
+class SourceWrites(SourceControl, SourceSight, Protocol):
     """Questions and orders of a cutover about single SIMs."""

@@ -114,7 +114,7 @@ class Reconciliation:
         goes_on: the command that begins the plan, or goes on with it.
         running: who works on the plan now, in words; None if nobody does.
         double_billing: the cost of two SIMs a unit now, as JSON values; empty if not computed.
-        switches: the cutover and rollback plans with their progress, oldest first, as JSON values.
+        cutovers: the cutover and rollback plans with their progress, oldest first, as JSON values.
     """
 
     plan_id: str
@@ -132,7 +132,7 @@ class Reconciliation:
     goes_on: str = "migrator apply"
     running: str | None = None
     double_billing: Mapping[str, Any] = field(default_factory=dict)
-    switches: Sequence[Mapping[str, Any]] = ()
+    cutovers: Sequence[Mapping[str, Any]] = ()
 
 
 def row_of(

@@ -31,7 +31,7 @@ from migrator.store.control.orders import Steering
 from migrator.store.control.signs import read_signs
 from migrator.store.control.whereabouts import born_on
 from migrator.store.corrections import Corrections
-from migrator.store.cutovers.cutovers import Switches
+from migrator.store.cutovers.cutovers import Cutovers
 from migrator.store.cutovers.field_notes import SqlFieldNotes
 from migrator.store.cutovers.handover import HandoverUnits
 from migrator.store.cutovers.sim_story import SimStory
@@ -101,7 +101,7 @@ class Store:
         self.audit = Audit(database)
         self.reporting = Reporting(database)
         self.expectations = Expectations(database)
-        self.switches = Switches(database)
+        self.cutovers = Cutovers(database)
         self.lives = Lives(database)
         self.cards = Cards(database)
         self.days = Days(database)

@@ -16,7 +16,7 @@ from migrator.store.database.database import Database
 from migrator.store.database.rows import AnyRow
 from migrator.store.log import LAST_EVENT
 from migrator.store.plans.lookup import is_cutover, is_migration
-from migrator.store.plans.wholeness import edited_lines, edited_plan, edited_switch
+from migrator.store.plans.wholeness import edited_cutover, edited_lines, edited_plan
 from migrator.store.tables.plans import events, plans, requests
 
 __all__ = ["Audit"]
@@ -79,7 +79,7 @@ class Audit:
             yield from (f"event {one.seq} ({one.kind}) does not tell what such an event tells" for one in unread)
             yield from _checkable("the file", self._db.damages())
             yield from _checkable("the plans", self._plan_problems(sent, is_migration, edited_plan, edited_lines))
-            of_cutovers = self._plan_problems(sent, is_cutover, edited_switch)
+            of_cutovers = self._plan_problems(sent, is_cutover, edited_cutover)
             yield from _checkable("the cutover and rollback plans", of_cutovers)
 
     def _plan_problems(self, sent: SentRequests, kind: ColumnElement[bool], *checks: Check) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, insert, select
 
-from migrator.core.audit.chain import GENESIS, digest_of, hash_of_lines, switch_item_line
+from migrator.core.audit.chain import GENESIS, cutover_item_line, digest_of, hash_of_lines
 from migrator.core.run.states import StepEvent, StepKind
 from migrator.store.database.documents import document_text
 from migrator.store.moved import MARK, refuse_marked
@@ -20,11 +20,11 @@ __all__ = [
     "LAST_COLUMNS",
     "LAST_EVENT",
     "PlanRow",
+    "cutover_items_digest",
     "moved",
     "note",
     "note_of_plan",
     "remember_last",
-    "switch_items_digest",
 ]
 
 LAST_EVENT = select(events.c.seq, events.c.digest).order_by(events.c.seq.desc()).limit(1)
@@ -114,7 +114,7 @@ def moved(kind: StepKind, event: StepEvent, keys: Mapping[str, tuple[str, str]])
     return {"kind": kind.value, "event": event.value, "sims": len(keys), "sha256": hash_of_lines(lines)}
 
 
-def switch_items_digest(connection: Connection, plan_no: int) -> str:
+def cutover_items_digest(connection: Connection, plan_no: int) -> str:
     """Return a SHA-256 over all that steers a cutover or rollback.
 
     Each SIM's place, action, wave and document steer it.
@@ -122,5 +122,5 @@ def switch_items_digest(connection: Connection, plan_no: int) -> str:
     item, digest = changes.c, hashlib.sha256()
     steering = select(item.source_key, item.position, item.action, item.wave, item.document)
     for row in connection.execute(steering.where(item.plan_no == plan_no).order_by(item.position)):
-        digest.update(switch_item_line(row).encode())
+        digest.update(cutover_item_line(row).encode())
     return digest.hexdigest()

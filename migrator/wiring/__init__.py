@@ -60,8 +60,8 @@ __all__ = [
     "runner",
     "settings",
     "source",
+    "source_control",
     "source_rps",
-    "source_switch",
     "store_of",
     "target",
 ]
@@ -269,7 +269,7 @@ async def source(
 
 
 @asynccontextmanager
-async def source_switch(
+async def source_control(
     chosen: "Settings", store: "Store", stopper: Stopper, *, read_only: bool = False
 ) -> AsyncIterator["SourceWrites"]:
     """Open the chosen source over HTTP, with the right to switch SIMs.
@@ -284,7 +284,7 @@ async def source_switch(
     pacer = _source_pacer(api, settings.max_rps)
     steer(pacer, stopper, store, chosen.carrier.key, settings.max_rps)
     async with _http(settings.base_url, read_only=read_only, login=api.login) as http:
-        yield api.switch(http, settings, pacer)
+        yield api.control(http, settings, pacer)
 
 
 def source_rps(chosen: "Settings", store: "Store") -> float:
@@ -545,8 +545,8 @@ class Outside:
         """Open the chosen source, as `source` does."""
         return source(chosen, store, stopper, new_login=new_login)
 
-    def source_switch(
+    def source_control(
         self, chosen: "Settings", store: "Store", stopper: Stopper, *, read_only: bool = False
     ) -> "AbstractAsyncContextManager[SourceWrites]":
-        """Open the source with the right to switch SIMs, as `source_switch` does."""
-        return source_switch(chosen, store, stopper, read_only=read_only)
+        """Open the source with the right to switch SIMs, as `source_control` does."""
+        return source_control(chosen, store, stopper, read_only=read_only)

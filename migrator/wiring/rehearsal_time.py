@@ -17,8 +17,8 @@ import httpx
 from migrator.carriers.hologram.adapter import HologramTarget
 from migrator.carriers.hologram.simulator import HologramSimulator
 from migrator.carriers.onence.adapter import OnenceSource
+from migrator.carriers.onence.control import OnenceControl
 from migrator.carriers.onence.simulator import OnenceSimulator
-from migrator.carriers.onence.switch import OnenceSwitch
 from migrator.carriers.pacing import Pacer
 from migrator.carriers.simulation import InProcessTransport
 from migrator.engine.run.context import Hooks, Stopper
@@ -149,16 +149,16 @@ class RehearsedOutside(Outside):
         """Open the simulated 1NCE."""
         return self._at_1nce(OnenceSource, stopper)
 
-    def source_switch(
+    def source_control(
         self,
         chosen: "Settings",  # noqa: ARG002 - there is one account
         store: "Store",  # noqa: ARG002
         stopper: Stopper,
         *,
         read_only: bool = False,  # noqa: ARG002 - no unit is at stake
-    ) -> AbstractAsyncContextManager[OnenceSwitch]:
+    ) -> AbstractAsyncContextManager[OnenceControl]:
         """Open the simulated 1NCE with the right to switch SIMs."""
-        return self._at_1nce(OnenceSwitch, stopper)
+        return self._at_1nce(OnenceControl, stopper)
 
     @asynccontextmanager
     async def _at_1nce(self, kind: type[T], stopper: Stopper) -> AsyncIterator[T]:

@@ -31,7 +31,7 @@ class SourceApi:
 
     Args:
         reader: makes the adapter that reads, of a client, the source's settings and a pacer.
-        switch: makes the adapter that may also switch SIMs.
+        control: makes the adapter that may also switch SIMs.
         simulator: makes the simulated carrier.
         exports: the settings that point the tool at a simulated carrier, of that and its address.
         login: the end of the path of the one POST that changes nothing; None where there is none.
@@ -41,7 +41,7 @@ class SourceApi:
     """
 
     reader: "Callable[[httpx.AsyncClient, Any, Pacer], SourceReads]"
-    switch: "Callable[[httpx.AsyncClient, Any, Pacer], SourceWrites]"
+    control: "Callable[[httpx.AsyncClient, Any, Pacer], SourceWrites]"
     simulator: "Callable[[Simulated], SimulatedSource]"
     exports: Callable[[Any, str], Mapping[str, str]]
     login: str | None
@@ -67,17 +67,17 @@ def _onence_reader(http: "httpx.AsyncClient", settings: "OnenceSettings", pacer:
     return OnenceSource(http, pacer=pacer, **_onence_login(settings))
 
 
-def _onence_switch(http: "httpx.AsyncClient", settings: "OnenceSettings", pacer: "Pacer") -> "SourceWrites":
-    from migrator.carriers.onence.switch import OnenceSwitch
+def _onence_control(http: "httpx.AsyncClient", settings: "OnenceSettings", pacer: "Pacer") -> "SourceWrites":
+    from migrator.carriers.onence.control import OnenceControl
 
-    return OnenceSwitch(http, pacer=pacer, **_onence_login(settings))
+    return OnenceControl(http, pacer=pacer, **_onence_login(settings))
 
 
 def _onence_simulator(told: "Simulated") -> "SimulatedSource":
-    from migrator.carriers.onence.simulator import OnenceSimulator, OnenceSwitches
+    from migrator.carriers.onence.simulator import OnenceBehaviour, OnenceSimulator
 
-    switches = OnenceSwitches(rate_limit=told.rate_limit, latency_s=told.latency_s)
-    return OnenceSimulator(seed=told.seed, sims=told.sims, switches=switches, faults=told.faults, epoch=told.epoch)
+    behaviour = OnenceBehaviour(rate_limit=told.rate_limit, latency_s=told.latency_s)
+    return OnenceSimulator(seed=told.seed, sims=told.sims, behaviour=behaviour, faults=told.faults, epoch=told.epoch)
 
 
 def _onence_exports(carrier: "OnenceSimulator", here: str) -> Mapping[str, str]:
@@ -97,17 +97,17 @@ def _onomondo_reader(http: "httpx.AsyncClient", settings: "OnomondoSettings", pa
     return OnomondoSource(http, pacer=pacer, api_key=settings.api_key.reveal())
 
 
-def _onomondo_switch(http: "httpx.AsyncClient", settings: "OnomondoSettings", pacer: "Pacer") -> "SourceWrites":
-    from migrator.carriers.onomondo.switch import OnomondoSwitch
+def _onomondo_control(http: "httpx.AsyncClient", settings: "OnomondoSettings", pacer: "Pacer") -> "SourceWrites":
+    from migrator.carriers.onomondo.control import OnomondoControl
 
-    return OnomondoSwitch(http, pacer=pacer, api_key=settings.api_key.reveal())
+    return OnomondoControl(http, pacer=pacer, api_key=settings.api_key.reveal())
 
 
 def _onomondo_simulator(told: "Simulated") -> "SimulatedSource":
-    from migrator.carriers.onomondo.simulator import OnomondoSimulator, OnomondoSwitches
+    from migrator.carriers.onomondo.simulator import OnomondoBehaviour, OnomondoSimulator
 
-    switches = OnomondoSwitches(rate_limit=told.rate_limit, latency_s=told.latency_s)
-    return OnomondoSimulator(seed=told.seed, sims=told.sims, switches=switches, faults=told.faults, epoch=told.epoch)
+    behaviour = OnomondoBehaviour(rate_limit=told.rate_limit, latency_s=told.latency_s)
+    return OnomondoSimulator(seed=told.seed, sims=told.sims, behaviour=behaviour, faults=told.faults, epoch=told.epoch)
 
 
 def _onomondo_exports(carrier: "OnomondoSimulator", here: str) -> Mapping[str, str]:
@@ -117,7 +117,7 @@ def _onomondo_exports(carrier: "OnomondoSimulator", here: str) -> Mapping[str, s
 REGISTRY: Mapping[str, SourceApi] = {
     "1nce": SourceApi(
         _onence_reader,
-        _onence_switch,
+        _onence_control,
         _onence_simulator,
         _onence_exports,
         login="/oauth/token",
@@ -125,7 +125,7 @@ REGISTRY: Mapping[str, SourceApi] = {
     ),
     "onomondo": SourceApi(
         _onomondo_reader,
-        _onomondo_switch,
+        _onomondo_control,
         _onomondo_simulator,
         _onomondo_exports,
         login=None,

@@ -77,12 +77,12 @@ def _gather(store: "Store", plan_id: str, path: Path, now: float) -> tuple[str, 
     }
     if store.approvals.of(plan_id):
         members["approvals.jsonl"] = lambda: (_line(_approval(one)) for one in store.approvals.of(plan_id))
-    switch_ids = [one["switch_id"] for one in store.switches.of_plan(plan_id)]
-    if switch_ids:
-        members["switches.jsonl"] = lambda: map(_line, _switches(store, plan_id))
-        members["switch_sims.jsonl"] = lambda: map(_line, _switch_sims(store, switch_ids))
-        members["switch_steps.jsonl"] = lambda: map(_line, _switch_steps(store, switch_ids))
-        members["switch_requests.jsonl"] = lambda: map(_as_sent, _switch_requests(store, switch_ids))
+    cutover_ids = [one["switch_id"] for one in store.cutovers.of_plan(plan_id)]
+    if cutover_ids:
+        members["switches.jsonl"] = lambda: map(_line, _cutovers(store, plan_id))
+        members["switch_sims.jsonl"] = lambda: map(_line, _cutover_sims(store, cutover_ids))
+        members["switch_steps.jsonl"] = lambda: map(_line, _cutover_steps(store, cutover_ids))
+        members["switch_requests.jsonl"] = lambda: map(_as_sent, _cutover_requests(store, cutover_ids))
     return write_evidence(path, members, facts), head
 
 
@@ -110,14 +110,14 @@ def _approval(given: "Approval") -> dict[str, Any]:
     }
 
 
-def _switches(store: "Store", plan_id: str) -> Iterator[dict[str, Any]]:
+def _cutovers(store: "Store", plan_id: str) -> Iterator[dict[str, Any]]:
     """Yield each cutover and rollback plan, its progress and its runs.
 
     `header` is the plan's own header, letter by letter.
     """
-    for one in store.switches.of_plan(plan_id):
+    for one in store.cutovers.of_plan(plan_id):
         times = {name: moment(one[name]) for name in ("created_at", "started_at", "finished_at")}
-        header, _ = store.switches.stored(one["switch_id"])
+        header, _ = store.cutovers.stored(one["switch_id"])
         steps = [
             {"step": kind.value, "state": state.value, "code": code, "sims": sims}
             for (kind, state, code), sims in sorted(store.journal.step_codes(one["switch_id"]).items())
@@ -126,23 +126,23 @@ def _switches(store: "Store", plan_id: str) -> Iterator[dict[str, Any]]:
         yield {**one, **times, "header": header, "steps": steps, "runs": runs}
 
 
-def _switch_sims(store: "Store", switch_ids: Iterable[str]) -> Iterator[dict[str, Any]]:
-    for switch_id in switch_ids:
-        yield from ({"switch_id": switch_id, **item} for item in store.switches.stored(switch_id)[1])
+def _cutover_sims(store: "Store", cutover_ids: Iterable[str]) -> Iterator[dict[str, Any]]:
+    for cutover_id in cutover_ids:
+        yield from ({"switch_id": cutover_id, **item} for item in store.cutovers.stored(cutover_id)[1])
 
 
-def _switch_steps(store: "Store", switch_ids: Iterable[str]) -> Iterator[dict[str, Any]]:
+def _cutover_steps(store: "Store", cutover_ids: Iterable[str]) -> Iterator[dict[str, Any]]:
     """Yield every step as the store keeps it.
 
     `before` is what was read ahead of the step's first order, as JSON text.
     """
-    for switch_id in switch_ids:
-        yield from ({"switch_id": switch_id, **step} for step in store.switches.stored_steps(switch_id))
+    for cutover_id in cutover_ids:
+        yield from ({"switch_id": cutover_id, **step} for step in store.cutovers.stored_steps(cutover_id))
 
 
-def _switch_requests(store: "Store", switch_ids: Iterable[str]) -> Iterator[dict[str, Any]]:
-    for switch_id in switch_ids:
-        yield from ({"switch_id": switch_id, **request} for request in store.audit.requests(switch_id))
+def _cutover_requests(store: "Store", cutover_ids: Iterable[str]) -> Iterator[dict[str, Any]]:
+    for cutover_id in cutover_ids:
+        yield from ({"switch_id": cutover_id, **request} for request in store.audit.requests(cutover_id))
 
 
 def _run(run: Any) -> dict[str, Any]:

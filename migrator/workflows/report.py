@@ -17,7 +17,7 @@ from migrator.version import VERSION
 from migrator.wiring import process_is_gone
 from migrator.wiring.gc import collecting_rarely
 from migrator.workflows.cutover.make import overlap_of
-from migrator.workflows.cutover.status import switches_of
+from migrator.workflows.cutover.status import cutovers_of
 from migrator.workflows.site import Site, going_on
 from migrator.workflows.story.silence import silences
 
@@ -40,7 +40,7 @@ def reconciliation(store: "Store", plan_id: str, *, now: float) -> Reconciliatio
     header, inventory = store.plans.header(plan_id), store.inventory.summary()
 
     def rows() -> Iterator[ReportRow]:
-        back = store.switches.rolled_back(plan_id)
+        back = store.cutovers.rolled_back(plan_id)
         for page in chunks(store.journal.report_rows(plan_id)):
             keys = [item.key for item, *_ in page]
             proofs, facts = store.proofs.among(plan_id, keys), store.unit_facts.by_source_keys(keys)
@@ -77,7 +77,7 @@ def reconciliation(store: "Store", plan_id: str, *, now: float) -> Reconciliatio
         tool=f"migrator {VERSION}",
         running=_running(store),
         double_billing=overlap_of(store, header, now),
-        switches=switches_of(store, plan_id),
+        cutovers=cutovers_of(store, plan_id),
     )
 
 

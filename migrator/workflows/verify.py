@@ -144,7 +144,7 @@ async def look_at_source(
         stopper: checked between requests.
         progress: called with each event.
     """
-    switched_off = store.switches.switched_off()
+    switched_off = store.cutovers.switched_off()
     with store.scratch_copy() as scratch:
         scratch.inventory.open_snapshot(NOT_BEGUN, clock.now().timestamp(), fresh=True)
         found = SourceLook(await Pulling(source, scratch.inventory, clock, stopper, progress).run())

@@ -3,12 +3,12 @@
 import httpx
 import pytest
 
-from migrator.carriers.onence.simulator import OnenceSwitches
+from migrator.carriers.onence.simulator import OnenceBehaviour
 from migrator.carriers.onence.simulator.choices import ExpiredSims, StatusWords
 from migrator.carriers.simulation import InProcessTransport
 from migrator.core.run.results import ExitCode
 from tests.carriers.openapi import FOLDER, Contract, Exchange
-from tests.worlds.cutover_world import SwitchWorld
+from tests.worlds.cutover_world import CutoverWorld
 from tests.worlds.world import POLICY
 
 if not FOLDER.is_dir():
@@ -16,7 +16,7 @@ if not FOLDER.is_dir():
 
 HOLOGRAM, ONENCE = Contract(FOLDER / "hologram-openapi.yaml"), Contract(FOLDER / "1nce-openapi.yaml")
 BASES = {"hologram.test": "/api/1", "onence.test": "/management-api"}
-V1_ONLY = OnenceSwitches(v2_available=False, v1_words=StatusWords.ENABLED, expired=ExpiredSims.UNLISTED)
+V1_ONLY = OnenceBehaviour(v2_available=False, v1_words=StatusWords.ENABLED, expired=ExpiredSims.UNLISTED)
 TAGGED = POLICY.replace('zone = "global"', 'zone = "global"\ntag = "from-1nce"')
 
 
@@ -32,8 +32,8 @@ def exchanges(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Exchan
         seen[request.url.host].append(Exchange.of(request, response, BASES[request.url.host]))
         return response
 
-    world = SwitchWorld(
-        tmp_path_factory.mktemp("world"), sims=40, onence_switches=V1_ONLY, policy_text=TAGGED, api_version="v1"
+    world = CutoverWorld(
+        tmp_path_factory.mktemp("world"), sims=40, onence_behaviour=V1_ONLY, policy_text=TAGGED, api_version="v1"
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(InProcessTransport, "handle_async_request", noted)

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from migrator.carriers.hologram.simulator import HologramSimulator, HologramSwitches
-from migrator.carriers.onence.simulator import OnenceSimulator, OnenceSwitches
+from migrator.carriers.hologram.simulator import HologramBehaviour, HologramSimulator
+from migrator.carriers.onence.simulator import OnenceBehaviour, OnenceSimulator
 from migrator.cli.app.root import run
 from migrator.wiring.rehearsal import Rehearsal, pool_of
 from migrator.wiring.simulated import Simulated
@@ -113,16 +113,16 @@ def make_desk(
 
         def make(
             sims: int = 24,
-            switches: HologramSwitches | None = None,
-            onence: OnenceSwitches | None = None,
+            behaviour: HologramBehaviour | None = None,
+            onence: OnenceBehaviour | None = None,
             epoch: datetime = EPOCH,
             source: str = "1nce",
         ) -> Desk:
-            quick = switches or HologramSwitches(claim_pending_s=(0, 0), state_pending_s=(0, 0))
+            quick = behaviour or HologramBehaviour(claim_pending_s=(0, 0), state_pending_s=(0, 0))
             old = REGISTRY[source].simulator(Simulated(seed=5, sims=sims, epoch=epoch))
             if onence is not None:
-                old = OnenceSimulator(seed=5, sims=sims, switches=onence, epoch=epoch)
-            hologram = HologramSimulator(seed=5, switches=quick, epoch=epoch)
+                old = OnenceSimulator(seed=5, sims=sims, behaviour=onence, epoch=epoch)
+            hologram = HologramSimulator(seed=5, behaviour=quick, epoch=epoch)
             rehearsal = Rehearsal(old, hologram, carrier=source)
             stack.enter_context(rehearsal.running())
             for name, value in rehearsal.environment().items():

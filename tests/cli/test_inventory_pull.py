@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from migrator.carriers.onence.simulator import OnenceSwitches, V1Retired
+from migrator.carriers.onence.simulator import OnenceBehaviour, V1Retired
 from tests.cli.conftest import POLICY, Desk
 
 SAID = (("current_quota", "unlimited"), ("current_quota", "1,000"), ("status", "Geparkt"), ("status", "Geparkt"))
@@ -16,7 +16,7 @@ def odd(make_desk: Callable[..., Desk]) -> Desk:
     """A desk whose 1NCE tells four SIMs in other words."""
     plain = make_desk()
     said = tuple((sim.iccid, *words) for sim, words in zip(plain.rehearsal.onence.fleet, SAID, strict=False))
-    return make_desk(onence=OnenceSwitches(rate_limit=None, said=said))
+    return make_desk(onence=OnenceBehaviour(rate_limit=None, said=said))
 
 
 def test_what_cannot_be_read_is_counted_with_its_words_and_exit_3(odd: Desk) -> None:
@@ -52,7 +52,7 @@ def test_a_fleet_that_is_read_whole_is_exit_0(make_desk: Callable[..., Desk]) ->
 
 
 def test_a_count_that_never_fits_is_an_inventory_with_exit_3(make_desk: Callable[..., Desk]) -> None:
-    desk = make_desk(onence=OnenceSwitches(rate_limit=None, told_too_many=1, listed_twice=2))
+    desk = make_desk(onence=OnenceBehaviour(rate_limit=None, told_too_many=1, listed_twice=2))
     pulled = desk.run("inventory", "pull")
     assert pulled.code == 3
     assert "they tell of 27 SIMs, and 24 were read (2 of its rows came more than once)" in pulled.err
@@ -64,7 +64,7 @@ def test_caps_that_1nce_does_not_tell_are_to_be_stated_and_then_a_plan_goes_by_t
     make_desk: Callable[..., Desk],
 ) -> None:
     """After the end of v1 no call tells them."""
-    desk = make_desk(onence=OnenceSwitches(rate_limit=None, v1_retired=V1Retired.GONE))
+    desk = make_desk(onence=OnenceBehaviour(rate_limit=None, v1_retired=V1Retired.GONE))
     pulled = desk.run("inventory", "pull", "--limits")
     assert pulled.code == 0
     assert "[data_limit] monthly_cap_mb" in pulled.err

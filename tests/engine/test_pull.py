@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from migrator.carriers.onence.simulator import BeyondEnd, ListOrder, Missing, OnenceSwitches, Totals, TotalsHeaders
+from migrator.carriers.onence.simulator import BeyondEnd, ListOrder, Missing, OnenceBehaviour, Totals, TotalsHeaders
 from migrator.carriers.simulation import Fault, FaultPlan
 from migrator.errors import InputError, Interrupted, Transient
 from tests.worlds.world import World
@@ -64,8 +64,8 @@ def test_every_sim_is_listed_once(tmp_path: Path, sims: int) -> None:
 @pytest.mark.parametrize("beyond", list(BeyondEnd))
 def test_a_list_without_totals_is_read_to_its_end(tmp_path: Path, beyond: BeyondEnd) -> None:
     """The page past the end may be empty, unknown, or the last one again."""
-    switches = OnenceSwitches(totals_headers=TotalsHeaders.ABSENT, beyond_end=beyond)
-    world = World(tmp_path, sims=230, onence_switches=switches)
+    behaviour = OnenceBehaviour(totals_headers=TotalsHeaders.ABSENT, beyond_end=beyond)
+    world = World(tmp_path, sims=230, onence_behaviour=behaviour)
     assert world.pull().sims == 230
     assert inventory(world) == fleet(world)
     assert len(pages_asked(world)) <= 4
@@ -77,7 +77,7 @@ def test_a_list_without_totals_is_read_to_its_end(tmp_path: Path, beyond: Beyond
 def test_totals_that_speak_of_one_page_do_not_end_a_list(
     tmp_path: Path, sims: int, totals: Totals, *, has_v2: bool
 ) -> None:
-    world = World(tmp_path, sims=sims, onence_switches=OnenceSwitches(totals=totals, v2_available=has_v2))
+    world = World(tmp_path, sims=sims, onence_behaviour=OnenceBehaviour(totals=totals, v2_available=has_v2))
     result = world.pull()
     assert (result.sims, result.settled) == (sims, True)
     assert inventory(world) == fleet(world)
@@ -86,7 +86,7 @@ def test_totals_that_speak_of_one_page_do_not_end_a_list(
 @pytest.mark.parametrize("beyond", list(BeyondEnd))
 @pytest.mark.parametrize("totals", list(Totals))
 def test_a_full_last_page_is_followed_by_one_more_request(tmp_path: Path, totals: Totals, beyond: BeyondEnd) -> None:
-    world = World(tmp_path, sims=200, onence_switches=OnenceSwitches(totals=totals, beyond_end=beyond))
+    world = World(tmp_path, sims=200, onence_behaviour=OnenceBehaviour(totals=totals, beyond_end=beyond))
     result = world.pull()
     assert (result.sims, result.settled) == (200, True)
     assert sorted(pages_asked(world)) == sorted([1, 2, 3] * result.passes)
@@ -94,7 +94,7 @@ def test_a_full_last_page_is_followed_by_one_more_request(tmp_path: Path, totals
 
 def test_totals_that_are_too_small_are_overruled_by_two_passes_that_agree_and_it_is_said(tmp_path: Path) -> None:
     """Who is told of 50 SIMs and reads the same 250 twice has the list; nobody else can tell more."""
-    world = World(tmp_path, sims=250, onence_switches=OnenceSwitches(totals=Totals.ONE_PAGE))
+    world = World(tmp_path, sims=250, onence_behaviour=OnenceBehaviour(totals=Totals.ONE_PAGE))
     result = world.pull()
     assert (result.passes, result.listed) == (2, 50)
     assert "totals" in result.warnings[0]
@@ -102,18 +102,18 @@ def test_totals_that_are_too_small_are_overruled_by_two_passes_that_agree_and_it
 
 
 @pytest.mark.parametrize(
-    ("switches", "listed", "doubles"),
+    ("behaviour", "listed", "doubles"),
     [
-        (OnenceSwitches(told_too_many=2), 252, 0),
-        (OnenceSwitches(listed_twice=3), 253, 3),
-        (OnenceSwitches(listed_twice=3, told_too_many=1), 254, 3),
-        (OnenceSwitches(told_too_many=2, beyond_end=BeyondEnd.LAST_SHUFFLED), 252, 0),
+        (OnenceBehaviour(told_too_many=2), 252, 0),
+        (OnenceBehaviour(listed_twice=3), 253, 3),
+        (OnenceBehaviour(listed_twice=3, told_too_many=1), 254, 3),
+        (OnenceBehaviour(told_too_many=2, beyond_end=BeyondEnd.LAST_SHUFFLED), 252, 0),
     ],
 )
 def test_a_count_that_never_fits_is_settled_once_two_passes_bring_the_same_sims(
-    tmp_path: Path, switches: OnenceSwitches, listed: int, doubles: int
+    tmp_path: Path, behaviour: OnenceBehaviour, listed: int, doubles: int
 ) -> None:
-    world = World(tmp_path, sims=250, onence_switches=switches)
+    world = World(tmp_path, sims=250, onence_behaviour=behaviour)
     result = world.pull()
     assert (result.sims, result.listed, result.doubles) == (250, listed, doubles)
     assert (result.settled, result.falls_short, result.passes) == (True, True, 2)
@@ -128,8 +128,8 @@ def test_a_list_without_an_end_stops_once_pages_bring_nothing_new(
     tmp_path: Path, beyond: BeyondEnd, workers: int
 ) -> None:
     """A thousand million pages are promised, and three are there."""
-    switches = OnenceSwitches(pages_promised=10**9, beyond_end=beyond)
-    world = World(tmp_path, sims=230, onence_switches=switches)
+    behaviour = OnenceBehaviour(pages_promised=10**9, beyond_end=beyond)
+    world = World(tmp_path, sims=230, onence_behaviour=behaviour)
     result = world.pull(workers=workers)
     assert (result.sims, result.settled, result.falls_short) == (230, True, False)
     assert "promises 1000000000 pages" in result.warnings[-1]
@@ -138,19 +138,19 @@ def test_a_list_without_an_end_stops_once_pages_bring_nothing_new(
 
 
 def test_totals_past_what_a_store_holds_are_totals_that_never_fit(tmp_path: Path) -> None:
-    switches = OnenceSwitches(pages_promised=10**30, told_too_many=2**63)
-    result = World(tmp_path, sims=130, onence_switches=switches).pull()
+    behaviour = OnenceBehaviour(pages_promised=10**30, told_too_many=2**63)
+    result = World(tmp_path, sims=130, onence_behaviour=behaviour).pull()
     assert (result.sims, result.settled, result.falls_short) == (130, True, True)
 
 
 def test_a_list_that_comes_in_another_order_each_time_is_never_settled_by_its_count(tmp_path: Path) -> None:
     """Two passes that miss different SIMs say nothing of the list."""
-    switches = OnenceSwitches(list_order=ListOrder.RESHUFFLED, told_too_many=2)
-    assert not World(tmp_path, sims=550, onence_switches=switches).pull().settled
+    behaviour = OnenceBehaviour(list_order=ListOrder.RESHUFFLED, told_too_many=2)
+    assert not World(tmp_path, sims=550, onence_behaviour=behaviour).pull().settled
 
 
 def test_a_pull_that_dies_past_the_told_end_goes_on_from_there(tmp_path: Path) -> None:
-    world = World(tmp_path, sims=450, onence_switches=OnenceSwitches(totals=Totals.ONE_PAGE))
+    world = World(tmp_path, sims=450, onence_behaviour=OnenceBehaviour(totals=Totals.ONE_PAGE))
     world.source.faults = FaultPlan(
         scripted=[Fault.NONE] * 3 + [Fault.LOSE_BEFORE] * 200, scripted_for=lambda _method, path: path.endswith("/sims")
     )
@@ -224,7 +224,7 @@ def test_an_old_list_is_read_again_with_replace(tmp_path: Path) -> None:
 
 def test_half_of_a_later_pass_is_never_taken_for_a_list_that_was_refused(tmp_path: Path) -> None:
     """Without totals nothing else tells that the SIMs of the later pass are missing from the one before."""
-    world = World(tmp_path, sims=600, onence_switches=OnenceSwitches(totals_headers=TotalsHeaders.ABSENT))
+    world = World(tmp_path, sims=600, onence_behaviour=OnenceBehaviour(totals_headers=TotalsHeaders.ABSENT))
     world.pull()
     shrink(world, 150)
     with pytest.raises(InputError):
@@ -255,7 +255,7 @@ def test_a_pull_after_a_refusal_reads_again_and_passes_once_the_list_is_whole(tm
 
 @pytest.mark.parametrize("missing", list(Missing))
 def test_missing_values_are_none_however_they_are_told(tmp_path: Path, missing: Missing) -> None:
-    world = World(tmp_path, sims=120, onence_switches=OnenceSwitches(missing=missing))
+    world = World(tmp_path, sims=120, onence_behaviour=OnenceBehaviour(missing=missing))
     world.pull()
     with world.store() as store:
         labels = {sim.iccid.digits: sim.label for sim in store.inventory.sims()}
@@ -264,8 +264,8 @@ def test_missing_values_are_none_however_they_are_told(tmp_path: Path, missing: 
 
 def test_a_fleet_that_grows_while_it_is_read_is_read_again(tmp_path: Path) -> None:
     """A new SIM at the head of the list shifts every row behind it: one doubled, one perhaps unseen."""
-    switches = OnenceSwitches(insert_every_pages=2, drift_at_most=2)
-    world = World(tmp_path, sims=550, onence_switches=switches)
+    behaviour = OnenceBehaviour(insert_every_pages=2, drift_at_most=2)
+    world = World(tmp_path, sims=550, onence_behaviour=behaviour)
     result = world.pull()
     assert result.settled
     assert result.passes > 1
@@ -273,8 +273,8 @@ def test_a_fleet_that_grows_while_it_is_read_is_read_again(tmp_path: Path) -> No
 
 
 def test_a_fleet_that_shrinks_while_it_is_read_leaves_nobody_behind(tmp_path: Path) -> None:
-    switches = OnenceSwitches(remove_every_pages=2, drift_at_most=2)
-    world = World(tmp_path, sims=550, onence_switches=switches)
+    behaviour = OnenceBehaviour(remove_every_pages=2, drift_at_most=2)
+    world = World(tmp_path, sims=550, onence_behaviour=behaviour)
     assert world.pull().settled
     assert inventory(world) == fleet(world)
 
@@ -283,7 +283,7 @@ def test_a_list_that_never_settles_says_how_far_it_is_off_and_leaves_the_invento
     world = World(tmp_path, sims=320)
     world.pull()
     before = inventory(world)
-    world.source.switches = OnenceSwitches(insert_every_pages=1)
+    world.source.behaviour = OnenceBehaviour(insert_every_pages=1)
     result = world.pull()
     assert not result.settled
     assert result.listed is not None
@@ -344,7 +344,7 @@ def test_what_remains_is_read_for_every_sim_and_a_failed_read_is_not_zero(tmp_pa
 
 def test_a_pull_that_is_stopped_among_the_volumes_keeps_those_that_it_read(tmp_path: Path) -> None:
     """Only what was in flight is asked again: one SIM a worker."""
-    world = World(tmp_path, sims=318, onence_switches=OnenceSwitches(latency_s=0.15))
+    world = World(tmp_path, sims=318, onence_behaviour=OnenceBehaviour(latency_s=0.15))
     with pytest.raises(Interrupted):
         world.pull(quotas=True, workers=8, stop_after_s=60)
     answered = quotas_answered(world)
@@ -355,7 +355,7 @@ def test_a_pull_that_is_stopped_among_the_volumes_keeps_those_that_it_read(tmp_p
 
 
 def test_a_token_that_expires_in_the_middle_is_renewed(tmp_path: Path) -> None:
-    world = World(tmp_path, sims=3000, onence_switches=OnenceSwitches(token_life_s=2))
+    world = World(tmp_path, sims=3000, onence_behaviour=OnenceBehaviour(token_life_s=2))
     assert world.pull().sims == 3000
 
 
@@ -367,6 +367,6 @@ def test_reading_changes_nothing_at_the_source(tmp_path: Path) -> None:
 
 
 def test_no_request_is_refused_for_its_pace(tmp_path: Path) -> None:
-    world = World(tmp_path, sims=2000, onence_switches=OnenceSwitches(latency_s=0.15))
+    world = World(tmp_path, sims=2000, onence_behaviour=OnenceBehaviour(latency_s=0.15))
     world.pull()
     assert [entry for entry in world.source.ledger.entries if entry.status == 429] == []

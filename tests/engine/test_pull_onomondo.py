@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from migrator.carriers.onomondo.simulator import OnomondoSwitches
+from migrator.carriers.onomondo.simulator import OnomondoBehaviour
 from migrator.carriers.simulation import Fault, FaultPlan
 from migrator.errors import Interrupted, Transient
 from tests.worlds.onomondo_world import OnomondoWorld
@@ -45,7 +45,7 @@ def test_hardware_that_the_list_lacks_is_read_of_each_sim_once_also_where_the_pu
 
 def test_a_list_that_tells_hardware_and_limit_costs_no_read_of_single_sims(tmp_path: Path) -> None:
     world = OnomondoWorld(
-        tmp_path, sims=30, onomondo_switches=OnomondoSwitches(list_imei=True, list_imsi=True, list_data_limit=True)
+        tmp_path, sims=30, onomondo_behaviour=OnomondoBehaviour(list_imei=True, list_imsi=True, list_data_limit=True)
     )
     told: list[str] = []
     assert world.pull(quotas=True, progress=lambda event, _what: told.append(event)).sims == 30
@@ -56,7 +56,7 @@ def test_a_list_that_tells_hardware_and_limit_costs_no_read_of_single_sims(tmp_p
 
 def test_a_sim_whose_record_cannot_be_read_is_counted_and_keeps_what_the_list_told(tmp_path: Path) -> None:
     world = OnomondoWorld(tmp_path, sims=5)
-    world.source.switches = replace(world.source.switches, rate_limit=None)
+    world.source.behaviour = replace(world.source.behaviour, rate_limit=None)
     bad = world.source.fleet[2]
     world.source.faults = FaultPlan(
         {Fault.SERVER_ERROR_BEFORE: 1.0}, spare=lambda _method, path: not path.endswith(bad.iccid)
@@ -68,14 +68,14 @@ def test_a_sim_whose_record_cannot_be_read_is_counted_and_keeps_what_the_list_to
 
 @pytest.mark.parametrize("told", [3, 200])
 def test_a_total_that_tells_of_more_sims_than_the_list_has_is_said(tmp_path: Path, told: int) -> None:
-    world = OnomondoWorld(tmp_path, sims=20, onomondo_switches=OnomondoSwitches(told_too_many=told))
+    world = OnomondoWorld(tmp_path, sims=20, onomondo_behaviour=OnomondoBehaviour(told_too_many=told))
     result = world.pull()
     assert (result.sims, result.passes, result.falls_short) == (20, 2, True)
 
 
 def test_the_next_page_is_asked_for_while_a_page_is_read_and_kept_and_no_page_further_ahead(tmp_path: Path) -> None:
     """Else our own work on a page is added to the time of every answer."""
-    world = OnomondoWorld(tmp_path, sims=4500, onomondo_switches=OnomondoSwitches(latency_s=0.15))
+    world = OnomondoWorld(tmp_path, sims=4500, onomondo_behaviour=OnomondoBehaviour(latency_s=0.15))
     asked: list[int] = []
 
     def note(event: str, _what: Any) -> None:
@@ -87,7 +87,7 @@ def test_the_next_page_is_asked_for_while_a_page_is_read_and_kept_and_no_page_fu
 
 
 def test_a_page_is_kept_though_the_one_behind_it_cannot_be_read(tmp_path: Path) -> None:
-    world = OnomondoWorld(tmp_path, sims=25, onomondo_switches=OnomondoSwitches(largest_limit=10))
+    world = OnomondoWorld(tmp_path, sims=25, onomondo_behaviour=OnomondoBehaviour(largest_limit=10))
     world.source.faults = FaultPlan(
         {Fault.SERVER_ERROR_BEFORE: 1.0},
         spare=lambda _method, _path: len(world.source.ledger.requests("GET", "/sims")) < 2,

@@ -12,8 +12,8 @@ import click
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from migrator.carriers.hologram.simulator import HologramSimulator, HologramSwitches
-from migrator.carriers.onence.simulator import OnenceSimulator, OnenceSwitches
+from migrator.carriers.hologram.simulator import HologramBehaviour, HologramSimulator
+from migrator.carriers.onence.simulator import OnenceBehaviour, OnenceSimulator
 from migrator.core.policy.policy import ClaimPolicy, Policy, StatusPolicy, StatusRule, Wave
 from migrator.core.run.results import ExitCode
 from migrator.inputs.policy.file import parse_policy
@@ -159,9 +159,9 @@ class InterruptingHologram(HologramSimulator):
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Desk]:
     """An empty folder with the files that the README's steps begin with, and carriers that answer at once."""
-    quick = HologramSwitches(claim_pending_s=(0, 0), state_pending_s=(0, 0))
-    hologram = InterruptingHologram(seed=1, switches=quick)
-    rehearsal = Rehearsal(OnenceSimulator(seed=1, sims=SIMS, switches=OnenceSwitches(rate_limit=None)), hologram)
+    quick = HologramBehaviour(claim_pending_s=(0, 0), state_pending_s=(0, 0))
+    hologram = InterruptingHologram(seed=1, behaviour=quick)
+    rehearsal = Rehearsal(OnenceSimulator(seed=1, sims=SIMS, behaviour=OnenceBehaviour(rate_limit=None)), hologram)
     monkeypatch.chdir(tmp_path)
     for name in ("MIGRATOR_STATE", "MIGRATOR_CRASH_AT", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)

@@ -9,7 +9,7 @@ from migrator.core.run.steps import JobRecord
 from migrator.reports.model import Pace, Reconciliation, ReportRow, moment
 from migrator.reports.writers import Written, write_report
 
-__all__ = ["AWKWARD", "NOW", "awkward", "iccid", "reconciliation", "row", "switch", "written"]
+__all__ = ["AWKWARD", "NOW", "awkward", "cutover", "iccid", "reconciliation", "row", "written"]
 
 NOW = 1_795_000_000.0
 MB = 1_048_576
@@ -130,14 +130,14 @@ def reconciliation(sims: int = 120, **values: Any) -> Reconciliation:
             "left_behind_days": None,
             "left_behind_days_read_of_sims": 0,
         },
-        "switches": [switch()],
+        "cutovers": [cutover()],
         "generated_at": NOW,
         "tool": "migrator 0.0",
     }
     return Reconciliation(**(told | values))
 
 
-def switch(**values: Any) -> dict[str, Any]:
+def cutover(**values: Any) -> dict[str, Any]:
     """A cutover plan, half way."""
     told: dict[str, Any] = {
         "switch_id": "c0a1b2c3d4e",

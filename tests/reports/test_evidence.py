@@ -13,18 +13,18 @@ from migrator.core.plan.approvals import Approval
 from migrator.core.run.results import ExitCode
 from migrator.errors import InputError
 from migrator.reports.evidence.check import evidence_problems
-from migrator.reports.evidence.file import ALWAYS, APPROVALS, MANIFEST, MEMBERS, RUNS, SIMS, SWITCH_STEPS
+from migrator.reports.evidence.file import ALWAYS, APPROVALS, CUTOVER_STEPS, MANIFEST, MEMBERS, RUNS, SIMS
 from migrator.workflows import evidence as gathering
 from migrator.workflows.evidence import gather
-from tests.worlds.cutover_world import SwitchWorld
+from tests.worlds.cutover_world import CutoverWorld
 
 Edit = Callable[[bytes], bytes]
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> SwitchWorld:
+def world(tmp_path_factory: pytest.TempPathFactory) -> CutoverWorld:
     """A fleet that was migrated under an approval, cut over, and rolled back."""
-    world = SwitchWorld(tmp_path_factory.mktemp("world"), sims=8)
+    world = CutoverWorld(tmp_path_factory.mktemp("world"), sims=8)
     world.migrated()
     with world.store() as store:
         plan_id = store.plans.newest() or ""
@@ -37,7 +37,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> SwitchWorld:
 
 
 @pytest.fixture(scope="module")
-def whole(world: SwitchWorld, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def whole(world: CutoverWorld, tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("whole") / "evidence.zip"
     with world.store() as store:
         gather(store, store.plans.newest() or "", file, now=0.0)
@@ -125,7 +125,7 @@ FORGERIES: dict[str, tuple[dict[str, Edit | None], str]] = {
 }
 
 
-IN_THE_LOG = {name for name in MEMBERS if name not in {RUNS, SIMS, APPROVALS, SWITCH_STEPS}}
+IN_THE_LOG = {name for name in MEMBERS if name not in {RUNS, SIMS, APPROVALS, CUTOVER_STEPS}}
 """Members that the log in the zip vouches for; the manifest alone vouches for the others."""
 
 
@@ -215,7 +215,7 @@ def test_another_zip_is_refused(tmp_path: Path) -> None:
 
 
 def test_evidence_is_of_one_moment_though_the_store_is_in_use(
-    world: SwitchWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    world: CutoverWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     moved: list[None] = []
     true_plan = gathering._plan
@@ -229,7 +229,7 @@ def test_evidence_is_of_one_moment_though_the_store_is_in_use(
     with world.store() as store:
         store.backup(tmp_path / "state.db")
     monkeypatch.setattr(gathering, "_plan", slow_plan)
-    with SwitchWorld(tmp_path).store() as store:
+    with CutoverWorld(tmp_path).store() as store:
         _, head = gather(store, store.plans.newest() or "", tmp_path / "evidence.zip", now=0.0)
         assert head == store.audit.head()
     assert moved

@@ -23,7 +23,7 @@ from migrator.reports.formats.json_file import schema_text
 from migrator.reports.formats.page_kit import TEMPLATES
 from migrator.reports.model import COLUMNS, Reconciliation, moment
 from migrator.reports.remedies import remedy
-from tests.reports.samples import AWKWARD, NOW, awkward, iccid, reconciliation, row, switch, written
+from tests.reports.samples import AWKWARD, NOW, awkward, cutover, iccid, reconciliation, row, written
 
 NAMES = ["reconciliation.csv", "reconciliation.html", "reconciliation.json", "reconciliation.md"]
 
@@ -168,7 +168,7 @@ def test_what_two_sims_a_unit_cost_and_cutovers_are_told_in_every_format_but_the
     told = document(tmp_path, reconciliation(120))
     assert told["double_billing"]["hologram_per_day"] == "2.00"
     assert told["double_billing"]["not_seen_in_a_unit_per_day"] == "0.50"
-    assert told["switches"] == [switch()]
+    assert told["switches"] == [cutover()]
     written(tmp_path, reconciliation(120))
     for words in (text(tmp_path, "html"), text(tmp_path, "md")):
         assert "What two SIMs a unit cost" in words
@@ -181,15 +181,15 @@ def test_what_two_sims_a_unit_cost_and_cutovers_are_told_in_every_format_but_the
 
 
 def test_a_migration_without_a_cutover_says_so_on_the_page(tmp_path: Path) -> None:
-    written(tmp_path, reconciliation(2, switches=[], double_billing={}))
+    written(tmp_path, reconciliation(2, cutovers=[], double_billing={}))
     table = text(tmp_path, "html").partition("Cutover and rollback plans</caption>")[2].partition("</table>")[0]
     assert "none" in table
     assert "Cutover" not in text(tmp_path, "md")
 
 
 @pytest.mark.parametrize("awkward_text", AWKWARD)
-def test_what_a_switch_plan_says_is_escaped_on_the_page(tmp_path: Path, awkward_text: str) -> None:
-    report = reconciliation(2, switches=[switch(switch_id=awkward_text, state=awkward_text, ran_by=[awkward_text])])
+def test_what_a_cutover_plan_says_is_escaped_on_the_page(tmp_path: Path, awkward_text: str) -> None:
+    report = reconciliation(2, cutovers=[cutover(switch_id=awkward_text, state=awkward_text, ran_by=[awkward_text])])
     written(tmp_path, report, "html")
     page = text(tmp_path, "html")
     assert page.count("<script") == 2

@@ -14,7 +14,7 @@ from migrator.core.cutover.plan import Direction
 from migrator.core.run.results import ExitCode
 from migrator.core.run.states import StepKind, StepState
 from migrator.core.run.steps import RequestOutcome
-from migrator.engine.cutover.context import SwitchOptions
+from migrator.engine.cutover.context import CutoverOptions
 from migrator.errors import StoreError
 from migrator.reports.evidence.check import evidence_problems
 from migrator.store import Store
@@ -22,7 +22,7 @@ from migrator.workflows.evidence import gather
 from tests.schema.older import BEFORE_ONE_JOURNAL, make_older
 from tests.schema.test_schema import RELEASED, future, upgraded, version
 from tests.store.store_kit import NOW, open_store
-from tests.worlds.cutover_world import SwitchWorld
+from tests.worlds.cutover_world import CutoverWorld
 from tests.worlds.world import Crash, crash_at
 
 WRITTEN_BY_0007 = Path(__file__).parent / "written_by_0007.sql.gz"
@@ -38,50 +38,50 @@ DEATHS = {
 }
 
 
-def began(folder: Path, direction: Direction, point: str, kind: StepKind) -> SwitchWorld:
+def began(folder: Path, direction: Direction, point: str, kind: StepKind) -> CutoverWorld:
     """A fleet whose cutover or rollback died at a point, with earlier orders proved and in doubt."""
-    world = SwitchWorld(folder, sims=8, switch_options=SwitchOptions(batch=3, workers=1))
+    world = CutoverWorld(folder, sims=8, cutover_options=CutoverOptions(batch=3, workers=1))
     world.migrated()
     world.cutover_plan(waves=(2,))
     if direction is Direction.ROLLBACK:
         assert finished(world, Direction.CUTOVER) is ExitCode.DONE
         world.rollback_plan()
     with pytest.raises(Crash):
-        world.switch(direction, hooks=crash_at(point, 2 if kind is StepKind.SOURCE else 1, kind))
+        world.carry_out(direction, hooks=crash_at(point, 2 if kind is StepKind.SOURCE else 1, kind))
     return world
 
 
-def finished(world: SwitchWorld, direction: Direction) -> ExitCode:
+def finished(world: CutoverWorld, direction: Direction) -> ExitCode:
     """Go on until there is nothing left to do, and note it."""
-    result = world.switch(direction)
+    result = world.carry_out(direction)
     for _ in range(8):
         if result.exit_code is not ExitCode.RESUMABLE:
             break
         world.elapsed_s += 700
-        result = world.switch(direction)
+        result = world.carry_out(direction)
     with world.store() as store:
-        store.switches.finish(result.switch_id, world.now().timestamp())
+        store.cutovers.finish(result.cutover_id, world.now().timestamp())
     return result.exit_code
 
 
 def told(store: Store) -> dict[str, Any]:
     """All that is told of a store's plans, but for the numbers of runs and requests."""
     plan_id = store.plans.newest() or ""
-    found: dict[str, Any] = {"newest": plan_id, "all": store.plans.list(), "off": store.switches.switched_off()}
-    for one in store.switches.of_plan(plan_id):
-        switch_id = one["switch_id"]
-        header, items = store.switches.stored(switch_id)
-        found[switch_id] = {
+    found: dict[str, Any] = {"newest": plan_id, "all": store.plans.list(), "off": store.cutovers.switched_off()}
+    for one in store.cutovers.of_plan(plan_id):
+        cutover_id = one["switch_id"]
+        header, items = store.cutovers.stored(cutover_id)
+        found[cutover_id] = {
             "plan": one,
             "header": header,
             "items": list(items),
-            "steps": [{**step, "request_id": None} for step in store.switches.stored_steps(switch_id)],
-            "runs": [(run.state, run.owner, run.started_at, run.exit_code) for run in store.journal.runs(switch_id)],
+            "steps": [{**step, "request_id": None} for step in store.cutovers.stored_steps(cutover_id)],
+            "runs": [(run.state, run.owner, run.started_at, run.exit_code) for run in store.journal.runs(cutover_id)],
             "requests": [
                 (one.kind, one.method, one.path, one.body, one.sims, one.outcome, one.intent_at, one.message)
-                for one in store.journal.requests(switch_id)
+                for one in store.journal.requests(cutover_id)
             ],
-            "rolled_back": store.switches.rolled_back(),
+            "rolled_back": store.cutovers.rolled_back(),
         }
     of_migration = [plan_id, store.journal.runs(plan_id), store.journal.requests(plan_id)]
     return found | {"migration": [*of_migration, store.journal.step_codes(plan_id), store.journal.verdicts(plan_id)]}
@@ -142,7 +142,7 @@ def test_the_log_tells_by_how_much_the_numbers_grew(tmp_path: Path) -> None:
         digests = {one["request_id"]: one["sims"] for one in sent}
         requests = [
             one
-            for plan in store.switches.of_plan(store.plans.newest() or "")
+            for plan in store.cutovers.of_plan(store.plans.newest() or "")
             for one in store.journal.requests(plan["switch_id"])
         ]
         assert {one.request_id - added["request_id"]: one.sims for one in requests} == digests
@@ -154,17 +154,17 @@ def test_every_sim_that_an_older_request_names_is_one_of_its_sims(tmp_path: Path
     """A step named its last request alone."""
     world = began(tmp_path, *DEATHS["a rollback whose pause is in flight"])
     with world.store() as store:
-        plans = [one["switch_id"] for one in store.switches.of_plan(store.plans.newest() or "")]
-        requests = [one for switch_id in plans for one in store.journal.requests(switch_id)]
+        plans = [one["switch_id"] for one in store.cutovers.of_plan(store.plans.newest() or "")]
+        requests = [one for cutover_id in plans for one in store.journal.requests(cutover_id)]
         before = [(one.kind, store.journal.request_keys(one.request_id)) for one in requests]
     make_older(tmp_path / "state.db", "0007")
     with world.store() as store:
-        requests = [one for switch_id in plans for one in store.journal.requests(switch_id)]
+        requests = [one for cutover_id in plans for one in store.journal.requests(cutover_id)]
         assert [(one.kind, store.journal.request_keys(one.request_id)) for one in requests] == before
 
 
 def test_a_store_without_cutovers_gets_no_event(tmp_path: Path) -> None:
-    world = SwitchWorld(tmp_path, sims=4)
+    world = CutoverWorld(tmp_path, sims=4)
     world.migrated()
     with world.store() as store:
         head = store.audit.head()
@@ -195,10 +195,10 @@ def test_what_the_release_before_wrote_is_read_to_the_letter(tmp_path: Path) -> 
     with open_store(tmp_path) as store:
         assert list(store.audit.problems()) == []
         plan_id = store.plans.newest() or ""
-        cutover, rollback = [one["switch_id"] for one in store.switches.of_plan(plan_id)]
-        assert (store.switches.state(cutover), store.switches.state(rollback)) == ("finished", "started")
-        assert store.switches.newest() == rollback
-        assert len(store.switches.switched_off()) == 8
+        cutover, rollback = [one["switch_id"] for one in store.cutovers.of_plan(plan_id)]
+        assert (store.cutovers.state(cutover), store.cutovers.state(rollback)) == ("finished", "started")
+        assert store.cutovers.newest() == rollback
+        assert len(store.cutovers.switched_off()) == 8
         steps = store.journal.step_counts(rollback)
         assert steps[StepKind.PAUSE, StepState.IN_FLIGHT] == 3
         outcomes = Counter(one.outcome for one in store.journal.requests(rollback))

@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from migrator.carriers.hologram.simulator import HologramSwitches
+from migrator.carriers.hologram.simulator import HologramBehaviour
 from migrator.carriers.simulation import Fault, FaultPlan
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.policy.outside import NoticeEvent
@@ -94,7 +94,7 @@ class CampaignDays:
         for number, old in enumerate(order):
             self.swap_day[old] = weekdays[number * len(weekdays) // len(order)]
             self.card_of[old] = world.cards[number]
-        poisoned = world.target.switches.poison
+        poisoned = world.target.behaviour.poison
         self.bad = {old for old, card in self.card_of.items() if card in poisoned}
 
     @property
@@ -133,7 +133,7 @@ class CampaignDays:
             self.tell(f"day {day + 1}: {len(self.swapped)} swapped, {world.claims()} claimed, {self.kills} kills")
 
     def _priced(self, times: Decimal) -> None:
-        self.world.target.switches = replace(self.world.target.switches, price_times=times)
+        self.world.target.behaviour = replace(self.world.target.behaviour, price_times=times)
 
     def _hands_in(self, day: int) -> None:
         """The list of the units that are planned a few days ahead."""
@@ -242,7 +242,7 @@ def live_through_a_campaign(
     """
     chance = random.Random(f"cards {seed}")
     spoiled = frozenset(chance.sample(new_sims(units), max(1, round(BAD * units))))
-    world = CampaignWorld(folder, sims=units, seed=seed, switches=HologramSwitches(poison=spoiled))
+    world = CampaignWorld(folder, sims=units, seed=seed, behaviour=HologramBehaviour(poison=spoiled))
     lived = CampaignDays(world, random.Random(f"campaign {seed}"), days, tell=tell)
     lived.began()
     lived.lived()

@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from migrator.carriers.hologram.simulator import Edition, HologramSwitches, MixedClaims
+from migrator.carriers.hologram.simulator import Edition, HologramBehaviour, MixedClaims
 from migrator.carriers.simulation import Fault, RateLimit
 from migrator.core.fleet.sims import SourceSim
 from migrator.engine.run.context import ApplyOptions
@@ -87,10 +87,10 @@ def fate_of(seed: int, folder: Path, source: str = "1nce") -> Fate:
         policy = _capped(others, policy, earlier, sims)
     options = _options(chance)
     foreign, poison, unknown = _dealt(chance, bad)
-    switches = _locking(f"{seed}, locks", _switches(chance, targets, frozenset(poison)))
+    behaviour = _locking(f"{seed}, locks", _behaviour(chance, targets, frozenset(poison)))
     fleet = _oddly_labelled(_seldom(f"{seed}, labels"), [_sim(chance, number) for number in range(1, sims + 1)])
     world = _world(folder, seed, policy, options, fleet, source=source)
-    world.switches = world.target.switches = switches
+    world.behaviour = world.target.behaviour = behaviour
     met = _pulled(world, fleet, seed)
     world.target.stock([target for target in targets if target not in {*foreign, *unknown}])
     world.target.stock_foreign(foreign)
@@ -130,7 +130,7 @@ def fate_of(seed: int, folder: Path, source: str = "1nce") -> Fate:
     )
     if fate.sleeps is not None:
         hold_s = fate.sleeps.choice([60, 900])
-        world.switches = world.target.switches = replace(world.switches, retry_after_s=hold_s)
+        world.behaviour = world.target.behaviour = replace(world.behaviour, retry_after_s=hold_s)
     if (moves := _seldom(f"{seed}, prices")) is not None and fate.late is None:  # late ones cost what they cost then
         fate.prices = Prices(world, moves)
     if (moves := _seldom(f"{seed}, pairs")) is not None:
@@ -228,11 +228,11 @@ def _dealt(chance: random.Random, bad: list[str]) -> tuple[list[str], list[str],
     return dealt
 
 
-def _switches(chance: random.Random, targets: list[str], poison: frozenset[str]) -> HologramSwitches:
+def _behaviour(chance: random.Random, targets: list[str], poison: frozenset[str]) -> HologramBehaviour:
     pending = chance.choice([(0.0, 0.0), (1.0, 5.0), (10.0, 300.0)])
     rate = chance.choice([None, None, None, RateLimit(1, 2, 3), RateLimit(3, 1, None)])
     few = frozenset(target for target in targets if chance.random() < 0.3)
-    return HologramSwitches(
+    return HologramBehaviour(
         edition=chance.choice(list(Edition)),
         claim_policy=chance.choice(list(MixedClaims)),
         claim_failure_status=chance.choice([200, 400, 422]),
@@ -254,13 +254,13 @@ def _switches(chance: random.Random, targets: list[str], poison: frozenset[str])
     )
 
 
-def _locking(seed: str, switches: HologramSwitches) -> HologramSwitches:
+def _locking(seed: str, behaviour: HologramBehaviour) -> HologramBehaviour:
     """In some schedules a claim locks the SIM for long, and its limits do not take until it is free."""
     chance = _seldom(seed)
     if chance is None:
-        return switches
+        return behaviour
     return replace(
-        switches, claim_pending_s=chance.choice([(60.0, 1800.0), (1800.0, 7200.0)]), limits_locked_while_pending=True
+        behaviour, claim_pending_s=chance.choice([(60.0, 1800.0), (1800.0, 7200.0)]), limits_locked_while_pending=True
     )
 
 

@@ -10,7 +10,7 @@ from migrator.carriers.onomondo.simulator import OnomondoTag
 from migrator.carriers.simulation import Fault, FaultPlan
 from migrator.core.fleet.sims import SourceSim, SourceStatus
 from migrator.errors import PlatformError
-from tests.worlds.onomondo_world import OWN_WORDS, OnomondoWorld, drawn_switches
+from tests.worlds.onomondo_world import OWN_WORDS, OnomondoWorld, drawn_behaviour
 from tests.worlds.world import World
 
 __all__ = ["drawn_world", "must_be_planned_truly", "pulled_in_the_end", "worded"]
@@ -46,7 +46,7 @@ def drawn_world(
 def pulled_in_the_end(world: OnomondoWorld, chance: random.Random) -> Counter[str]:
     """Pull among faults until the inventory is whole, and see that it tells the truth of every SIM."""
     met: Counter[str] = Counter()
-    world.source.switches = drawn_switches(chance)
+    world.source.behaviour = drawn_behaviour(chance)
     kinds = [fault for fault in Fault if fault not in {Fault.NONE, Fault.LATE} and chance.random() < 0.5]
     share = chance.choice([0.0, 0.05, 0.2])
     for number in range(MOST_PULLS):
@@ -54,7 +54,7 @@ def pulled_in_the_end(world: OnomondoWorld, chance: random.Random) -> Counter[st
         rates: dict[Fault, float] = {} if is_calm else {kind: share / max(1, len(kinds)) for kind in kinds}
         world.source.faults = FaultPlan(rates, seed=chance.randint(0, 10**6))
         if is_calm:
-            world.source.switches = replace(world.source.switches, too_many_every=None)
+            world.source.behaviour = replace(world.source.behaviour, too_many_every=None)
         try:
             result = world.pull()
         except PlatformError:

@@ -27,14 +27,14 @@ def refuse_key(fate: Fate) -> None:
 def deny(fate: Fate) -> None:
     fate.met["permission refused (403)"] += 1
     denied = fate.chance.choice([Operation.CLAIM, Operation.STATE, Operation.LIMITS, Operation.RENAME])
-    fate.world.target.switches = replace(fate.world.target.switches, denied=frozenset({denied}))
+    fate.world.target.behaviour = replace(fate.world.target.behaviour, denied=frozenset({denied}))
 
 
 def refuse_changes(fate: Fate) -> None:
     """The carrier takes a smaller batch than we send, or none at all."""
     most = fate.chance.choice([0, 1])
     fate.met[f"changes refused of more than {most}"] += 1
-    fate.world.target.switches = replace(fate.world.target.switches, max_devices=most)
+    fate.world.target.behaviour = replace(fate.world.target.behaviour, max_devices=most)
 
 
 def set_aside(fate: Fate) -> None:

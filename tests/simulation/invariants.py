@@ -153,7 +153,7 @@ def claims(lived: Lived, plan: dict[str, Change]) -> None:
 
     One bad read, of a replica that is minutes behind, shows a SIM as free that somebody claimed by hand.
     """
-    lag_s = max(lived.world.switches.read_lag_s, 0.0)
+    lag_s = max(lived.world.behaviour.read_lag_s, 0.0)
     sims = lived.world.target.sims
     for run in lived.runs:
         for entry in _claims(lived, run):
@@ -172,7 +172,7 @@ def unfinished(lived: Lived) -> None:
     claimed = list(_claims(lived))
     for number, late in enumerate(claimed):
         if late.fault == "late":
-            due_s = late.at_s + lived.world.switches.late_s
+            due_s = late.at_s + lived.world.behaviour.late_s
             for entry in claimed[number + 1 :]:
                 both = set(late.body["sims"]) & set(entry.body["sims"])
                 assert not both or entry.at_s > due_s, f"{both} were claimed at {entry.at_s}, with one due at {due_s}"
@@ -180,14 +180,14 @@ def unfinished(lived: Lived) -> None:
 
 def conflicts(lived: Lived) -> None:
     """A SIM that the carrier refused by name is not claimed again."""
-    switches = lived.world.switches
-    if switches.claim_policy not in {MixedClaims.ALL_OR_NOTHING, MixedClaims.FALSE_BUT_SOME}:
+    behaviour = lived.world.behaviour
+    if behaviour.claim_policy not in {MixedClaims.ALL_OR_NOTHING, MixedClaims.FALSE_BUT_SOME}:
         return
     named: Counter[str] = Counter()
     for run in lived.runs:
         for entry in _claims(lived, run):
             is_readable = entry.fault in {"none", "slow"} and entry.status not in {401, 403, 429}
-            if is_readable and run.result is not None and not switches.poison & set(entry.body["sims"]):
+            if is_readable and run.result is not None and not behaviour.poison & set(entry.body["sims"]):
                 taken = {iccid for at_s, iccid, _ in lived.people.deeds if at_s > entry.at_s}
                 named.update(lived.never & set(entry.body["sims"]) - taken)
     assert all(times == 1 for times in named.values()), f"refused by name, and claimed again: {named}"
@@ -253,7 +253,7 @@ def _came_late(lived: Lived, run: Run) -> int:
     """SIMs that were claimed during a run by a claim of an earlier one, which the carrier was late to carry out."""
     entries = lived.world.target.ledger.entries[: run.first]
     due = {
-        (iccid, round(entry.at_s + lived.world.switches.late_s, 6))
+        (iccid, round(entry.at_s + lived.world.behaviour.late_s, 6))
         for entry in entries
         if entry.fault == "late"
         for iccid in entry.body["sims"]
@@ -363,7 +363,7 @@ def _prompt(lived: Lived, iccid: str, change: Change, number: int, rest: list[Le
             return
         if any(order.from_s <= entry.at_s and at_s <= order.to_s for order in lived.orders if order.per_second is None):
             return  # an operator stopped everything
-        shows = iccid in entry.query.get("sims", "") and entry.at_s - lived.world.switches.read_lag_s >= claimed_s
+        shows = iccid in entry.query.get("sims", "") and entry.at_s - lived.world.behaviour.read_lag_s >= claimed_s
         seen_s = entry.at_s if seen_s is None and shows else seen_s
         if seen_s is not None:
             slept_s = sum(nap_s for at_s, nap_s in lived.world.naps if seen_s <= at_s <= entry.at_s)

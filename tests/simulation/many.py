@@ -22,7 +22,7 @@ from pathlib import Path
 from migrator.core.run.states import STEP_TRANSITIONS
 from migrator.ports import WAITS
 from tests.simulation.test_seeds import lived
-from tests.worlds.cutover_world import Draw, live_through_a_switch, of_onence
+from tests.worlds.cutover_world import Draw, live_through_a_cutover, of_onence
 from tests.worlds.onomondo_world import of_onomondo
 
 __all__ = ["Tally", "live", "main"]
@@ -62,7 +62,7 @@ def live(seeds: Sequence[int], what: str = "migration", source: str = "1nce") ->
         with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
             try:
                 if what == "cutover":
-                    live_through_a_switch(seed, Path(folder), SOURCES[source])
+                    live_through_a_cutover(seed, Path(folder), SOURCES[source])
                 else:
                     tally.met += lived(seed, Path(folder), source).met
             except Exception as error:  # noqa: BLE001 - whatever it was, it is told, and the next seed is tried

@@ -368,7 +368,7 @@ MUTATIONS = (
     Mutation(
         "cutover: what a dead process left is uncertain",
         "migrator/engine/cutover/cutover.py",
-        "        ctx.journal.reclaim_in_flight(ctx.switch_id, ctx.now())\n",
+        "        ctx.journal.reclaim_in_flight(ctx.cutover_id, ctx.now())\n",
         "",
         "cutover",
     ),

@@ -57,7 +57,7 @@ def live_through(seed: int, folder: Path, source: str = "1nce") -> Lived:
         runs=fate.runs,
         met=fate.met,
         never=frozenset(fate.never),
-        odd=fate.world.switches.paused_by_system,
+        odd=fate.world.behaviour.paused_by_system,
         earlier=fate.earlier,
         unpaired={} if fate.pairs is None else fate.pairs.changed,
         orders=[] if fate.operator is None else fate.operator.given,
@@ -93,7 +93,7 @@ def _troubled(fate: Fate) -> ApplyResult | None:
         fate.world.target.api_key = "hologram-invented-key"
         if fate.prices is not None:
             fate.prices.calm()
-        fate.world.target.switches = replace(fate.world.target.switches, denied=frozenset(), max_devices=None)
+        fate.world.target.behaviour = replace(fate.world.target.behaviour, denied=frozenset(), max_devices=None)
         if fate.chance.random() < 0.7:
             fate.world.target.balance = RICH
         fate.world.wait(fate.chance.choice([0, 1, 30, 300]))
@@ -108,7 +108,7 @@ def _calm(fate: Fate) -> None:
     world.target.faults = FaultPlan()
     world.target.balance = RICH
     world.target.api_key = "hologram-invented-key"
-    world.target.switches = replace(world.target.switches, stuck=frozenset(), denied=frozenset(), max_devices=None)
+    world.target.behaviour = replace(world.target.behaviour, stuck=frozenset(), denied=frozenset(), max_devices=None)
     world.wait(1000)
     fate.people.unlock()
     world.wait(60)
@@ -304,22 +304,22 @@ def _requests_of(store: Store) -> int:
 
 def _count_faults(fate: Fate) -> None:
     """Count what was injected, by what the ledger shows."""
-    switches, met = fate.world.switches, fate.met
+    behaviour, met = fate.world.behaviour, fate.met
     for entry in fate.world.target.ledger.entries:
         verb = "read" if entry.method == "GET" else "claim" if entry.path.endswith("bulkclaim") else "write"
         if entry.fault != Fault.NONE:
             met[f"fault {entry.fault} on {verb}"] += 1
         elif entry.status == 429:
-            after = "silent" if switches.rate_limit and switches.rate_limit.retry_after_s is None else "Retry-After"
+            after = "silent" if behaviour.rate_limit and behaviour.rate_limit.retry_after_s is None else "Retry-After"
             met[f"rate limit, {after}"] += 1
         if verb == "claim" and entry.fault == Fault.NONE and entry.status != 429:
             bad = fate.never & set(entry.body["sims"])
-            met[f"claim with bad SIMs, {switches.claim_policy}"] += bool(bad)
-            met["claim with poison"] += bool(switches.poison & set(entry.body["sims"]))
-    met[f"read lag {switches.read_lag_s:g} s"] += bool(switches.read_lag_s)
-    met["limits lag"] += bool(switches.limits_lag_s)
+            met[f"claim with bad SIMs, {behaviour.claim_policy}"] += bool(bad)
+            met["claim with poison"] += bool(behaviour.poison & set(entry.body["sims"]))
+    met[f"read lag {behaviour.read_lag_s:g} s"] += bool(behaviour.read_lag_s)
+    met["limits lag"] += bool(behaviour.limits_lag_s)
     for given in fate.operator.given if fate.operator is not None else ():
         met[f"operator: {given.word}"] += 1
     met["waves that soak"] += any(wave.soak_s for wave in fate.world.policy().policy.waves)
-    met["stuck SIMs"] += bool(switches.stuck)
-    met["limits locked while pending"] += switches.limits_locked_while_pending
+    met["stuck SIMs"] += bool(behaviour.stuck)
+    met["limits locked while pending"] += behaviour.limits_locked_while_pending

@@ -24,7 +24,7 @@ from typing import NamedTuple
 import psycopg
 from starlette.types import Message, Receive, Scope, Send
 
-from migrator.carriers.hologram.simulator import HologramSimulator, HologramSwitches
+from migrator.carriers.hologram.simulator import HologramBehaviour, HologramSimulator
 from migrator.store import Store
 from migrator.wiring.rehearsal import Rehearsal, pool_of
 from migrator.wiring.simulated import Simulated
@@ -343,13 +343,13 @@ class Trouble:
                 holder.stopped_at, holder.fence = time.monotonic(), tenant.fence()
 
 
-TROUBLED = HologramSwitches(claim_pending_s=(0.0, 2.0), state_pending_s=(0.0, 1.0), latency_s=0.03)
+TROUBLED = HologramBehaviour(claim_pending_s=(0.0, 2.0), state_pending_s=(0.0, 1.0), latency_s=0.03)
 
 
-def carriers_of(seed: int, sims: int, switches: HologramSwitches = TROUBLED) -> Watched:
+def carriers_of(seed: int, sims: int, behaviour: HologramBehaviour = TROUBLED) -> Watched:
     """Both carriers of one account, which do not run yet."""
     now = datetime.now(UTC)
-    hologram = HologramSimulator(seed=seed, switches=switches, epoch=now)
+    hologram = HologramSimulator(seed=seed, behaviour=behaviour, epoch=now)
     hologram.stock(pool_of(sims))
     return Watched(REGISTRY["1nce"].simulator(Simulated(seed=seed, sims=sims, epoch=now)), hologram)
 

@@ -25,7 +25,7 @@ from typing import Any
 from unittest.mock import patch
 
 from migrator import open_site, pair_pool, plan, pull
-from migrator.carriers.hologram.simulator import HologramSwitches
+from migrator.carriers.hologram.simulator import HologramBehaviour
 from migrator.core.accounts.records import Order
 from migrator.core.accounts.turns import AccountState
 from migrator.core.run.results import ExitCode
@@ -382,10 +382,10 @@ def senders_of(machine: Machine) -> Iterator[tuple[str, str]]:
 
 @contextmanager
 def running_carriers(
-    customer: str, seed: int, sims: int, switches: HologramSwitches, *, has_cables: bool = False
+    customer: str, seed: int, sims: int, behaviour: HologramBehaviour, *, has_cables: bool = False
 ) -> Iterator[Watched]:
     """Both carriers of one account, on loopback, and by cable if there are any."""
-    carriers = carriers_of(seed, sims, switches)
+    carriers = carriers_of(seed, sims, behaviour)
     source = carriers.onence
     source.client_id = source._tokens.client_id = f"81{seed:08d}_{customer}"  # a rate that is shared with nobody
     if has_cables:
@@ -404,7 +404,7 @@ def _plan(tenant: Tenant, sims: int) -> None:
         tenant.claims = plan(site, tenant.folder / "policy.toml").claims
 
 
-SLOW = HologramSwitches(claim_pending_s=(4.0, 4.0), latency_s=0.4)
+SLOW = HologramBehaviour(claim_pending_s=(4.0, 4.0), latency_s=0.4)
 
 
 @contextmanager
@@ -417,7 +417,7 @@ def team_of(
     sims: Sequence[int],
     workers: int,
     slots: int,
-    switches: HologramSwitches = TROUBLED,
+    behaviour: HologramBehaviour = TROUBLED,
     is_quick: bool = True,
     has_cables: bool = False,
     is_alike: bool = False,
@@ -430,7 +430,7 @@ def team_of(
             name, count = f"t{seed}_{number}", chance.randint(sims[0], sims[-1])
             (folder / name).mkdir()
             own = seed * 100 + (0 if is_alike else number)
-            made_here = running_carriers(name, own, count, switches, has_cables=has_cables)
+            made_here = running_carriers(name, own, count, behaviour, has_cables=has_cables)
             carriers = stack.enter_context(made_here)
             tenants[name] = Tenant(name, folder / name, carriers, server.url())
             _plan(tenants[name], count)
@@ -471,7 +471,7 @@ def throughput(folder: Path, accounts: int, sims: int) -> None:
         asked: dict[str, Any] = {"accounts": accounts, "sims": [sims], "workers": workers, "slots": 1}
         with (
             made(5432, **SERVER) as server,
-            team_of(server, 1, place, **asked, switches=SLOW, is_quick=False, is_alike=True) as team,
+            team_of(server, 1, place, **asked, behaviour=SLOW, is_quick=False, is_alike=True) as team,
         ):
             seconds[workers] = team.live(most_s=3600.0, trouble_s=0.0)
             team.check(audit=False)
@@ -484,7 +484,14 @@ def throughput(folder: Path, accounts: int, sims: int) -> None:
 
 def takeover(server: Server, folder: Path, seed: int) -> None:
     """Let a machine die at work, with leases as long as they are, and tell how long its account waits."""
-    asked: dict[str, Any] = {"accounts": 1, "sims": [24], "workers": 1, "slots": 1, "switches": SLOW, "is_quick": False}
+    asked: dict[str, Any] = {
+        "accounts": 1,
+        "sims": [24],
+        "workers": 1,
+        "slots": 1,
+        "behaviour": SLOW,
+        "is_quick": False,
+    }
     with team_of(server, seed, folder, **asked) as team:
         (tenant,) = team.tenants.values()
         before = tenant.fence()

@@ -22,7 +22,7 @@ from migrator.reports.evidence.check import evidence_problems
 from migrator.store import Store
 from migrator.workflows.evidence import gather
 from tests.store.store_kit import NOW, SENT, change, key, open_store, planned
-from tests.worlds.cutover_world import SwitchWorld
+from tests.worlds.cutover_world import CutoverWorld
 from tests.worlds.world import Crash, World, crash_at
 
 pytestmark = pytest.mark.files
@@ -133,9 +133,9 @@ def test_a_chain_says_where_it_breaks() -> None:
 
 
 @pytest.fixture(scope="module")
-def switched(tmp_path_factory: pytest.TempPathFactory) -> SwitchWorld:
+def switched(tmp_path_factory: pytest.TempPathFactory) -> CutoverWorld:
     """A fleet that was cut over through a crash, and half of it rolled back."""
-    world = SwitchWorld(tmp_path_factory.mktemp("switched"), sims=12)
+    world = CutoverWorld(tmp_path_factory.mktemp("switched"), sims=12)
     world.migrated()
     world.cutover_plan(waves=(3,))
     with pytest.raises(Crash):
@@ -150,11 +150,11 @@ def switched(tmp_path_factory: pytest.TempPathFactory) -> SwitchWorld:
     return world
 
 
-def test_a_log_of_switches_that_nobody_touched_holds(switched: SwitchWorld, tmp_path: Path) -> None:
+def test_a_log_of_switches_that_nobody_touched_holds(switched: CutoverWorld, tmp_path: Path) -> None:
     assert problems(switched, tmp_path) == []
 
 
-SWITCH_EDITS = {
+CUTOVER_EDITS = {
     "a request was changed": "UPDATE requests SET body = replace(body, 'Disabled', 'Enabled') "
     "WHERE body LIKE '%Disabled%'",
     "a request was removed": "DELETE FROM requests WHERE request_id = "
@@ -176,15 +176,15 @@ SWITCH_EDITS = {
 }
 
 
-@pytest.mark.parametrize("what", SWITCH_EDITS)
-def test_of_cutover_and_rollback_it_is_found_when(what: str, switched: SwitchWorld, tmp_path: Path) -> None:
+@pytest.mark.parametrize("what", CUTOVER_EDITS)
+def test_of_cutover_and_rollback_it_is_found_when(what: str, switched: CutoverWorld, tmp_path: Path) -> None:
     def edit(plain: sqlite3.Connection) -> None:
-        assert plain.execute(SWITCH_EDITS[what]).rowcount
+        assert plain.execute(CUTOVER_EDITS[what]).rowcount
 
     assert problems(switched, tmp_path, edit)
 
 
-def test_each_step_of_a_cutover_is_an_event_under_the_plan_of_its_migration(switched: SwitchWorld) -> None:
+def test_each_step_of_a_cutover_is_an_event_under_the_plan_of_its_migration(switched: CutoverWorld) -> None:
     with switched.store() as store:
         told = [event for event in store.audit.events() if event.kind.startswith("switch.")]
         plan_id = store.plans.newest()
@@ -338,7 +338,7 @@ def test_an_edit_of_the_evidence_is_found(
 
 
 @pytest.fixture
-def evidence_of_switches(switched: SwitchWorld, tmp_path: Path) -> Path:
+def evidence_of_cutovers(switched: CutoverWorld, tmp_path: Path) -> Path:
     copy = World(tmp_path)
     with switched.store() as store:
         store.backup(tmp_path / "state.db")
@@ -349,9 +349,9 @@ def evidence_of_switches(switched: SwitchWorld, tmp_path: Path) -> Path:
     return tmp_path / "evidence.zip"
 
 
-def test_evidence_holds_approvals_and_what_was_switched(evidence_of_switches: Path, switched: SwitchWorld) -> None:
-    assert evidence_problems(evidence_of_switches)[1] == []
-    with zipfile.ZipFile(evidence_of_switches) as archive:
+def test_evidence_holds_approvals_and_what_was_switched(evidence_of_cutovers: Path, switched: CutoverWorld) -> None:
+    assert evidence_problems(evidence_of_cutovers)[1] == []
+    with zipfile.ZipFile(evidence_of_cutovers) as archive:
         held = {
             name: [json.loads(line) for line in archive.read(f"{name}.jsonl").splitlines()]
             for name in ("approvals", "switches", "switch_sims", "switch_requests")
@@ -376,9 +376,9 @@ def test_evidence_holds_approvals_and_what_was_switched(evidence_of_switches: Pa
     ],
 )
 def test_an_edit_of_what_was_switched_is_found_in_the_evidence(
-    evidence_of_switches: Path, name: str, edit: Callable[[str], str]
+    evidence_of_cutovers: Path, name: str, edit: Callable[[str], str]
 ) -> None:
-    assert evidence_problems(rewritten(evidence_of_switches, name, edit, sums=True))[1]
+    assert evidence_problems(rewritten(evidence_of_cutovers, name, edit, sums=True))[1]
 
 
 def test_a_manifest_that_was_mended_is_not_the_one_that_was_noted(evidence: Path) -> None:

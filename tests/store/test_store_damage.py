@@ -14,7 +14,7 @@ from migrator.core.run.control import Order, OrderKind
 from migrator.store.tables import fleet as tables
 from migrator.store.tables import plans as plan_tables
 from tests.store.test_store_audit import Edit, problems
-from tests.worlds.cutover_world import SwitchWorld
+from tests.worlds.cutover_world import CutoverWorld
 
 pytestmark = pytest.mark.files
 
@@ -22,9 +22,9 @@ GARBAGE = ("'{'", "x'ff'", "CAST(x'22ff22' AS TEXT)")
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> SwitchWorld:
+def world(tmp_path_factory: pytest.TempPathFactory) -> CutoverWorld:
     """A fleet that was migrated and cut over, with approvals, an order and a rate."""
-    world = SwitchWorld(tmp_path_factory.mktemp("damage"), sims=6)
+    world = CutoverWorld(tmp_path_factory.mktemp("damage"), sims=6)
     world.migrated()
     assert world.cutover_plan(require=Require.VERIFIED).count
     world.cut_over()
@@ -70,7 +70,7 @@ def setting(table: str, column: str, value: str, where: str = "1 = 1") -> Edit:
     ],
 )
 def test_a_damaged_row_is_named(
-    cell: str, value: str, where: str, named: str, *, world: SwitchWorld, tmp_path: Path
+    cell: str, value: str, where: str, named: str, *, world: CutoverWorld, tmp_path: Path
 ) -> None:
     table, column = cell.split(".")
     found = problems(world, tmp_path, setting(table, column, value, where))
@@ -78,7 +78,7 @@ def test_a_damaged_row_is_named(
 
 
 @pytest.mark.parametrize(("table", "column"), [("events", "detail"), ("changes", "document"), ("plans", "header")])
-def test_damage_hides_nothing_else(table: str, column: str, world: SwitchWorld, tmp_path: Path) -> None:
+def test_damage_hides_nothing_else(table: str, column: str, world: CutoverWorld, tmp_path: Path) -> None:
     def edit(plain: sqlite3.Connection) -> None:
         setting(table, column, "'{'")(plain)
         assert plain.execute("UPDATE requests SET path = '/other' WHERE request_id = 1").rowcount
@@ -89,7 +89,7 @@ def test_damage_hides_nothing_else(table: str, column: str, world: SwitchWorld, 
     assert "its lines are not what was made" in found
 
 
-def test_a_page_that_was_overwritten_is_found(world: SwitchWorld, tmp_path: Path) -> None:
+def test_a_page_that_was_overwritten_is_found(world: CutoverWorld, tmp_path: Path) -> None:
     with world.store() as store:
         store.backup(tmp_path / "state.db")
     with closing(sqlite3.connect(tmp_path / "state.db")) as plain:
@@ -98,7 +98,7 @@ def test_a_page_that_was_overwritten_is_found(world: SwitchWorld, tmp_path: Path
     data = bytearray((tmp_path / "state.db").read_bytes())
     data[(at - 1) * page_size : (at - 1) * page_size + 200] = bytes(200)
     (tmp_path / "state.db").write_bytes(data)
-    with SwitchWorld(tmp_path).store() as store:
+    with CutoverWorld(tmp_path).store() as store:
         found = list(store.audit.problems())
     assert [words for words in found if words.startswith("the file ") and "is damaged" in words], found
 
@@ -110,7 +110,7 @@ EVERYTHING = sorted(
 
 
 @pytest.mark.parametrize("table", EVERYTHING)
-def test_no_cell_can_hold_what_stops_the_check(table: str, world: SwitchWorld, tmp_path: Path) -> None:
+def test_no_cell_can_hold_what_stops_the_check(table: str, world: CutoverWorld, tmp_path: Path) -> None:
     with world.store() as store:
         store.backup(tmp_path / "whole.db")
     with closing(sqlite3.connect(tmp_path / "whole.db")) as plain:
@@ -125,5 +125,5 @@ def test_no_cell_can_hold_what_stops_the_check(table: str, world: SwitchWorld, t
                 setting(table, column, value)(plain)
         except sqlite3.Error:
             continue  # a key that takes no such value
-        with SwitchWorld(folder).store() as store:
+        with CutoverWorld(folder).store() as store:
             list(store.audit.problems())

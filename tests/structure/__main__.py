@@ -6,7 +6,7 @@ from collections import Counter
 from tests.structure.sources import ROOT, docstrings, folders, modules
 from tests.structure.steering import steered
 
-CARRIERS = {"SourcePlatform", "SourceSwitch", "TargetPlatform"}
+CARRIERS = {"SourcePlatform", "SourceControl", "TargetPlatform"}
 """The ports behind which carriers stand."""
 
 WRITES = ("claim", "create_tag", "link_tag", "request", "send", "set_", "switch")

@@ -47,9 +47,9 @@ def test_every_stage_takes_clock_and_carriers_from_its_site(tmp_path: Path) -> N
         _write(tmp_path / "fix.csv", [("source_iccid", "target_iccid", "evidence"), (units[0], STRANGER, "IMEI seen")])
         assert correct_pairs(site, tmp_path / "fix.csv", by="ann", reason="mistyped").corrected
         header = site.store.plans.header(made.plan_id)
-        switch = plan_cutover(site, header, Demand(Require.TRAFFIC, 0.0, site.now()))
-        assert switch.count == len(units) - 1
-        assert carry_out_cutover(site, switch, CutoverBounds()).exit_code is ExitCode.DONE
+        cutover = plan_cutover(site, header, Demand(Require.TRAFFIC, 0.0, site.now()))
+        assert cutover.count == len(units) - 1
+        assert carry_out_cutover(site, cutover, CutoverBounds()).exit_code is ExitCode.DONE
     assert world.off() >= set(units[1:])
     assert world.old_state(units[0]) == "Enabled"
     assert world.elapsed_s - began_s > timedelta(days=2).total_seconds()

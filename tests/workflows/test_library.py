@@ -9,8 +9,8 @@ import pytest
 
 import migrator
 from migrator import Bounds, apply, open_site, pair_pool, plan, pull, verify
-from migrator.carriers.hologram.simulator import HologramSimulator, HologramSwitches
-from migrator.carriers.onence.simulator import OnenceSimulator, OnenceSwitches
+from migrator.carriers.hologram.simulator import HologramBehaviour, HologramSimulator
+from migrator.carriers.onence.simulator import OnenceBehaviour, OnenceSimulator
 from migrator.core.run.results import ExitCode
 from migrator.errors import InputError
 from migrator.wiring.rehearsal import Rehearsal, pool_of
@@ -23,10 +23,10 @@ SIMS = 12
 @pytest.fixture
 def rehearsal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rehearsal]:
     """Both carriers on loopback, named in the environment; the working folder has a pool and the policies."""
-    quick = HologramSwitches(claim_pending_s=(0, 0), state_pending_s=(0, 0))
+    quick = HologramBehaviour(claim_pending_s=(0, 0), state_pending_s=(0, 0))
     carriers = Rehearsal(
-        OnenceSimulator(seed=5, sims=SIMS, switches=OnenceSwitches(rate_limit=None)),
-        HologramSimulator(seed=5, switches=quick),
+        OnenceSimulator(seed=5, sims=SIMS, behaviour=OnenceBehaviour(rate_limit=None)),
+        HologramSimulator(seed=5, behaviour=quick),
     )
     iccids = pool_of(SIMS)
     carriers.hologram.stock(iccids)

@@ -13,7 +13,7 @@ from migrator.core.plan.plan import PlanHeader
 from migrator.engine.run.context import Stopper, quiet
 from migrator.workflows.field.correct import keep_corrections
 from migrator.workflows.field.discover import Discovered, ask_old_sims, judged, read_devices
-from tests.worlds.cutover_world import SwitchWorld
+from tests.worlds.cutover_world import CutoverWorld
 
 __all__ = ["CorrectedWorld"]
 
@@ -21,7 +21,7 @@ SPARE = "8944500999999{:06d}"
 MEGABYTE = 1_048_576
 
 
-class CorrectedWorld(SwitchWorld):
+class CorrectedWorld(CutoverWorld):
     """A world with corrections in it."""
 
     def corrected(self, new_of: Mapping[str, str], *, reason: str = "", evidence: str = "IMEI seen") -> Corrected:

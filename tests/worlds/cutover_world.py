@@ -11,28 +11,28 @@ from typing import Any
 
 import httpx
 
-from migrator.carriers.hologram.simulator import HologramSwitches
+from migrator.carriers.hologram.simulator import HologramBehaviour
 from migrator.carriers.onence.adapter import ApiVersion, OnenceSource
-from migrator.carriers.onence.simulator import OnenceSwitches
+from migrator.carriers.onence.control import OnenceControl
+from migrator.carriers.onence.simulator import OnenceBehaviour
 from migrator.carriers.onence.simulator.choices import ExpiredSims, OmittedFields
-from migrator.carriers.onence.switch import OnenceSwitch
 from migrator.carriers.onence.wire import source_row
 from migrator.carriers.pacing import Pacer
 from migrator.carriers.simulation import Fault, FaultPlan, InProcessTransport, RateLimit
 from migrator.core.cutover.life import OldSide
-from migrator.core.cutover.plan import Direction, Require, SwitchHeader, SwitchReason
-from migrator.core.cutover.results import SwitchResult
+from migrator.core.cutover.plan import CutoverHeader, CutoverReason, Direction, Require
+from migrator.core.cutover.results import CutoverResult
 from migrator.core.cutover.rules import Demand
 from migrator.core.fleet.sims import SourceSim
 from migrator.core.policy.policy import CutoverPolicy, OldSim
 from migrator.core.run.doubts import MAY_STILL_COME
 from migrator.core.run.results import ExitCode
 from migrator.core.run.states import StepKind, StepState
-from migrator.engine.cutover.context import SwitchContext, SwitchOptions
-from migrator.engine.cutover.cutover import Switching
+from migrator.engine.cutover.context import CutoverContext, CutoverOptions
+from migrator.engine.cutover.cutover import CutoverRun
 from migrator.engine.run.around import Around
 from migrator.engine.run.context import Hooks, Stopper, quiet
-from migrator.ports import Progress, SourceSwitch, SourceUsage
+from migrator.ports import Progress, SourceControl, SourceUsage
 from migrator.workflows.cutover.make import make_cutover, make_rollback
 from migrator.workflows.plans.make import look
 from migrator.workflows.verify import prove_life
@@ -42,7 +42,7 @@ from tests.worlds.odd_labels import Oddities, oddities
 from tests.worlds.remembered import begin_of, keep, recall
 from tests.worlds.world import Crash, World, crash_at
 
-__all__ = ["STRANGER", "Draw", "SwitchWorld", "Watched", "live_through_a_switch", "of_onence"]
+__all__ = ["STRANGER", "CutoverWorld", "Draw", "Watched", "live_through_a_cutover", "of_onence"]
 
 MEGABYTE = 1_048_576
 DAY_S = 86_400.0
@@ -94,11 +94,11 @@ class Watched(InProcessTransport):
 
 
 @dataclass(slots=True)
-class SwitchWorld(World):
+class CutoverWorld(World):
     """A world whose migration is done, most of whose new SIMs pass data."""
 
     api_version: ApiVersion = "auto"
-    switch_options: SwitchOptions = field(default_factory=SwitchOptions)
+    cutover_options: CutoverOptions = field(default_factory=CutoverOptions)
     source_rps: float = 8.0
     served: set[str] = field(default_factory=set, init=False)
     before: dict[str, tuple[str | None, bool]] = field(default_factory=dict, init=False)
@@ -166,10 +166,10 @@ class SwitchWorld(World):
         old_sim: OldSim = OldSim.MUST_BE_SILENT,
         alive_within_s: float = 14 * 86_400.0,
         progress: Progress = quiet,
-    ) -> SwitchHeader:
+    ) -> CutoverHeader:
         """`cutover plan`."""
 
-        async def body() -> SwitchHeader:
+        async def body() -> CutoverHeader:
             async with self.http() as http, self._watched(self.source, self.source_url) as onence:
                 return await make_cutover(
                     store,
@@ -193,7 +193,7 @@ class SwitchWorld(World):
                 )
 
         with self.store() as store:
-            header: SwitchHeader = self._process(body)
+            header: CutoverHeader = self._process(body)
             return header
 
     def proves_life(self) -> dict[str, str]:
@@ -221,9 +221,9 @@ class SwitchWorld(World):
             self._process(body)
         return told
 
-    def switch_at(self, http: httpx.AsyncClient) -> SourceSwitch:
+    def control_at(self, http: httpx.AsyncClient) -> SourceControl:
         """The true adapter that writes, on the simulated carrier."""
-        return OnenceSwitch(
+        return OnenceControl(
             http,
             client_id=self.source.client_id,
             client_secret=self.source.client_secret,
@@ -241,62 +241,62 @@ class SwitchWorld(World):
             api_version=self.api_version,
         )
 
-    def rollback_plan(self, *, listed: set[str] | None = None, waves: tuple[int, ...] = ()) -> SwitchHeader:
+    def rollback_plan(self, *, listed: set[str] | None = None, waves: tuple[int, ...] = ()) -> CutoverHeader:
         """`rollback plan`."""
         with self.store() as store:
             header = store.plans.header(store.plans.newest() or "")
             return make_rollback(store, header, listed=listed, waves=waves, now=self.now().timestamp())
 
-    def switch(
+    def carry_out(
         self,
         direction: Direction,
         *,
         hooks: Hooks | None = None,
-        options: SwitchOptions | None = None,
+        options: CutoverOptions | None = None,
         stopper: Stopper | None = None,
         progress: Progress = quiet,
-    ) -> SwitchResult:
+    ) -> CutoverResult:
         """`cutover apply` or `rollback apply`: goes on with the newest plan of that kind. Raises: Crash."""
 
-        async def body() -> SwitchResult:
+        async def body() -> CutoverResult:
             async with AsyncExitStack() as stack:
                 target = await stack.enter_async_context(self._watched(self.target, "https://hologram.test/api/1/"))
                 source = await stack.enter_async_context(self._watched(self.source, self.source_url))
-                header = store.switches.header(store.switches.newest(direction) or "")
-                ctx = SwitchContext(
+                header = store.cutovers.header(store.cutovers.newest(direction) or "")
+                ctx = CutoverContext(
                     around=Around(self.ask, store.outbox.tell, self.policy().policy.notify, self.ref, "test"),
                     header=header,
                     gates=self.policy().policy.gates,
-                    run_id=store.journal.start_run(header.switch_id, "test", self.now().timestamp()),
-                    source=self.switch_at(source),
+                    run_id=store.journal.start_run(header.cutover_id, "test", self.now().timestamp()),
+                    source=self.control_at(source),
                     target=self.hologram(target),
                     journal=store.journal,
-                    plans=store.switches,
+                    plans=store.cutovers,
                     migration=store.journal,
                     field_notes=store.field_notes(header.plan_id),
                     clock=self,
-                    options=options or self.switch_options,
+                    options=options or self.cutover_options,
                     stopper=stopper or Stopper(),
                     progress=progress,
                     hooks=hooks or Hooks(),
                 )
-                return await Switching(ctx).run()
+                return await CutoverRun(ctx).run()
 
         with self.store() as store:
             try:
-                result: SwitchResult = self._process(body)
+                result: CutoverResult = self._process(body)
             finally:
                 for error in self._broken_rules:
                     raise error
             return result
 
-    def cut_over(self, **options: Any) -> SwitchResult:
+    def cut_over(self, **options: Any) -> CutoverResult:
         """`cutover apply`."""
-        return self.switch(Direction.CUTOVER, **options)
+        return self.carry_out(Direction.CUTOVER, **options)
 
-    def roll_back(self, **options: Any) -> SwitchResult:
+    def roll_back(self, **options: Any) -> CutoverResult:
         """`rollback apply`."""
-        return self.switch(Direction.ROLLBACK, **options)
+        return self.carry_out(Direction.ROLLBACK, **options)
 
     def _watched(self, carrier: Any, base_url: str) -> httpx.AsyncClient:
         transport = Watched(carrier, self.watch_and_note, self._see, self._shown, self._broken_rules)
@@ -351,7 +351,7 @@ class SwitchWorld(World):
         self.note_states()
         self.watch()
 
-    def proved(self, header: SwitchHeader, *, now_s: float) -> set[str]:
+    def proved(self, header: CutoverHeader, *, now_s: float) -> set[str]:
         """Old SIMs whose new SIM truly is what a cutover asks for, by the carrier's own record."""
         passed, ours = set[str](), self._pairs()
         for old, new in ours.items():
@@ -407,7 +407,7 @@ class SwitchWorld(World):
 
     def tells_labels(self, odd: Oddities) -> Oddities:
         """Have records tell some labels oddly. Returns: the oddities that may keep an order from its SIM."""
-        self.source.switches = replace(self.source.switches, single_labels=odd.single, listed_labels=odd.listed)
+        self.source.behaviour = replace(self.source.behaviour, single_labels=odd.single, listed_labels=odd.listed)
         return odd
 
     def begins_run(self, chance: random.Random, *, is_calm: bool) -> None:
@@ -462,15 +462,15 @@ class SwitchWorld(World):
         """Old ICCIDs whose new SIM is paused."""
         return {old for old, new in self._pairs().items() if self.target.sims[new].state == "PAUSED-USER"}
 
-    def rows(self, header: SwitchHeader) -> dict[str, tuple[str, str]]:
+    def rows(self, header: CutoverHeader) -> dict[str, tuple[str, str]]:
         """Action and reason by old ICCID."""
         with self.store() as store:
             return {
                 row.source_iccid.digits: (row.action.value, row.reason.value)
-                for row in store.switches.rows(header.switch_id)
+                for row in store.cutovers.rows(header.cutover_id)
             }
 
-    def meant(self, header: SwitchHeader) -> set[str]:
+    def meant(self, header: CutoverHeader) -> set[str]:
         """The SIMs that a plan switches."""
         return {old for old, (action, _) in self.rows(header).items() if action in {"SWITCH_OFF", "SWITCH_BACK"}}
 
@@ -497,23 +497,23 @@ MOST_RUNS = 60
 QUIET_AFTER = 25
 
 
-Draw = Callable[[int, random.Random, Path], "SwitchWorld"]
+Draw = Callable[[int, random.Random, Path], "CutoverWorld"]
 """Draws a world from a seed and its chance."""
 
 
-def of_onence(seed: int, chance: random.Random, folder: Path) -> SwitchWorld:
+def of_onence(seed: int, chance: random.Random, folder: Path) -> CutoverWorld:
     """Draw a world whose old SIMs are 1NCE's."""
     effect_s = chance.choice([0.0, 5.0, 90.0, 700.0])
     limit = chance.choice([None, RateLimit(10, 10), RateLimit(4, 1)])
-    return SwitchWorld(
+    return CutoverWorld(
         folder,
         sims=chance.randint(4, 24),
         seed=seed,
         api_version=chance.choice(["v1", "v2", "auto"]),
-        switches=HologramSwitches(
+        behaviour=HologramBehaviour(
             state_pending_s=chance.choice([(0.0, 0.0), (5.0, 600.0)]), read_lag_s=chance.choice([0.0, 0.0, 20.0])
         ),
-        onence_switches=OnenceSwitches(
+        onence_behaviour=OnenceBehaviour(
             rate_limit=limit,
             put_effect_s=effect_s,
             bulk_effect_s=effect_s,
@@ -522,11 +522,11 @@ def of_onence(seed: int, chance: random.Random, folder: Path) -> SwitchWorld:
             expired=ExpiredSims.UNREADABLE if chance.random() < 0.5 else ExpiredSims.READABLE,
             latency_s=chance.choice([0.0, 0.15]),
         ),
-        switch_options=SwitchOptions(batch=chance.choice([2, 5, 50]), workers=chance.choice([1, 8])),
+        cutover_options=CutoverOptions(batch=chance.choice([2, 5, 50]), workers=chance.choice([1, 8])),
     )
 
 
-def live_through_a_switch(seed: int, folder: Path, draw: Draw = of_onence) -> None:
+def live_through_a_cutover(seed: int, folder: Path, draw: Draw = of_onence) -> None:
     """Draw a world and its troubles from `seed`; cut over and go back, killed at random, and check both ends."""
     chance = random.Random(seed)
     world = draw(seed, chance, folder)
@@ -566,17 +566,17 @@ def live_through_a_switch(seed: int, folder: Path, draw: Draw = of_onence) -> No
     assert [one for one in world.resent() if one.split()[0] not in doubtful] == [], seed
 
 
-def _grown_old(world: SwitchWorld, header: SwitchHeader) -> set[str]:
+def _grown_old(world: CutoverWorld, header: CutoverHeader) -> set[str]:
     """SIMs left on as the carriers held us up until their new SIM's last sign of life was truly too old."""
     oldest, pairs = world.now() - timedelta(seconds=CutoverPolicy().alive_within_s), world.pairs()
     with world.store() as store:
-        items = [item for wave in header.waves for item in store.switches.items(header.switch_id, wave)]
+        items = [item for wave in header.waves for item in store.cutovers.items(header.cutover_id, wave)]
     codes = {item.row.source_iccid.digits: step.code for item in items if (step := item.steps.get(StepKind.SOURCE))}
-    left = {old for old, code in codes.items() if code == SwitchReason.NOT_ALIVE_LATELY}
+    left = {old for old, code in codes.items() if code == CutoverReason.NOT_ALIVE_LATELY}
     return {old for old in left if all(one.end < oldest for one in world.target.sims[pairs[old]].sessions)}
 
 
-def _days_go_by(world: SwitchWorld, chance: random.Random) -> OldSim:
+def _days_go_by(world: CutoverWorld, chance: random.Random) -> OldSim:
     """Some units go back to their old SIM, some of these once more to the new one, and somebody may ask for proof."""
     days = chance.choice([0, 0, 2, 5])
     world.wait(days * DAY_S)
@@ -592,7 +592,7 @@ def _days_go_by(world: SwitchWorld, chance: random.Random) -> OldSim:
     return chance.choice([OldSim.MUST_BE_SILENT, OldSim.MUST_BE_SILENT, OldSim.IF_KNOWN, OldSim.NOT_ASKED])
 
 
-def _somebody_labels(world: SwitchWorld, chance: random.Random) -> Oddities:
+def _somebody_labels(world: CutoverWorld, chance: random.Random) -> Oddities:
     """Write odd labels in half of the schedules, some of them after the last pull, and have records tell some oddly."""
     if chance.random() < 0.5:
         return Oddities()
@@ -608,10 +608,10 @@ def _somebody_labels(world: SwitchWorld, chance: random.Random) -> Oddities:
     return odd
 
 
-def _in_doubt(world: SwitchWorld, header: SwitchHeader) -> set[str]:
+def _in_doubt(world: CutoverWorld, header: CutoverHeader) -> set[str]:
     """SIMs whose orders may yet take effect where a plan ended: going back orders them, whatever they show."""
     with world.store() as store:
-        items = list(store.switches.all_items(header.switch_id))
+        items = list(store.cutovers.all_items(header.cutover_id))
     return {
         item.row.source_iccid.digits
         for item in items
@@ -620,11 +620,11 @@ def _in_doubt(world: SwitchWorld, header: SwitchHeader) -> set[str]:
     }
 
 
-def _check_journal(world: SwitchWorld, header: SwitchHeader, touched: set[str]) -> None:
+def _check_journal(world: CutoverWorld, header: CutoverHeader, touched: set[str]) -> None:
     """Journal, log and truth agree on every SIM of a plan that is carried out, but those that people touched."""
     wanted = "Disabled" if header.direction is Direction.CUTOVER else "Enabled"
     with world.store() as store:
-        items = list(store.switches.all_items(header.switch_id))
+        items = list(store.cutovers.all_items(header.cutover_id))
         assert {item.row.source_iccid.digits for item in items} == world.meant(header)
         left = [item for item in items if item.row.source_iccid.digits not in touched]
         assert {item.state_of(StepKind.SOURCE) for item in left} <= {StepState.DONE, StepState.SKIPPED}
@@ -632,7 +632,7 @@ def _check_journal(world: SwitchWorld, header: SwitchHeader, touched: set[str]) 
         check_audit(store, header.plan_id, world.folder)
 
 
-def _until_over(world: SwitchWorld, chance: random.Random, direction: Direction, passing: Passing) -> None:
+def _until_over(world: CutoverWorld, chance: random.Random, direction: Direction, passing: Passing) -> None:
     kinds = [fault for fault in Fault if fault is not Fault.NONE and chance.random() < 0.5]
     share = chance.choice([0.0, 0.05, 0.15])
     rates: dict[Fault, float] = {kind: share / max(1, len(kinds)) for kind in kinds}
@@ -647,7 +647,7 @@ def _until_over(world: SwitchWorld, chance: random.Random, direction: Direction,
         try:
             dies = not calm and chance.random() < 0.5
             hooks = crash_at(chance.choice(POINTS), chance.randint(1, 6)) if dies else None
-            result = world.switch(direction, hooks=hooks if calm else passing.hooks(direction, hooks))
+            result = world.carry_out(direction, hooks=hooks if calm else passing.hooks(direction, hooks))
         except Crash:
             continue
         if result.exit_code is ExitCode.DONE or (passing.touched and result.exit_code is ExitCode.ATTENTION):

@@ -18,7 +18,7 @@ from migrator.core.run.states import StepKind
 from migrator.engine.run.context import Hooks
 
 if TYPE_CHECKING:
-    from tests.worlds.cutover_world import SwitchWorld
+    from tests.worlds.cutover_world import CutoverWorld
     from tests.worlds.world import World
 
 __all__ = ["Guards", "HoldingBack", "Passing", "suspend"]
@@ -54,7 +54,7 @@ class Decider(Protocol):
 class HoldingBack:
     """Refuses the first requests that match, each with a 429, and lets something happen right then.
 
-    Stands in the place of a `FaultPlan`. How long the 429 holds everybody is a switch of the simulator.
+    Stands in the place of a `FaultPlan`. How long the 429 holds everybody is part of the simulator's behaviour.
 
     Args:
         matches: which requests, by method and path.
@@ -86,7 +86,7 @@ class Guards:
         olds: the old ICCID of each new one.
     """
 
-    world: "SwitchWorld"
+    world: "CutoverWorld"
     olds: Mapping[str, str]
     _asked_at: dict[int, float] = field(default_factory=dict, init=False)
     _live_at: dict[str, float] = field(default_factory=dict, init=False)  # by old ICCID
@@ -133,7 +133,7 @@ class Guards:
     def _is_shown_live(self, new: str) -> bool:
         """Whether a read shows a SIM as live: as it is, or was as long ago as reads lag."""
         link = self.world.target.sims[new]
-        return link.at(link.clock.now_s() - self.world.target.switches.read_lag_s).state == "LIVE"
+        return link.at(link.clock.now_s() - self.world.target.behaviour.read_lag_s).state == "LIVE"
 
 
 @dataclass(slots=True)
@@ -147,7 +147,7 @@ class Passing:
         touched: old ICCIDs of the units at which somebody did something.
     """
 
-    world: "SwitchWorld"
+    world: "CutoverWorld"
     chance: random.Random
     touched: set[str] = field(default_factory=set, init=False)
     _is_on: bool = field(init=False)
@@ -156,8 +156,8 @@ class Passing:
         self._is_on = self.chance.random() < 0.5
         if self._is_on:
             world, hold_s = self.world, self.chance.choice([20, 60, 900])
-            world.source.switches = replace(world.source.switches, too_many_retry_after_s=hold_s)
-            world.target.switches = replace(world.target.switches, retry_after_s=hold_s)
+            world.source.behaviour = replace(world.source.behaviour, too_many_retry_after_s=hold_s)
+            world.target.behaviour = replace(world.target.behaviour, retry_after_s=hold_s)
 
     def excuses(self, olds: set[str]) -> bool:
         """Whether people are why these units are not as planned."""

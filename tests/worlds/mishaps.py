@@ -124,7 +124,7 @@ class Trouble(FaultPlan):
     def _maybe_stale(self, method: str, path: str) -> None:
         target = self._world.target
         if self._lag_s is not None:
-            target.switches = replace(target.switches, read_lag_s=self._lag_s)
+            target.behaviour = replace(target.behaviour, read_lag_s=self._lag_s)
             self._lag_s = None
         if method != "GET" or not path.endswith("links/cellular"):
             return
@@ -133,8 +133,8 @@ class Trouble(FaultPlan):
             self.met["stale look-up"] += 1
             self.stale_reads.add(len(target.ledger.entries))
             self._fresh_left = FRESH_BETWEEN
-            self._lag_s = target.switches.read_lag_s
-            target.switches = replace(target.switches, read_lag_s=STALE_S)
+            self._lag_s = target.behaviour.read_lag_s
+            target.behaviour = replace(target.behaviour, read_lag_s=STALE_S)
 
 
 def _failed(world: World) -> int:

@@ -57,21 +57,23 @@ class Prices:
             self.due = False
             word = self._change()
         if path.endswith("/plans"):
-            switches = self.world.target.switches
-            is_clear = switches.amount_shown is None and switches.listed_again_at is None and switches.plan_prices_shown
-            self.read = CONFIRMED * switches.price_times if is_clear else None
+            behaviour = self.world.target.behaviour
+            is_clear = (
+                behaviour.amount_shown is None and behaviour.listed_again_at is None and behaviour.plan_prices_shown
+            )
+            self.read = CONFIRMED * behaviour.price_times if is_clear else None
         return word
 
     def _change(self) -> str:
         word = self.chance.choice(sorted(_CHANGES))
-        self.world.target.switches = replace(self.world.target.switches, **_CHANGES[word])
+        self.world.target.behaviour = replace(self.world.target.behaviour, **_CHANGES[word])
         return word
 
     def calm(self) -> None:
         """All is as it was when the plan was made."""
         self.due = False
-        self.world.target.switches = replace(
-            self.world.target.switches,
+        self.world.target.behaviour = replace(
+            self.world.target.behaviour,
             price_times=Decimal(1),
             amount_shown=None,
             listed_again_at=None,

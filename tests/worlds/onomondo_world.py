@@ -9,33 +9,33 @@ from typing import Any, ClassVar
 
 import httpx
 
-from migrator.carriers.hologram.simulator import HologramSimulator, HologramSwitches
+from migrator.carriers.hologram.simulator import HologramBehaviour, HologramSimulator
 from migrator.carriers.onomondo import wire
 from migrator.carriers.onomondo.adapter import OnomondoSource
+from migrator.carriers.onomondo.control import OnomondoControl
 from migrator.carriers.onomondo.simulator import (
     AboveLargestLimit,
     BulkLine,
     KeyForm,
     LastToken,
+    OnomondoBehaviour,
     OnomondoSimulator,
-    OnomondoSwitches,
     SimulatedOnomondoSim,
     TokenPlace,
 )
 from migrator.carriers.onomondo.simulator.model import made_sim
-from migrator.carriers.onomondo.switch import OnomondoSwitch
 from migrator.carriers.pacing import Pacer
 from migrator.carriers.simulation import RateLimit
 from migrator.core.fleet.sims import SourceSim
 from migrator.core.run.results import PullResult
-from migrator.engine.cutover.context import SwitchOptions
-from migrator.ports import SourcePlatform, SourceSwitch, SourceUsage
+from migrator.engine.cutover.context import CutoverOptions
+from migrator.ports import SourceControl, SourcePlatform, SourceUsage
 from migrator.store.inventory.source import keep_source
-from tests.worlds.cutover_world import SwitchWorld
+from tests.worlds.cutover_world import CutoverWorld
 from tests.worlds.odd_labels import Oddities
 from tests.worlds.world import EPOCH, POLICY
 
-__all__ = ["FIXED", "OWN_WORDS", "OnomondoWorld", "drawn_switches", "of_onomondo"]
+__all__ = ["FIXED", "OWN_WORDS", "OnomondoWorld", "drawn_behaviour", "of_onomondo"]
 
 FIXED = '[data_limit]\nbasis = "fixed"\nfixed_mb = 500\n[sms_limit]\nbasis = "fixed"\nfixed = 100\n'
 """No volume is booked at Onomondo that a limit could be made of."""
@@ -64,25 +64,25 @@ def watched_sim(seed: int, serial: int) -> WatchedSim:
 
 
 @dataclass(slots=True)
-class OnomondoWorld(SwitchWorld):
-    """A `SwitchWorld` whose old SIMs are Onomondo's."""
+class OnomondoWorld(CutoverWorld):
+    """A `CutoverWorld` whose old SIMs are Onomondo's."""
 
     carrier: ClassVar[str] = "onomondo"
     source_url: ClassVar[str] = "https://onomondo.test"
-    onomondo_switches: OnomondoSwitches = field(default_factory=OnomondoSwitches)
+    onomondo_behaviour: OnomondoBehaviour = field(default_factory=OnomondoBehaviour)
     policy_text: str = POLICY.replace("[status]", f"{OWN_WORDS}{FIXED}[status]")
 
     def __post_init__(self) -> None:
         sims = [watched_sim(self.seed, serial) for serial in range(self.sims)]
-        self.source: Any = OnomondoSimulator(fleet=sims, seed=self.seed, switches=self.onomondo_switches, epoch=EPOCH)
-        self.target = HologramSimulator(seed=self.seed, switches=self.switches, epoch=EPOCH)
+        self.source: Any = OnomondoSimulator(fleet=sims, seed=self.seed, behaviour=self.onomondo_behaviour, epoch=EPOCH)
+        self.target = HologramSimulator(seed=self.seed, behaviour=self.behaviour, epoch=EPOCH)
 
     reads_each: bool = False
     """Whether every pull reads of each SIM what the list does not tell, such as its hardware."""
 
     def pull(self, **asked: Any) -> PullResult:
         """`inventory pull`, after which the store knows whose SIMs these are."""
-        result = SwitchWorld.pull(self, **({"quotas": self.reads_each} | asked))
+        result = CutoverWorld.pull(self, **({"quotas": self.reads_each} | asked))
         with self.store() as store, store._db.write() as connection:
             keep_source(connection, "Onomondo")
         return result
@@ -90,8 +90,8 @@ class OnomondoWorld(SwitchWorld):
     def source_at(self, http: httpx.AsyncClient, pacer: Pacer) -> SourcePlatform:
         return OnomondoSource(http, api_key=self.source.api_key, pacer=pacer)
 
-    def switch_at(self, http: httpx.AsyncClient) -> SourceSwitch:
-        return OnomondoSwitch(http, api_key=self.source.api_key, pacer=Pacer(self.source_rps))
+    def control_at(self, http: httpx.AsyncClient) -> SourceControl:
+        return OnomondoControl(http, api_key=self.source.api_key, pacer=Pacer(self.source_rps))
 
     def onence(self, http: httpx.AsyncClient) -> SourceUsage:
         return OnomondoSource(http, api_key=self.source.api_key, pacer=Pacer(8.0))
@@ -103,7 +103,7 @@ class OnomondoWorld(SwitchWorld):
             assert (request.method, request.url.path) == ("PATCH", "/sims/bulk")
             assert 1 <= len(sims) <= 20
             assert all(set(sim) == {"id", "activated"} for sim in sims)
-        SwitchWorld._see(self, request)
+        CutoverWorld._see(self, request)
 
     def ordered(self, request: httpx.Request) -> list[tuple[str, str]]:
         """The old SIMs of an update, by the ICCIDs of their ids."""
@@ -125,7 +125,7 @@ class OnomondoWorld(SwitchWorld):
         """Have bulk answers tell oddly of some SIMs, or not at all."""
         share = 0.0 if is_calm else chance.choice([0.0, 0.1, 0.4])
         odd = {sim.iccid: chance.choice(list(BulkLine)) for sim in self.source.fleet if chance.random() < share}
-        self.source.switches = replace(self.source.switches, bulk_lines=odd, bulk_reversed=chance.random() < 0.3)
+        self.source.behaviour = replace(self.source.behaviour, bulk_lines=odd, bulk_reversed=chance.random() < 0.3)
 
 
 def of_onomondo(seed: int, chance: random.Random, folder: Path) -> OnomondoWorld:
@@ -134,18 +134,18 @@ def of_onomondo(seed: int, chance: random.Random, folder: Path) -> OnomondoWorld
         folder,
         sims=chance.choice([*range(4, 14), 24, 30]),  # a request for each day of use: large fleets take long
         seed=seed,
-        switches=HologramSwitches(
+        behaviour=HologramBehaviour(
             state_pending_s=chance.choice([(0.0, 0.0), (5.0, 600.0)]), read_lag_s=chance.choice([0.0, 0.0, 20.0])
         ),
-        onomondo_switches=drawn_switches(chance),
+        onomondo_behaviour=drawn_behaviour(chance),
         reads_each=True,
-        switch_options=SwitchOptions(batch=chance.choice([2, 5, 50]), workers=chance.choice([1, 8])),
+        cutover_options=CutoverOptions(batch=chance.choice([2, 5, 50]), workers=chance.choice([1, 8])),
     )
 
 
-def drawn_switches(chance: random.Random) -> OnomondoSwitches:
+def drawn_behaviour(chance: random.Random) -> OnomondoBehaviour:
     """Draw the answers to what nobody knows of Onomondo."""
-    return OnomondoSwitches(
+    return OnomondoBehaviour(
         key_form=chance.choice(list(KeyForm)),
         rate_limit=chance.choice([None, RateLimit(10, 10), RateLimit(4, 1)]),
         too_many_every=chance.choice([None, None, 7]),

@@ -55,8 +55,8 @@ class SimulatedOutside(wiring.Outside):
     def source(self, chosen: Any, store: Any, stopper: Stopper, *, new_login: bool = False) -> Any:  # noqa: ARG002
         return self._source(REGISTRY[chosen.carrier.key].reader, chosen, stopper)
 
-    def source_switch(self, chosen: Any, store: Any, stopper: Stopper, *, read_only: bool = False) -> Any:  # noqa: ARG002
-        return self._source(REGISTRY[chosen.carrier.key].switch, chosen, stopper)
+    def source_control(self, chosen: Any, store: Any, stopper: Stopper, *, read_only: bool = False) -> Any:  # noqa: ARG002
+        return self._source(REGISTRY[chosen.carrier.key].control, chosen, stopper)
 
     @asynccontextmanager
     async def _source(self, make: Any, chosen: Any, stopper: Stopper) -> AsyncIterator[Any]:

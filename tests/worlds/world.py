@@ -17,9 +17,9 @@ import httpx
 
 from migrator import wiring
 from migrator.carriers.hologram.adapter import HologramTarget
-from migrator.carriers.hologram.simulator import HologramSimulator, HologramSwitches
+from migrator.carriers.hologram.simulator import HologramBehaviour, HologramSimulator
 from migrator.carriers.onence.adapter import OnenceSource
-from migrator.carriers.onence.simulator import OnenceSimulator, OnenceSwitches
+from migrator.carriers.onence.simulator import OnenceBehaviour, OnenceSimulator
 from migrator.carriers.pacing import AdaptivePacer, Pacer
 from migrator.carriers.simulation import FaultPlan, InProcessTransport
 from migrator.core.fleet.identifiers import Iccid
@@ -111,8 +111,8 @@ class World:
     folder: Path
     sims: int = 12
     seed: int = 1
-    onence_switches: OnenceSwitches = field(default_factory=OnenceSwitches)
-    switches: HologramSwitches = field(default_factory=HologramSwitches)
+    onence_behaviour: OnenceBehaviour = field(default_factory=OnenceBehaviour)
+    behaviour: HologramBehaviour = field(default_factory=HologramBehaviour)
     faults: FaultPlan = field(default_factory=FaultPlan)
     policy_text: str = POLICY
     options: ApplyOptions = field(default_factory=ApplyOptions)
@@ -130,8 +130,8 @@ class World:
     _began_at: float = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
-        self.source = OnenceSimulator(seed=self.seed, sims=self.sims, switches=self.onence_switches, epoch=EPOCH)
-        self.target = HologramSimulator(seed=self.seed, switches=self.switches, epoch=EPOCH)
+        self.source = OnenceSimulator(seed=self.seed, sims=self.sims, behaviour=self.onence_behaviour, epoch=EPOCH)
+        self.target = HologramSimulator(seed=self.seed, behaviour=self.behaviour, epoch=EPOCH)
 
     # --- time: one clock over all processes ---
 

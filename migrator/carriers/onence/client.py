@@ -122,7 +122,7 @@ class OnenceClient:
 class OnenceWriter(OnenceClient):
     """Client that also switches SIMs off or on.
 
-    The class is made for `OnenceSwitch` alone, so that nothing else can write by mistake.
+    The class is made for `OnenceControl` alone, so that nothing else can write by mistake.
     """
 
     async def send(self, request: Request, vouch: Vouch | None = None) -> Reply:

@@ -18,7 +18,7 @@ from migrator.core.fleet.secrets import without_secrets
 from migrator.core.fleet.sims import AccountLimits, QuotaReading, SourceSim, source_status
 from migrator.core.fleet.units import decimal_of
 from migrator.errors import WireMismatch
-from migrator.ports import Remaining, SourcePage, SourceRow, SwitchOrder
+from migrator.ports import Remaining, SourcePage, SourceRow, SourceSimState
 
 __all__ = [
     "PAGE_SIZE",
@@ -188,7 +188,7 @@ def api_iccid(iccid: Iccid) -> str:
 # --- updates -------------------------------------------------------------------------------------------------------
 
 
-def update_object(order: SwitchOrder) -> dict[str, Any]:
+def update_object(order: SourceSimState) -> dict[str, Any]:
     """Return the update that switches one SIM off or on.
 
     The update always has all four fields (section 10.1). The effect of a missing field is unknown, and the contract's

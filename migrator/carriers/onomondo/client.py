@@ -87,7 +87,7 @@ class OnomondoClient:
 class OnomondoWriter(OnomondoClient):
     """Client that also switches SIMs off or on.
 
-    The class is made for `OnomondoSwitch` alone, so that nothing else can write by mistake.
+    The class is made for `OnomondoControl` alone, so that nothing else can write by mistake.
     """
 
     async def send(self, request: Request, vouch: Vouch | None = None) -> Reply:

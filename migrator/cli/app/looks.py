@@ -15,7 +15,7 @@ from migrator.errors import InputError, StoreError
 from migrator.store import Store
 from migrator.wiring import SystemClock, person
 
-__all__ = ["meant_plan", "meant_switch", "shown_plan", "shown_switch"]
+__all__ = ["meant_cutover", "meant_plan", "shown_cutover", "shown_plan"]
 
 PLAN = "plan"
 
@@ -28,9 +28,9 @@ def shown_plan(store: Store, plan_id: str) -> None:
     _note(store, PLAN, plan_id)
 
 
-def shown_switch(store: Store, direction: Direction, switch_id: str) -> None:
+def shown_cutover(store: Store, direction: Direction, cutover_id: str) -> None:
     """Note that this operator was shown a cutover or rollback plan."""
-    _note(store, direction.value, switch_id)
+    _note(store, direction.value, cutover_id)
 
 
 def _note(store: Store, kind: str, named: str) -> None:
@@ -58,14 +58,14 @@ def meant_plan(shared: Globals, store: Store, newest: str) -> str:
     return _meant(shared, store, PLAN, newest, others=others, known=known)
 
 
-def meant_switch(shared: Globals, store: Store, direction: Direction, newest: str) -> str:
+def meant_cutover(shared: Globals, store: Store, direction: Direction, newest: str) -> str:
     """Return the plan of a bare `cutover apply` or `rollback apply`.
 
     The rule is the same as for `meant_plan`.
     """
-    if store.switches.state(newest) != "created" and not _is_elsewhere(store, direction.value, newest):
+    if store.cutovers.state(newest) != "created" and not _is_elsewhere(store, direction.value, newest):
         return newest
-    known = store.switches.known(direction)
+    known = store.cutovers.known(direction)
     others = [named for named, state in known.items() if state != "finished"]
     return _meant(shared, store, direction.value, newest, others=others, known=list(known))
 

@@ -85,15 +85,15 @@ def steered(store: Store, given: str | None) -> Steered:
 
     That is `given`, or the cutover or rollback that is at work, or the plan in use.
     """
-    switch_id = _switch_at_work(store) if given is None else given if store.switches.exists(given) else None
-    if switch_id is not None:
-        header = store.switches.header(switch_id)
+    cutover_id = _cutover_at_work(store) if given is None else given if store.cutovers.exists(given) else None
+    if cutover_id is not None:
+        header = store.cutovers.header(cutover_id)
         return Steered(
             plan_id=header.plan_id,
-            named=switch_id,
+            named=cutover_id,
             command=f"{header.direction} apply",
-            is_running=_is_switching(store, switch_id),
-            is_over=store.switches.state(switch_id) == "finished",
+            is_running=_is_cutover_running(store, cutover_id),
+            is_over=store.cutovers.state(cutover_id) == "finished",
         )
     plan_id = plan_in_use(store, given)
     return Steered(
@@ -105,16 +105,16 @@ def steered(store: Store, given: str | None) -> Steered:
     )
 
 
-def _switch_at_work(store: Store) -> str | None:
+def _cutover_at_work(store: Store) -> str | None:
     """Return the cutover or rollback of a living process, or None."""
-    newest = store.switches.newest()
-    plans = [] if newest is None else store.switches.of_plan(store.switches.header(newest).plan_id)
-    running = [str(one["switch_id"]) for one in plans if _is_switching(store, one["switch_id"])]
+    newest = store.cutovers.newest()
+    plans = [] if newest is None else store.cutovers.of_plan(store.cutovers.header(newest).plan_id)
+    running = [str(one["switch_id"]) for one in plans if _is_cutover_running(store, one["switch_id"])]
     return running[-1] if running and living_holder(store) is not None else None
 
 
-def _is_switching(store: Store, switch_id: str) -> bool:
-    return any(run.state == "running" for run in store.journal.runs(switch_id))
+def _is_cutover_running(store: Store, cutover_id: str) -> bool:
+    return any(run.state == "running" for run in store.journal.runs(cutover_id))
 
 
 def plan_in_use(store: Store, given: str | None) -> str:

@@ -10,13 +10,13 @@ from migrator.cli.app.common import Globals, Outcome, finish, global_options, ta
 from migrator.cli.app.lookups import plan_looked_at
 from migrator.cli.app.words import step_word
 from migrator.cli.apply.status import runs_table
-from migrator.core.cutover.plan import SwitchItem
+from migrator.core.cutover.plan import CutoverItem
 from migrator.core.fleet.units import counted
 from migrator.core.run.steps import Item, RequestRecord
 from migrator.errors import InputError
 from migrator.reports.model import moment
 from migrator.store import Store
-from migrator.workflows.cutover.status import switch_line, switches_of
+from migrator.workflows.cutover.status import cutover_line, cutovers_of
 
 __all__ = ["job_values", "list_jobs", "show"]
 
@@ -41,7 +41,7 @@ def _list(shared: Globals, plan: str | None, *, every: bool) -> Outcome:
         plan_id = plan_looked_at(store, plan)
         runs = store.journal.runs(plan_id)
         requests = store.journal.requests(plan_id)
-        switches = switches_of(store, plan_id)
+        cutovers = cutovers_of(store, plan_id)
     shown = [job_values(record) for record in requests if every or record.method == "POST"]
     hidden = len(requests) - len(shown)
     rows = [tuple(job[key] for key in FIELDS) for job in shown]
@@ -51,8 +51,8 @@ def _list(shared: Globals, plan: str | None, *, every: bool) -> Outcome:
     ]
     if hidden:
         text.append(f"{counted(hidden, 'request')} for a single SIM left out; --all shows them.")
-    text += (f"{switch_line(one)} `migrator cutover show {one['switch_id']}`" for one in switches)
-    data = {"plan_id": plan_id, "switches": switches, "runs": [_run_values(run) for run in runs], "requests": shown}
+    text += (f"{cutover_line(one)} `migrator cutover show {one['switch_id']}`" for one in cutovers)
+    data = {"plan_id": plan_id, "switches": cutovers, "runs": [_run_values(run) for run in runs], "requests": shown}
     return Outcome(data, text)
 
 
@@ -134,11 +134,11 @@ def _found(store: Store, job: str) -> list[RequestRecord]:
 
 
 def _one(store: Store, record: RequestRecord) -> dict[str, Any]:
-    items: Sequence[Item | SwitchItem]
-    if store.switches.exists(record.plan_id) is None:
+    items: Sequence[Item | CutoverItem]
+    if store.cutovers.exists(record.plan_id) is None:
         items = store.journal.request_items(record.request_id)
     else:
-        items = store.switches.items_by_key(record.plan_id, store.journal.request_keys(record.request_id))
+        items = store.cutovers.items_by_key(record.plan_id, store.journal.request_keys(record.request_id))
     sims = [
         {
             "source_iccid": row.source_iccid.digits,
@@ -147,6 +147,6 @@ def _one(store: Store, record: RequestRecord) -> dict[str, Any]:
             "message": item.steps[record.kind].message if record.kind in item.steps else "",
         }
         for item in items
-        for row in [item.row if isinstance(item, SwitchItem) else item.change]
+        for row in [item.row if isinstance(item, CutoverItem) else item.change]
     ]
     return {**job_values(record), "plan_id": record.plan_id, "body": record.body, "sims_of_it": sims}

@@ -83,7 +83,7 @@ def retry(shared: Globals, /, never_claimed: bool, **options: Any) -> int:
 
 def _retry(shared: Globals, asked: _Chosen, *, never_claimed: bool) -> Outcome:
     def act(store: Store, plan_id: str, chosen: Selection, now: float) -> Intervened:
-        if store.switches.exists(plan_id) is not None:
+        if store.cutovers.exists(plan_id) is not None:
             cutover_may_be_retried(store, plan_id, never_claimed=never_claimed)
         return store.interventions.retry(plan_id, chosen, now=now, never_claimed=never_claimed, dry_run=asked.dry_run)
 
@@ -108,7 +108,7 @@ def skip(shared: Globals, /, **options: Any) -> int:
 
 def _skip(shared: Globals, asked: _Chosen) -> Outcome:
     def act(store: Store, plan_id: str, chosen: Selection, now: float) -> Intervened:
-        skipping = store.interventions if store.switches.exists(plan_id) is None else store.switches
+        skipping = store.interventions if store.cutovers.exists(plan_id) is None else store.cutovers
         return skipping.skip(plan_id, chosen, now=now, dry_run=asked.dry_run)
 
     target, came = _intervention(shared, asked, act)
@@ -146,8 +146,8 @@ def _target(store: Store, given: str | None) -> _Target:
 
     Raises: InputError, if there is no such plan.
     """
-    if given is not None and store.switches.exists(given) is not None:
-        return _Target(given, f"migrator {store.switches.header(given).direction} apply {given}", "cutover show")
+    if given is not None and store.cutovers.exists(given) is not None:
+        return _Target(given, f"migrator {store.cutovers.header(given).direction} apply {given}", "cutover show")
     plan_id = plan_id_of(store, given)
     return _Target(plan_id, f"migrator apply {plan_id}", "status")
 

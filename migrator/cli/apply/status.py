@@ -29,7 +29,7 @@ from migrator.reports.model import moment
 from migrator.reports.remedies import CAMPAIGN_GOES_ON
 from migrator.store import Store
 from migrator.wiring import SystemClock
-from migrator.workflows.cutover.status import switch_line, switches_of
+from migrator.workflows.cutover.status import cutover_line, cutovers_of
 from migrator.workflows.report import caps_used
 from migrator.workflows.site import going_on, living_holder
 
@@ -154,7 +154,7 @@ def _of(store: Store, plan_id: str) -> Outcome:
         "findings": finding_counts(store, plan_id),
         "stuck": asdict(stuck),
         "caps": caps_used(store, header),
-        "switches": switches_of(store, plan_id),
+        "switches": cutovers_of(store, plan_id),
         "unfinished": unfinished_besides(store, plan_id),
         "order": None if order is None else _order_values(order),
         "rates": _rates(store),
@@ -169,7 +169,7 @@ def _of(store: Store, plan_id: str) -> Outcome:
     if data["unfinished"] is not None:
         command = going_on(store, data["unfinished"])
         text.append(f"Plan {data['unfinished']} was begun and is not finished: `{command}`.")
-    text += map(switch_line, data["switches"])
+    text += map(cutover_line, data["switches"])
     if ends is not None:
         text.append(f"In Test Mode: {n_sims(ends.sims)}; the first ends at {ends.first}.")
         text += [f"Warning: {words}." for words in (ends.warning(),) if words]

@@ -15,7 +15,7 @@ import click
 from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
 from migrator.cli.app.files import check_destination, is_stdout, written
-from migrator.cli.app.looks import shown_switch
+from migrator.cli.app.looks import shown_cutover
 from migrator.cli.app.lookups import plan_or_file
 from migrator.cli.app.progress import watching
 from migrator.cli.cutover.run import (
@@ -23,19 +23,19 @@ from migrator.cli.cutover.run import (
     alive_within_s,
     applied,
     apply_options,
+    cutover_id_of,
     options_given,
     rest_s,
-    switch_id_of,
     wave_counts,
 )
 from migrator.cli.cutover.run import verified_share as share_of
 from migrator.core.cutover.plan import (
+    CutoverAction,
+    CutoverHeader,
+    CutoverItem,
+    CutoverRow,
     Direction,
     Require,
-    SwitchAction,
-    SwitchHeader,
-    SwitchItem,
-    SwitchRow,
     row_document,
 )
 from migrator.core.cutover.rules import Demand
@@ -48,7 +48,7 @@ from migrator.inputs.policy.file import stored_policy
 from migrator.reports.model import moment
 from migrator.store import Store
 from migrator.wiring import SystemClock
-from migrator.workflows.cutover.make import overlap_of, switch_lines
+from migrator.workflows.cutover.make import cutover_lines, overlap_of
 from migrator.workflows.cutover.plan import plan_cutover
 from migrator.workflows.site import Site
 
@@ -197,39 +197,39 @@ def apply(shared: Globals, /, **options: Any) -> int:
 
 
 @click.command("show", epilog="Exit codes: 0 done, 2 no such plan.")
-@click.argument("switch_id", metavar="[ID]", required=False)
+@click.argument("cutover_id", metavar="[ID]", required=False)
 @click.option("--sims", default=SHOWN, show_default=True, type=click.IntRange(0), help="How many SIMs to list.")
 @click.option(
     "--action",
-    type=click.Choice([action.value for action in SwitchAction], case_sensitive=False),
+    type=click.Choice([action.value for action in CutoverAction], case_sensitive=False),
     help="Only SIMs with this action.",
 )
 @click.option("--out", type=click.Path(path_type=Path, allow_dash=True), help="Also write it as JSON Lines.")
 @global_options
 @click.pass_obj
-def show(shared: Globals, /, *, switch_id: str | None, sims: int, action: str | None, out: Path | None) -> int:
+def show(shared: Globals, /, *, cutover_id: str | None, sims: int, action: str | None, out: Path | None) -> int:
     """Show a cutover or rollback plan, by default the newest.
 
     Shows what the plan does, why, how far it is, and what two SIMs a unit cost now.
     """
-    return finish("cutover show", shared, lambda: _show(shared, switch_id, sims, action, out))
+    return finish("cutover show", shared, lambda: _show(shared, cutover_id, sims, action, out))
 
 
-def _show(shared: Globals, switch_id: str | None, sims: int, action: str | None, out: Path | None) -> Outcome:
+def _show(shared: Globals, cutover_id: str | None, sims: int, action: str | None, out: Path | None) -> Outcome:
 
     if out is not None:
         check_destination(shared, out)
     with wiring.store_of(shared.state, shared.config) as store:
-        header = store.switches.header(switch_id_of(store, switch_id, None))
+        header = store.cutovers.header(cutover_id_of(store, cutover_id, None))
         outcome = planned(store, header, out, sims=sims, action=action, next_step=False)
         now = wiring.SystemClock().now().timestamp()
         billing = overlap_of(store, store.plans.header(header.plan_id), now)
-        state = str(store.switches.state(header.switch_id))
+        state = str(store.cutovers.state(header.cutover_id))
         steps = [
             (kind.value, step.value, code, count)
-            for (kind, step, code), count in sorted(store.journal.step_codes(header.switch_id).items())
+            for (kind, step, code), count in sorted(store.journal.step_codes(header.cutover_id).items())
         ]
-        attention = list(islice(_attention(store.switches.all_items(header.switch_id)), sims))
+        attention = list(islice(_attention(store.cutovers.all_items(header.cutover_id)), sims))
     told = [{"step": kind, "state": step, "code": code, "sims": count} for kind, step, code, count in steps]
     data = {
         **outcome.data,
@@ -250,7 +250,7 @@ def _show(shared: Globals, switch_id: str | None, sims: int, action: str | None,
 ATTENTION = ("source_iccid", "step", "code", "message")
 
 
-def _attention(items: Iterable[SwitchItem]) -> Iterable[tuple[str, str, str, str]]:
+def _attention(items: Iterable[CutoverItem]) -> Iterable[tuple[str, str, str, str]]:
     """Yield the steps that need attention.
 
     Such steps failed, were skipped after trouble, or left something otherwise than it was.
@@ -264,7 +264,7 @@ def _attention(items: Iterable[SwitchItem]) -> Iterable[tuple[str, str, str, str
 
 def planned(
     store: Store,
-    header: SwitchHeader,
+    header: CutoverHeader,
     out: Path | None,
     sims: int = SHOWN,
     action: str | None = None,
@@ -275,13 +275,13 @@ def planned(
 
     The plan is also written to `out`, if that is given.
     """
-    shown_switch(store, header.direction, header.switch_id)
-    rows = (row for row in store.switches.rows(header.switch_id) if action is None or row.action.value == action)
+    shown_cutover(store, header.direction, header.cutover_id)
+    rows = (row for row in store.cutovers.rows(header.cutover_id) if action is None or row.action.value == action)
     first = list(islice(rows, sims))
     if out is not None:
-        written(out, switch_lines(store, header.switch_id))
+        written(out, cutover_lines(store, header.cutover_id))
     data = {
-        "switch_id": header.switch_id,
+        "switch_id": header.cutover_id,
         "direction": header.direction.value,
         "plan_id": header.plan_id,
         "count": header.count,
@@ -295,12 +295,12 @@ def planned(
     return Outcome(data, _told(header, first, next_step=next_step), is_on_stdout=is_stdout(out))
 
 
-def _told(header: SwitchHeader, rows: list[SwitchRow], *, next_step: bool) -> list[Any]:
+def _told(header: CutoverHeader, rows: list[CutoverRow], *, next_step: bool) -> list[Any]:
 
     what = "switch off" if header.direction is Direction.CUTOVER else "switch on again"
     name, source = header.direction.value.capitalize(), header.summary.get("source", ONENCE)
     text: list[Any] = [
-        f"{name} plan {header.switch_id} for plan {header.plan_id}: {header.count} SIMs to {what} at {source}.",
+        f"{name} plan {header.cutover_id} for plan {header.plan_id}: {header.count} SIMs to {what} at {source}.",
         table("What happens", ("action", "SIMs"), list(header.counts.items())),
         table("Why", ("reason", "SIMs"), list(header.summary["reasons"].items())),
     ]
@@ -341,7 +341,7 @@ def _calls_words(calls: Mapping[str, Any] | None, source: str) -> list[str]:
     return [f"At {source} that is {needed} at {calls['max_rps']:g} a second."]
 
 
-def _billing(title: str, told: dict[str, Any], header: SwitchHeader) -> Any:
+def _billing(title: str, told: dict[str, Any], header: CutoverHeader) -> Any:
     is_1nce = header.summary.get("source", ONENCE) == ONENCE  # nobody tells what is left behind elsewhere
     names = (
         ("claimed", "new SIMs claimed at Hologram"),

@@ -9,10 +9,10 @@ import click
 from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table, warned
 from migrator.cli.app.files import check_destination, is_stdout, written
-from migrator.cli.app.looks import meant_switch
+from migrator.cli.app.looks import meant_cutover
 from migrator.cli.app.progress import watching
 from migrator.cli.app.words import head_line
-from migrator.cli.cutover.run import confirm, finished_before, outcome_rows, switch_id_of
+from migrator.cli.cutover.run import confirm, cutover_id_of, finished_before, outcome_rows
 from migrator.core.cutover.plan import Direction
 from migrator.core.fleet.units import n_sims
 from migrator.core.run.results import ExitCode
@@ -34,7 +34,7 @@ COLUMNS = ("iccid", "imsi", "msisdn", "label", "new_iccid", "wave")
 
 
 @click.command("export", epilog=f"Exit codes: {CODES}")
-@click.argument("switch_id", metavar="[ID]", required=False)
+@click.argument("cutover_id", metavar="[ID]", required=False)
 @click.option(
     "--out",
     type=click.Path(path_type=Path, allow_dash=True),
@@ -43,7 +43,7 @@ COLUMNS = ("iccid", "imsi", "msisdn", "label", "new_iccid", "wave")
 @click.option("--confirm", "count", type=int, metavar="COUNT", help="How many SIMs `cutover plan` says to switch off.")
 @global_options
 @click.pass_obj
-def export(shared: Globals, /, *, switch_id: str | None, out: Path | None, count: int | None) -> int:
+def export(shared: Globals, /, *, cutover_id: str | None, out: Path | None, count: int | None) -> int:
     """List the SIMs of a cutover plan to switch off by hand.
 
     For fleets of a carrier that has no API here (`inventory import --source-name`). Default: the newest plan, if you
@@ -53,7 +53,7 @@ def export(shared: Globals, /, *, switch_id: str | None, out: Path | None, count
     in the carrier's portal, import its next file, and run this again: what the file shows as off is proved, what is
     still on is judged and listed again, and the next wave follows. Nothing tells whether an old SIM was silent.
     """
-    return finish("cutover export", shared, lambda: _export(shared, switch_id, out, count))
+    return finish("cutover export", shared, lambda: _export(shared, cutover_id, out, count))
 
 
 def _export(shared: Globals, given: str | None, out: Path | None, count: int | None) -> Outcome:
@@ -63,17 +63,17 @@ def _export(shared: Globals, given: str | None, out: Path | None, count: int | N
     chosen.hologram()
     with wiring.open_store(shared.state or chosen.state) as store:
         name = must_be_by_hand(chosen, store)
-        switch_id = switch_id_of(store, given, Direction.CUTOVER)
+        cutover_id = cutover_id_of(store, given, Direction.CUTOVER)
         if given is None:
-            switch_id = meant_switch(shared, store, Direction.CUTOVER, switch_id)
-        header = store.switches.header(switch_id)
-        file = Path(f"switch-off-{switch_id}.csv") if out is None else out
+            cutover_id = meant_cutover(shared, store, Direction.CUTOVER, cutover_id)
+        header = store.cutovers.header(cutover_id)
+        file = Path(f"switch-off-{cutover_id}.csv") if out is None else out
         check_destination(shared, file)
-        if store.switches.state(switch_id) == "finished":
+        if store.cutovers.state(cutover_id) == "finished":
             return finished_before(store, header)
         cutover_must_be_ready(store, header)
         if not header.count:
-            return Outcome({"switch_id": switch_id, "count": 0, "listed": 0}, ("There is nothing to switch.",))
+            return Outcome({"switch_id": cutover_id, "count": 0, "listed": 0}, ("There is nothing to switch.",))
         confirm(shared, store, header, count)
         with watching(shared) as progress:
             listed = list_cutover(Site(store, chosen, progress, warned), header)
@@ -94,7 +94,7 @@ def _rows(store: Store, listed: OffList) -> Iterator[list[str]]:
 def _told(listed: OffList, told: dict[str, Any], head: str) -> Outcome:
     result, sims, file = listed.result, told["listed"], told["file"]
     data = {
-        "switch_id": result.switch_id,
+        "switch_id": result.cutover_id,
         "run_id": result.run_id,
         "reason": result.reason,
         **told,
@@ -109,7 +109,7 @@ def _told(listed: OffList, told: dict[str, Any], head: str) -> Outcome:
     }
     text: list[Any] = [table("", ("", "SIMs"), [("to switch off now", sims), *outcome_rows(result, Direction.CUTOVER)])]
     text.append(head_line(head))
-    again = f"`migrator cutover export {result.switch_id}`"
+    again = f"`migrator cutover export {result.cutover_id}`"
     if sims:
         text.insert(0, f"{n_sims(sims)} to switch off in {told['source']}'s portal, written to {file}.")
         text.append(f"Next: switch them off there, `migrator inventory import` its next file, then {again}.")
@@ -123,7 +123,7 @@ def _told(listed: OffList, told: dict[str, Any], head: str) -> Outcome:
     else:
         reason = result.reason
     if code is not ExitCode.DONE:
-        hint = f"`migrator cutover show {result.switch_id}` lists them" if code is ExitCode.ATTENTION else result.hint
+        hint = f"`migrator cutover show {result.cutover_id}` lists them" if code is ExitCode.ATTENTION else result.hint
         kind = "attention" if code is ExitCode.ATTENTION else "stopped"
         problems.append(Problem(kind, reason, hint.replace("cutover apply", "cutover export")))
     return Outcome(data, text, code, problems, is_on_stdout=is_stdout(Path(file)))

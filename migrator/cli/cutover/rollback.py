@@ -101,7 +101,7 @@ def _told(store: Store, back: WayBack, given: str | None, file: Path | None, out
         one = planned(store, back.headers[0], out)
         return replace(one, problems=problems)
     each = [planned(store, header, None).data for header in back.headers]
-    rows = [(header.switch_id, header.plan_id, header.count) for header in back.headers]
+    rows = [(header.cutover_id, header.plan_id, header.count) for header in back.headers]
     source = store.inventory.source_name()
     text: list[Any] = ["No SIM can go back: no cutover of ours holds one of them off."]
     if rows:
@@ -109,7 +109,7 @@ def _told(store: Store, back: WayBack, given: str | None, file: Path | None, out
             f"{counted(back.count, 'SIM')} to switch on again at {source}, of {len(rows)} migrations.",
             table("A rollback plan for each", ("rollback", "of plan", "SIMs"), rows),
             *(
-                f"`migrator rollback apply {header.switch_id} --confirm {header.count}`"
+                f"`migrator rollback apply {header.cutover_id} --confirm {header.count}`"
                 for header in back.headers
                 if header.count
             ),
@@ -134,8 +134,8 @@ def _plan_of_cutover(store: Store) -> str | None:
 
     The way back is for that plan, also when there is a newer plan.
     """
-    newest = store.switches.newest(Direction.CUTOVER)
-    return None if newest is None else store.switches.header(newest).plan_id
+    newest = store.cutovers.newest(Direction.CUTOVER)
+    return None if newest is None else store.cutovers.header(newest).plan_id
 
 
 @click.command("apply", epilog=f"Exit codes: {APPLY_CODES}")

@@ -15,13 +15,13 @@ import click
 
 from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, table, warned
-from migrator.cli.app.looks import meant_switch, shown_switch
+from migrator.cli.app.looks import meant_cutover, shown_cutover
 from migrator.cli.app.progress import watching
 from migrator.cli.app.refs import ref_option
 from migrator.cli.app.words import head_line, seconds_of
 from migrator.cli.apply.dry_run import dry_outcome, outbox, refuse_requests
-from migrator.core.cutover.plan import Direction, SwitchHeader, header_from
-from migrator.core.cutover.results import SwitchResult
+from migrator.core.cutover.plan import CutoverHeader, Direction, header_from
+from migrator.core.cutover.results import CutoverResult
 from migrator.core.fleet.sims import ONENCE
 from migrator.core.plan.refs import ref_of
 from migrator.core.run.results import ExitCode
@@ -36,21 +36,21 @@ from migrator.workflows.cutover.apply import (
     cutover_must_be_ready,
     dry_run_cutover,
 )
-from migrator.workflows.cutover.make import switch_lines
+from migrator.workflows.cutover.make import cutover_lines
 from migrator.workflows.site import Site
 
 __all__ = [
     "APPLY_CODES",
-    "CutoverOptions",
+    "CutoverApplyOptions",
     "alive_within_s",
     "applied",
     "apply_options",
     "confirm",
+    "cutover_id_of",
     "finished_before",
     "options_given",
     "outcome_rows",
     "rest_s",
-    "switch_id_of",
     "verified_share",
     "wave_counts",
 ]
@@ -67,11 +67,11 @@ WHAT = {
 
 
 @dataclass(frozen=True, slots=True)
-class CutoverOptions:
+class CutoverApplyOptions:
     """Options of one `cutover apply` or `rollback apply`."""
 
     direction: Direction
-    switch_id: str | None
+    cutover_id: str | None
     confirm: int | None
     dry_run: bool
     requests: Path | None
@@ -82,7 +82,7 @@ def apply_options(direction: Direction) -> Callable[[Callable[..., int]], Callab
     """Return a decorator that adds the options of both `apply`."""
     verb = VERBS[direction]
     options = (
-        click.argument("switch_id", metavar="[ID]", required=False),
+        click.argument("cutover_id", metavar="[ID]", required=False),
         click.option(
             "--confirm", type=int, metavar="COUNT", help=f"How many SIMs it will {verb}: `{direction} plan` says it."
         ),
@@ -116,20 +116,20 @@ def options_given(
     max_duration: str | None,
     ref: str | None,
     **others: Any,
-) -> CutoverOptions:
+) -> CutoverApplyOptions:
     """Return the options, with durations in seconds.
 
     Raises: InputError, naming an option whose text is no duration.
     """
     wait_s = None if wait is None else seconds_of("--wait", wait)
     most_s = None if max_duration is None else seconds_of("--max-duration", max_duration)
-    return CutoverOptions(direction, bounds=CutoverBounds(wave, wait_s, most_s, ref_of(ref)), **others)
+    return CutoverApplyOptions(direction, bounds=CutoverBounds(wave, wait_s, most_s, ref_of(ref)), **others)
 
 
 # --- what a command line says -------------------------------------------------------------------------------------
 
 
-def switch_id_of(store: Store, given: str | None, direction: Direction | None) -> str:
+def cutover_id_of(store: Store, given: str | None, direction: Direction | None) -> str:
     """Return the id of the cutover or rollback plan that is meant.
 
     That is `given`, an id or a plan file, or the newest of this direction.
@@ -137,7 +137,7 @@ def switch_id_of(store: Store, given: str | None, direction: Direction | None) -
     Raises: InputError, if there is none; StalePlan, for a file of another store.
     """
     if given is None:
-        newest = store.switches.newest(direction)
+        newest = store.cutovers.newest(direction)
         if newest is None:
             name = "cutover" if direction is None else direction.value
             hint = f"run `migrator {name} plan`"
@@ -146,7 +146,7 @@ def switch_id_of(store: Store, given: str | None, direction: Direction | None) -
     file = Path(given) if Path(given).is_file() else None
     if file is not None:
         given = _id_in_file(store, file)
-    header = store.switches.header(given)
+    header = store.cutovers.header(given)
     if file is not None:
         _must_be_the_stored_plan(store, file, given)
     if direction is not None and header.direction is not direction:
@@ -170,21 +170,21 @@ def _id_in_file(store: Store, file: Path) -> str:
             code="other_lineage",
             hint="use the store that it was made from, or make a new plan here",
         )
-    return header.switch_id
+    return header.cutover_id
 
 
-def _must_be_the_stored_plan(store: Store, file: Path, switch_id: str) -> None:
+def _must_be_the_stored_plan(store: Store, file: Path, cutover_id: str) -> None:
     """Refuse a file that is not the stored plan to the letter.
 
     Raises: InputError, naming the first line that differs.
     """
     with file.open(encoding="utf-8", errors="replace", newline="\n") as lines:
-        pairs = zip_longest(lines, switch_lines(store, switch_id))
+        pairs = zip_longest(lines, cutover_lines(store, cutover_id))
         number = next((at for at, (here, there) in enumerate(pairs, 1) if here != there), None)
     if number is not None:
         raise InputError(
-            f"{file}:{number}: this is not what the store holds of plan {switch_id}: the file was changed since it was "
-            "written",
+            f"{file}:{number}: this is not what the store holds of plan {cutover_id}: the file was changed since it "
+            "was written",
             code="edited_plan",
             hint="a plan is not edited: make a new one; or write this one again: `migrator cutover show --out FILE`",
         )
@@ -244,7 +244,7 @@ def wave_counts(text: str | None) -> tuple[int, ...]:
 # --- the run ------------------------------------------------------------------------------------------------------
 
 
-def applied(shared: Globals, options: CutoverOptions) -> Outcome:
+def applied(shared: Globals, options: CutoverApplyOptions) -> Outcome:
     """Carry out a cutover or rollback plan, or go on with it."""
     if options.requests is not None:
         told = "`migrator cutover show` shows how far a plan is"
@@ -254,17 +254,17 @@ def applied(shared: Globals, options: CutoverOptions) -> Outcome:
     with wiring.open_store(shared.state or chosen.state) as store:
         wiring.must_be_asked(chosen, store)
         chosen.source()
-        switch_id = switch_id_of(store, options.switch_id, options.direction)
-        if options.switch_id is None and not options.dry_run:
-            switch_id = meant_switch(shared, store, options.direction, switch_id)
-        header = store.switches.header(switch_id)
-        if store.switches.state(header.switch_id) == "finished":
+        cutover_id = cutover_id_of(store, options.cutover_id, options.direction)
+        if options.cutover_id is None and not options.dry_run:
+            cutover_id = meant_cutover(shared, store, options.direction, cutover_id)
+        header = store.cutovers.header(cutover_id)
+        if store.cutovers.state(header.cutover_id) == "finished":
             return finished_before(store, header)
         if options.dry_run:
             return _dry_run(shared, chosen, store, header, options)
         cutover_must_be_ready(store, header)
         if not header.count:
-            return Outcome({"switch_id": header.switch_id, "count": 0}, ("There is nothing to switch.",))
+            return Outcome({"switch_id": header.cutover_id, "count": 0}, ("There is nothing to switch.",))
         confirm(shared, store, header, options.confirm)
         with watching(shared) as progress:
             result = carry_out_cutover(Site(store, chosen, progress, warned), header, options.bounds)
@@ -272,31 +272,31 @@ def applied(shared: Globals, options: CutoverOptions) -> Outcome:
     return _told(header, result, head)
 
 
-def finished_before(store: Store, header: SwitchHeader) -> Outcome:
+def finished_before(store: Store, header: CutoverHeader) -> Outcome:
     """Return the outcome of a plan that was finished before.
 
     A plan is used once: nothing is read at a carrier and nothing sent.
     """
-    runs = store.journal.runs(header.switch_id)
+    runs = store.journal.runs(header.cutover_id)
     exit_code = int(runs[-1].exit_code or 0) if runs else 0
-    data = {"switch_id": header.switch_id, "state": "finished"}
-    text = (f"Plan {header.switch_id} was carried out before: `migrator cutover show {header.switch_id}`.",)
+    data = {"switch_id": header.cutover_id, "state": "finished"}
+    text = (f"Plan {header.cutover_id} was carried out before: `migrator cutover show {header.cutover_id}`.",)
     if not exit_code:
         return Outcome(data, text)
-    hint = f"`migrator cutover show {header.switch_id}` lists them; make a new plan for those that can be mended"
-    problem = Problem("attention", f"plan {header.switch_id} is finished, and some SIMs need attention", hint)
+    hint = f"`migrator cutover show {header.cutover_id}` lists them; make a new plan for those that can be mended"
+    problem = Problem("attention", f"plan {header.cutover_id} is finished, and some SIMs need attention", hint)
     return Outcome(data, text, exit_code, (problem,))
 
 
-def confirm(shared: Globals, store: Store, header: SwitchHeader, given: int | None) -> None:
+def confirm(shared: Globals, store: Store, header: CutoverHeader, given: int | None) -> None:
     """Ask for the number of SIMs before a plan's first run.
 
     Raises: InputError, if the number is wrong, or nobody can be asked.
     """
-    is_asked_for = given is None and store.switches.state(header.switch_id) != "started"
+    is_asked_for = given is None and store.cutovers.state(header.cutover_id) != "started"
     if is_asked_for and not (shared.no_input or shared.json) and sys.stdin.isatty():
         source = store.inventory.source_name()
-        words = f"Plan {header.switch_id} {WHAT[header.direction].format(count=header.count, source=source)}."
+        words = f"Plan {header.cutover_id} {WHAT[header.direction].format(count=header.count, source=source)}."
         for line in (words, *(f"Mind: {line}." for line in header.summary["reminders"])):
             click.echo(line, err=True)
         given = click.prompt(f"Type the number of SIMs to {VERBS[header.direction]}", type=int, err=True)
@@ -306,9 +306,9 @@ def confirm(shared: Globals, store: Store, header: SwitchHeader, given: int | No
 # --- the end ------------------------------------------------------------------------------------------------------
 
 
-def _told(header: SwitchHeader, result: SwitchResult, head: str) -> Outcome:
+def _told(header: CutoverHeader, result: CutoverResult, head: str) -> Outcome:
     data = {
-        "switch_id": result.switch_id,
+        "switch_id": result.cutover_id,
         "run_id": result.run_id,
         "reason": result.reason,
         "count": header.count,
@@ -325,11 +325,14 @@ def _told(header: SwitchHeader, result: SwitchResult, head: str) -> Outcome:
     }
     is_cutover, source = header.direction is Direction.CUTOVER, header.summary.get("source", ONENCE)
     rows = outcome_rows(result, header.direction)
-    text: list[Any] = [f"Plan {result.switch_id}, run {result.run_id}: {result.reason}.", table("", ("", "SIMs"), rows)]
+    text: list[Any] = [
+        f"Plan {result.cutover_id}, run {result.run_id}: {result.reason}.",
+        table("", ("", "SIMs"), rows),
+    ]
     text.append(head_line(head))
     if result.exit_code is ExitCode.DONE:
         if result.unproved:
-            text.append(f"Next: `migrator {header.direction} apply {result.switch_id}` goes on with the other waves.")
+            text.append(f"Next: `migrator {header.direction} apply {result.cutover_id}` goes on with the other waves.")
             return Outcome(data, text)
         if not is_cutover:
             text.append("The paused new SIMs differ from the migration's plan from now on: `verify` will say so.")
@@ -339,7 +342,7 @@ def _told(header: SwitchHeader, result: SwitchResult, head: str) -> Outcome:
     return Outcome(data, text, result.exit_code, (Problem(code, result.reason, result.hint),))
 
 
-def outcome_rows(result: SwitchResult, direction: Direction) -> list[tuple[str, int]]:
+def outcome_rows(result: CutoverResult, direction: Direction) -> list[tuple[str, int]]:
     """Return the counts of a run, in words."""
     is_cutover = direction is Direction.CUTOVER
     return [
@@ -353,11 +356,13 @@ def outcome_rows(result: SwitchResult, direction: Direction) -> list[tuple[str, 
     ]
 
 
-def _dry_run(shared: Globals, chosen: Settings, store: Store, header: SwitchHeader, options: CutoverOptions) -> Outcome:
+def _dry_run(
+    shared: Globals, chosen: Settings, store: Store, header: CutoverHeader, options: CutoverApplyOptions
+) -> Outcome:
     """Run the true engine on a copy; show what it would send."""
     keep_all = shared.json or shared.events
     with outbox(options.requests, keep_all=keep_all) as sent, watching(shared, is_dry_run=True) as progress:
         site = Site(store, chosen, sent.watching(progress), warned)
         result = dry_run_cutover(site, header, options.bounds, sent)
-    shown_switch(store, header.direction, header.switch_id)
-    return dry_outcome(header.switch_id, result, sent, options.requests, named="switch_id")
+    shown_cutover(store, header.direction, header.cutover_id)
+    return dry_outcome(header.cutover_id, result, sent, options.requests, named="switch_id")

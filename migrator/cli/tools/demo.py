@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 
 from migrator import wiring
-from migrator.carriers.hologram.simulator import HologramSimulator, HologramSwitches
+from migrator.carriers.hologram.simulator import HologramBehaviour, HologramSimulator
 from migrator.carriers.simulation import RateLimit
 from migrator.cli.app.common import Globals, Outcome, finish, global_options
 from migrator.cli.tools.demo_week import week_shown
@@ -153,7 +153,7 @@ def _rehearsal(folder: Path, source: str, sims: int, seed: int) -> Rehearsal:
     """
     now, pool = datetime.now(UTC), pool_of(sims)
     hologram = HologramSimulator(
-        seed=seed, switches=HologramSwitches(claim_pending_s=(0.5, 2.0), state_pending_s=(0.5, 2.0)), epoch=now
+        seed=seed, behaviour=HologramBehaviour(claim_pending_s=(0.5, 2.0), state_pending_s=(0.5, 2.0)), epoch=now
     )
     hologram.stock(pool[:-FOREIGN])
     hologram.stock_foreign(pool[-FOREIGN:])
@@ -253,7 +253,7 @@ def _steps(show: _Show, pull_options: Sequence[str]) -> str:
 
 def _newest_cutover(show: _Show) -> int:
     with wiring.open_file(show.folder / "migrator.db") as store:
-        return store.switches.header(store.switches.newest(Direction.CUTOVER) or "").count
+        return store.cutovers.header(store.cutovers.newest(Direction.CUTOVER) or "").count
 
 
 def _newest_plan(show: _Show) -> tuple[str, int]:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from migrator.carriers.hologram.simulator import Edition, HologramSimulator, HologramSwitches, MixedClaims
+from migrator.carriers.hologram.simulator import Edition, HologramBehaviour, HologramSimulator, MixedClaims
 from migrator.carriers.simulation import Fault, FaultPlan, RateLimit
 from migrator.cli.app.common import Globals, Outcome, finish, global_options
 from migrator.cli.app.files import refuse_unwritable, written
@@ -188,7 +188,7 @@ def _rehearsal(options: ServeOptions) -> Rehearsal:
     )
     hologram = HologramSimulator(
         seed=options.seed,
-        switches=HologramSwitches(
+        behaviour=HologramBehaviour(
             rate_limit=RateLimit(options.hologram_rps, options.hologram_rps) if options.hologram_rps else None,
             latency_s=latency_s,
             claim_policy=MixedClaims(options.claims or "all_or_nothing"),

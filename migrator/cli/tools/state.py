@@ -13,7 +13,7 @@ from migrator.cli.app.files import refuse_unwritable
 from migrator.errors import InputError
 from migrator.reports.model import moment
 from migrator.workflows.copy_state import copy_state
-from migrator.workflows.cutover.status import switch_line, switches_of
+from migrator.workflows.cutover.status import cutover_line, cutovers_of
 
 __all__ = ["backup", "copy", "info", "upgrade"]
 
@@ -34,7 +34,7 @@ def _info(shared: Globals, *, upgrade: bool | None = None) -> Outcome:
     with wiring.store_of(shared.state, shared.config, upgrade=upgrade) as store:
         data = store.info()
         plans = store.plans.list()
-        lines = [switch_line(one) for plan in plans for one in switches_of(store, plan["plan_id"])]
+        lines = [cutover_line(one) for plan in plans for one in cutovers_of(store, plan["plan_id"])]
     data["created_at"] = moment(data["created_at"])
     data |= {f"{name} rows": count for name, count in data.pop("counts").items()}
     return Outcome(data, (table("State store", ("", ""), [(k.replace("_", " "), v) for k, v in data.items()]), *lines))

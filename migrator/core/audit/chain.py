@@ -16,6 +16,7 @@ __all__ = [
     "GENESIS",
     "AuditEvent",
     "chain_problems",
+    "cutover_item_line",
     "digest_of",
     "event_document",
     "event_from",
@@ -24,7 +25,6 @@ __all__ = [
     "hash_of_lines",
     "plan_digest",
     "request_digest",
-    "switch_item_line",
 ]
 
 GENESIS = "0" * 64
@@ -81,7 +81,7 @@ def plan_digest(header: str, policy_text: str, policy_json: str) -> str:
     return hashlib.sha256(_one_spelling([header, policy_text, policy_json]).encode()).hexdigest()
 
 
-def switch_item_line(item: Sequence[Any]) -> str:
+def cutover_item_line(item: Sequence[Any]) -> str:
     """Return one SIM's line for the digest of a cutover or rollback.
 
     `item` holds key, position, action, wave and document.

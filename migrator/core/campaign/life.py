@@ -48,7 +48,7 @@ class LifeStage(StrEnum):
 class ExceptionCode(StrEnum):
     """Reason why a person must look after a SIM."""
 
-    IN_DOUBT = "in_doubt"  # the outcome of a claim or of a switch is not known
+    IN_DOUBT = "in_doubt"  # the outcome of a claim or of an order at the source is not known
     ROLLED_BACK = "rolled_back"  # a rollback took it back to its old SIM
     REFUSED = "refused"  # the claim of its card was refused for good
     BLOCKED = "blocked"  # its plan says that a person must decide
@@ -116,7 +116,7 @@ class LifeFacts:
         is_off: whether a cutover of ours switched the old SIM off, and no rollback took it back.
         is_found_off: whether 1NCE says that the old SIM is off or expired.
         is_back: whether a rollback took it back.
-        is_in_doubt: whether the outcome of its claim, or of a switch, is not known.
+        is_in_doubt: whether the outcome of its claim, or of an order at the source, is not known.
         is_claimed: whether its card is ours, by Hologram's record or by our journal.
         is_recorded: whether Hologram's record of the card was seen, and is ours.
         is_refused: whether the claim of its card was refused for good.

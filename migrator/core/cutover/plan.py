@@ -20,16 +20,16 @@ from migrator.core.run.doubts import Doubt, doubt_of
 from migrator.core.run.states import StepKind, StepState
 
 __all__ = [
-    "ACTING_SWITCHES",
+    "ACTING_CUTOVERS",
     "Aside",
+    "CutoverAction",
+    "CutoverHeader",
+    "CutoverItem",
+    "CutoverReason",
+    "CutoverRow",
+    "CutoverStep",
     "Direction",
     "Require",
-    "SwitchAction",
-    "SwitchHeader",
-    "SwitchItem",
-    "SwitchReason",
-    "SwitchRow",
-    "SwitchStep",
     "fingerprint_of",
     "header_from",
     "header_line",
@@ -39,7 +39,7 @@ __all__ = [
     "row_line",
 ]
 
-SWITCH_PLAN_VERSION = 1
+CUTOVER_PLAN_VERSION = 1
 
 
 class Direction(StrEnum):
@@ -61,7 +61,7 @@ class Require(StrEnum):
     VERIFIED = "verified"  # only its record: the unit may be silent
 
 
-class SwitchAction(StrEnum):
+class CutoverAction(StrEnum):
     """Action of a cutover or rollback for one SIM."""
 
     SWITCH_OFF = "SWITCH_OFF"  # disable it at 1NCE
@@ -73,14 +73,14 @@ class SwitchAction(StrEnum):
     @property
     def acts(self) -> bool:
         """True if something will be sent for a SIM with this action."""
-        return self in ACTING_SWITCHES
+        return self in ACTING_CUTOVERS
 
 
-ACTING_SWITCHES = (SwitchAction.SWITCH_OFF, SwitchAction.SWITCH_BACK)
+ACTING_CUTOVERS = (CutoverAction.SWITCH_OFF, CutoverAction.SWITCH_BACK)
 """Actions under which something is sent."""
 
 
-class SwitchReason(StrEnum):
+class CutoverReason(StrEnum):
     """Reason for an action, for people to read.
 
     A reason never steers what is sent.
@@ -132,7 +132,7 @@ class Aside(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class SwitchRow:
+class CutoverRow:
     """Planned action for one source SIM.
 
     `proof` is what showed life on the new SIM, for people. `unit` says if the new SIM sits in the old SIM's unit; None
@@ -141,8 +141,8 @@ class SwitchRow:
 
     source_iccid: Iccid
     target_iccid: Iccid | None
-    action: SwitchAction
-    reason: SwitchReason
+    action: CutoverAction
+    reason: CutoverReason
     detail: str = ""
     wave: str | None = None
     proof: str = ""
@@ -150,14 +150,14 @@ class SwitchRow:
 
 
 @dataclass(frozen=True, slots=True)
-class SwitchHeader:
+class CutoverHeader:
     """First line of a cutover or rollback plan.
 
     `count` is the number of SIMs to switch off or on, which has to be confirmed. `summary` holds JSON values for
     people.
     """
 
-    switch_id: str
+    cutover_id: str
     direction: Direction
     plan_id: str
     lineage: str
@@ -183,11 +183,11 @@ class SwitchHeader:
     @property
     def command(self) -> str:
         """Command that carries the plan out, or goes on with it."""
-        return f"migrator {self.direction.value} {'export' if self.is_by_hand else 'apply'} {self.switch_id}"
+        return f"migrator {self.direction.value} {'export' if self.is_by_hand else 'apply'} {self.cutover_id}"
 
 
 @dataclass(frozen=True, slots=True)
-class SwitchStep:
+class CutoverStep:
     """Step of one SIM.
 
     `before` is the old SIM as it was read before the first order (JSON values). `code` and `message` are words for
@@ -217,14 +217,14 @@ class SwitchStep:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SwitchItem:
+class CutoverItem:
     """SIM of a plan with its steps, compared by identity.
 
     The steps are as of one reading of the store.
     """
 
-    row: SwitchRow
-    steps: Mapping[StepKind, SwitchStep] = field(default_factory=dict)
+    row: CutoverRow
+    steps: Mapping[StepKind, CutoverStep] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -255,7 +255,7 @@ def is_as_found(state: StepState, code: str) -> bool:
 _one_spelling = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 
-def row_document(row: SwitchRow) -> dict[str, Any]:
+def row_document(row: CutoverRow) -> dict[str, Any]:
     """Return a row as JSON values; `row_from` is its inverse.
 
     Rows from before there were units keep their spelling.
@@ -273,7 +273,7 @@ def row_document(row: SwitchRow) -> dict[str, Any]:
     }
 
 
-def row_line(row: SwitchRow) -> str:
+def row_line(row: CutoverRow) -> str:
     """Return one line of the file.
 
     Equal rows have equal lines.
@@ -281,14 +281,14 @@ def row_line(row: SwitchRow) -> str:
     return _one_spelling(row_document(row))
 
 
-def row_from(values: Mapping[str, Any]) -> SwitchRow:
+def row_from(values: Mapping[str, Any]) -> CutoverRow:
     """Return the row of a document."""
     target, seen = values["target_iccid"], values.get("unit")
-    return SwitchRow(
+    return CutoverRow(
         source_iccid=Iccid.parse(values["source_iccid"]),
         target_iccid=None if target is None else Iccid.parse(target),
-        action=SwitchAction(values["action"]),
-        reason=SwitchReason(values["reason"]),
+        action=CutoverAction(values["action"]),
+        reason=CutoverReason(values["reason"]),
         detail=values["detail"],
         wave=values["wave"],
         proof=values["proof"],
@@ -296,13 +296,13 @@ def row_from(values: Mapping[str, Any]) -> SwitchRow:
     )
 
 
-def header_line(header: SwitchHeader) -> str:
+def header_line(header: CutoverHeader) -> str:
     """Return the first line of the file; `header_from` reads it."""
     return _one_spelling(
         {
             "kind": "migrator-switch-plan",
-            "switch_plan_version": SWITCH_PLAN_VERSION,
-            "switch_id": header.switch_id,
+            "switch_plan_version": CUTOVER_PLAN_VERSION,
+            "switch_id": header.cutover_id,
             "direction": header.direction.value,
             "plan_id": header.plan_id,
             "lineage": header.lineage,
@@ -318,14 +318,14 @@ def header_line(header: SwitchHeader) -> str:
     )
 
 
-def header_from(text: str) -> SwitchHeader:
+def header_from(text: str) -> CutoverHeader:
     """Return the header of a line.
 
     Raises: KeyError, ValueError and TypeError, if the line is no header.
     """
     values = json.loads(text)
-    return SwitchHeader(
-        switch_id=values["switch_id"],
+    return CutoverHeader(
+        cutover_id=values["switch_id"],
         direction=Direction(values["direction"]),
         plan_id=values["plan_id"],
         lineage=values["lineage"],
@@ -340,7 +340,7 @@ def header_from(text: str) -> SwitchHeader:
     )
 
 
-def fingerprint_of(about: Iterable[str], rows: Iterable[SwitchRow]) -> str:
+def fingerprint_of(about: Iterable[str], rows: Iterable[CutoverRow]) -> str:
     """Return the SHA-256 of a plan's subject and rows.
 
     The digest is hexadecimal text. `about` holds what the plan is about.

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from migrator.core.run.results import ExitCode
 
-__all__ = ["SwitchResult"]
+__all__ = ["CutoverResult"]
 
 
 @dataclass(frozen=True, slots=True)
-class SwitchResult:
+class CutoverResult:
     """Result of one run of a cutover or rollback.
 
     Counts are SIMs, over all runs of the plan.
@@ -20,7 +20,7 @@ class SwitchResult:
     that are still open, in all waves. `cause` is the reason without the words of a hook or carrier.
     """
 
-    switch_id: str
+    cutover_id: str
     run_id: int
     exit_code: ExitCode
     reason: str

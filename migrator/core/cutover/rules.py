@@ -14,12 +14,12 @@ from typing import Any
 from migrator.core.cutover.old_use import NewLife
 from migrator.core.cutover.plan import (
     Aside,
+    CutoverAction,
+    CutoverItem,
+    CutoverReason,
+    CutoverRow,
     Direction,
     Require,
-    SwitchAction,
-    SwitchItem,
-    SwitchReason,
-    SwitchRow,
 )
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.imei import NOBODY, ImeiDoubt, Neighbours, Place, Unit, is_imei, place
@@ -238,7 +238,7 @@ class Judged:
     The use of the old SIM is compared with `life`. `doubt` is the reason why an IMEI proves nothing.
     """
 
-    row: SwitchRow
+    row: CutoverRow
     life: NewLife = NEVER
     doubt: ImeiDoubt | None = None
 
@@ -300,14 +300,14 @@ def cutover_row(
     held_back = _not_to_be_moved(item) or _off_or_unknown(source, demand.source)
     if held_back is not None:
         action, reason, detail = held_back
-        return Judged(SwitchRow(change.source_iccid, change.target_iccid, action, reason, detail))
+        return Judged(CutoverRow(change.source_iccid, change.target_iccid, action, reason, detail))
     told = _unproved(item, verified, demand, org_id=org_id, journaled_s=claimed_s, session_s=session_s)
     if not isinstance(told, str):
         reason, detail = told
-        return Judged(SwitchRow(change.source_iccid, change.target_iccid, SwitchAction.LEAVE_ON, reason, detail))
+        return Judged(CutoverRow(change.source_iccid, change.target_iccid, CutoverAction.LEAVE_ON, reason, detail))
     assert source is not None and item.target is not None  # noqa: S101, PT018 - held back or unproved without them
-    row = SwitchRow(
-        change.source_iccid, change.target_iccid, SwitchAction.SWITCH_OFF, SwitchReason.QUALIFIES, proof=told
+    row = CutoverRow(
+        change.source_iccid, change.target_iccid, CutoverAction.SWITCH_OFF, CutoverReason.QUALIFIES, proof=told
     )
     since_s = claimed_at_s(item.target, claimed_s)
     seen = lived(
@@ -328,14 +328,14 @@ def cutover_row(
     )
     if left_on is not None:
         reason, detail = left_on
-        row = replace(row, action=SwitchAction.LEAVE_ON, reason=reason, detail=detail, unit=where.unit)
+        row = replace(row, action=CutoverAction.LEAVE_ON, reason=reason, detail=detail, unit=where.unit)
         return Judged(row, life, where.doubt)
     return Judged(replace(row, wave=change.wave, unit=where.unit), life, where.doubt)
 
 
 def not_in_its_unit(
     seen: Lived, *, wants_life: bool, accepts_other_units: bool, wants_observed: bool
-) -> tuple[SwitchReason, str] | None:
+) -> tuple[CutoverReason, str] | None:
     """Return why a new SIM's place leaves its old SIM on.
 
     The reason is a code and words; None where nothing speaks against the place.
@@ -348,57 +348,60 @@ def not_in_its_unit(
     """
     where = seen.where
     if seen.words and wants_life:
-        return SwitchReason.NO_TRAFFIC, seen.words
+        return CutoverReason.NO_TRAFFIC, seen.words
     if where.unit is Unit.MOVED and not accepts_other_units:
-        return SwitchReason.OTHER_UNIT, where.words
+        return CutoverReason.OTHER_UNIT, where.words
     if where.unit is not Unit.MATCHED and wants_observed:
-        return SwitchReason.NOT_OBSERVED, "the new SIM was not seen in hardware in which its old SIM, and no other, was"
+        return (
+            CutoverReason.NOT_OBSERVED,
+            "the new SIM was not seen in hardware in which its old SIM, and no other, was",
+        )
     return None
 
 
-def switched_off_row(source: Iccid, target: Iccid | None, off: SwitchedOff) -> SwitchRow:
+def switched_off_row(source: Iccid, target: Iccid | None, off: SwitchedOff) -> CutoverRow:
     """Return the row of a SIM that our cutover switched off.
 
     Nothing else that is known of the SIM matters.
     """
     if off.is_on_again:
         words = "a rollback has switched it on again, and goes on to pause its new SIM"
-        return SwitchRow(source, target, SwitchAction.LEAVE_ON, SwitchReason.SKIPPED, words)
-    return SwitchRow(source, target, SwitchAction.ALREADY_OFF, SwitchReason.SWITCHED_BY_US, off.words)
+        return CutoverRow(source, target, CutoverAction.LEAVE_ON, CutoverReason.SKIPPED, words)
+    return CutoverRow(source, target, CutoverAction.ALREADY_OFF, CutoverReason.SWITCHED_BY_US, off.words)
 
 
-def unplanned_row(source: SourceSim, off: SwitchedOff | None = None) -> SwitchRow:
+def unplanned_row(source: SourceSim, off: SwitchedOff | None = None) -> CutoverRow:
     """Return the row of a SIM that the migration's plan lacks."""
     if off is not None:
         return switched_off_row(source.iccid, None, off)
-    return SwitchRow(source.iccid, None, SwitchAction.LEAVE_ON, SwitchReason.NOT_PLANNED)
+    return CutoverRow(source.iccid, None, CutoverAction.LEAVE_ON, CutoverReason.NOT_PLANNED)
 
 
-_HeldBack = tuple[SwitchAction, SwitchReason, str]
+_HeldBack = tuple[CutoverAction, CutoverReason, str]
 
 
 def _not_to_be_moved(item: Item) -> _HeldBack | None:
     change = item.change
     if change.action is Action.BLOCK:
         detail = "no pair" if change.reason is Reason.NO_PAIRING else change.detail or change.reason.value
-        return SwitchAction.LEAVE_ON, SwitchReason.BLOCKED, detail
+        return CutoverAction.LEAVE_ON, CutoverReason.BLOCKED, detail
     was_set_aside = any(step.state is StepState.SKIPPED for step in item.steps.values())
     if change.action is Action.SKIP or was_set_aside:
         aside = item.corrected or "set aside by an operator"
         detail = aside if was_set_aside else change.detail or change.reason.value
-        return SwitchAction.LEAVE_ON, SwitchReason.SKIPPED, detail
+        return CutoverAction.LEAVE_ON, CutoverReason.SKIPPED, detail
     return None
 
 
 def _off_or_unknown(source: SourceSim | None, name: str) -> _HeldBack | None:
     if source is None:
-        return SwitchAction.LEAVE_ON, SwitchReason.UNKNOWN_AT_SOURCE, "not in the inventory in force"
+        return CutoverAction.LEAVE_ON, CutoverReason.UNKNOWN_AT_SOURCE, "not in the inventory in force"
     if source.status is SourceStatus.DISABLED:
-        return SwitchAction.ALREADY_OFF, SwitchReason.DISABLED, ""
+        return CutoverAction.ALREADY_OFF, CutoverReason.DISABLED, ""
     if source.status is SourceStatus.EXPIRED:
-        return SwitchAction.ALREADY_OFF, SwitchReason.EXPIRED, f"its lifetime at {name} is over"
+        return CutoverAction.ALREADY_OFF, CutoverReason.EXPIRED, f"its lifetime at {name} is over"
     if source.status is SourceStatus.UNKNOWN:
-        return SwitchAction.LEAVE_ON, SwitchReason.STATUS_UNKNOWN, f"{name} says {source.status_word!r}"
+        return CutoverAction.LEAVE_ON, CutoverReason.STATUS_UNKNOWN, f"{name} says {source.status_word!r}"
     return None
 
 
@@ -410,7 +413,7 @@ def _unproved(
     org_id: int,
     journaled_s: float | None,
     session_s: float | None,
-) -> tuple[SwitchReason, str] | str:
+) -> tuple[CutoverReason, str] | str:
     """Return why a new SIM does not qualify, or its proof.
 
     The reason is a code and words. The proof is what showed the new SIM's life.
@@ -418,14 +421,14 @@ def _unproved(
     target = item.target
     if target is None or verified is None or verified.verdict is not Verdict.OK:
         found = ", ".join(sorted({finding.code.value for finding in verified.findings})) if verified else "never read"
-        return SwitchReason.NOT_VERIFIED, found
+        return CutoverReason.NOT_VERIFIED, found
     if not is_alive(target, verified.verdict, org_id):
-        return SwitchReason.NOT_LIVE, f"its state is {target.state_word or 'not told'}"
+        return CutoverReason.NOT_LIVE, f"its state is {target.state_word or 'not told'}"
     claimed_s = claimed_at_s(target, journaled_s)
     rested_s = _rested_s(item, claimed_s, demand.now_s)
     if demand.rest_s and (rested_s is None or rested_s < demand.rest_s):
         words = "since when is not known" if rested_s is None else f"for {rested_s / 3600:.1f} h"
-        return SwitchReason.NOT_RESTED, f"{words}; asked for are {demand.rest_s / 3600:g} h"
+        return CutoverReason.NOT_RESTED, f"{words}; asked for are {demand.rest_s / 3600:g} h"
     if demand.require is Require.VERIFIED:
         return "verified"
     return _life(target, claimed_s, session_s, demand)
@@ -442,23 +445,23 @@ def _rested_s(item: Item, claimed_s: float | None, now_s: float) -> float | None
 
 def _life(
     target: TargetLink, claimed_s: float | None, session_s: float | None, demand: Demand
-) -> tuple[SwitchReason, str] | str:
+) -> tuple[CutoverReason, str] | str:
     """Return the new SIM's proof of life, or why there is none.
 
     A session from before the claim proves nothing: the SIM may have been tested on another account. A session of long
     ago proves only that the SIM worked then.
     """
     if claimed_s is None:
-        return SwitchReason.NO_TRAFFIC, "when it was claimed is not known"
+        return CutoverReason.NO_TRAFFIC, "when it was claimed is not known"
     connected_s, alive_s = moment_s(target.last_connected_at), alive_at_s(target, claimed_s, session_s)
     if alive_s is not None:
         words = not_lately_words(alive_s, now_s=demand.now_s, within_s=demand.alive_within_s)
         if words is not None:
-            return SwitchReason.NOT_ALIVE_LATELY, words
+            return CutoverReason.NOT_ALIVE_LATELY, words
         is_recorded = alive_s == connected_s
         return f"connected {target.last_connected_at}" if is_recorded else f"data session {_moment(alive_s)}"
     seen = "" if connected_s is None else f"; the last connection, {target.last_connected_at}, is older"
-    return SwitchReason.NO_TRAFFIC, f"no data session since its claim{seen}"
+    return CutoverReason.NO_TRAFFIC, f"no data session since its claim{seen}"
 
 
 # --- rollback -----------------------------------------------------------------------------------------------------
@@ -468,7 +471,7 @@ OTHER_CARD = "its pair was corrected since: `migrator rollback plan` of a plan w
 
 def rollback_row(
     change: Change, off: SwitchedOff | None, *, is_listed: bool, taken_away: Container[str] = frozenset()
-) -> SwitchRow:
+) -> CutoverRow:
     """Decide the action of rollback for one SIM.
 
     A rollback pauses the new SIM of its plan. After a correction that must be the SIM that is in the unit now, and not
@@ -482,17 +485,17 @@ def rollback_row(
         taken_away: keys of the new SIMs that corrections took from this old SIM, without the one that it has now.
     """
     if off is None:
-        return SwitchRow(change.source_iccid, change.target_iccid, SwitchAction.LEAVE, SwitchReason.NOT_SWITCHED)
-    action, reason, detail = SwitchAction.SWITCH_BACK, SwitchReason.SWITCHED_BY_US, off.words
+        return CutoverRow(change.source_iccid, change.target_iccid, CutoverAction.LEAVE, CutoverReason.NOT_SWITCHED)
+    action, reason, detail = CutoverAction.SWITCH_BACK, CutoverReason.SWITCHED_BY_US, off.words
     was_for = None if off.target in {None, change.target_iccid} else off.target
     if not is_listed:
-        action, reason = SwitchAction.LEAVE, SwitchReason.NOT_LISTED
+        action, reason = CutoverAction.LEAVE, CutoverReason.NOT_LISTED
     elif change.target_iccid is not None and change.target_iccid.key in taken_away:
-        action, detail = SwitchAction.LEAVE, f"{detail}; {OTHER_CARD}"
+        action, detail = CutoverAction.LEAVE, f"{detail}; {OTHER_CARD}"
     elif was_for is not None and was_for.key not in taken_away:
-        action, detail = SwitchAction.LEAVE, f"{detail}, for another new SIM: `migrator rollback plan {off.plan_id}`"
+        action, detail = CutoverAction.LEAVE, f"{detail}, for another new SIM: `migrator rollback plan {off.plan_id}`"
     wave = change.wave if action.acts else None
-    return SwitchRow(change.source_iccid, change.target_iccid, action, reason, detail, wave=wave)
+    return CutoverRow(change.source_iccid, change.target_iccid, action, reason, detail, wave=wave)
 
 
 # --- what a look at the source means ------------------------------------------------------------------------------
@@ -638,13 +641,13 @@ def values_changed(before: Mapping[str, Any], now: SourceSim, label_trouble: str
 # --- where a SIM stands -------------------------------------------------------------------------------------------
 
 
-def is_settled_as_wanted(item: SwitchItem, kind: StepKind) -> bool:
+def is_settled_as_wanted(item: CutoverItem, kind: StepKind) -> bool:
     """True if a step was proved, or found nothing to do."""
     step = item.steps.get(kind)
     return step is not None and (step.state is StepState.DONE or step.is_as_found)
 
 
-def is_open(item: SwitchItem, direction: Direction) -> bool:
+def is_open(item: CutoverItem, direction: Direction) -> bool:
     """True if something must still be sent or proved for a SIM."""
     if item.state_of(StepKind.SOURCE) in UNSETTLED:
         return True
@@ -653,7 +656,7 @@ def is_open(item: SwitchItem, direction: Direction) -> bool:
     return item.state_of(StepKind.PAUSE) in UNSETTLED
 
 
-def is_done(item: SwitchItem, direction: Direction) -> bool:
+def is_done(item: CutoverItem, direction: Direction) -> bool:
     """True if a SIM has reached the state that the plan wants."""
     kinds = (StepKind.SOURCE,) if direction is Direction.CUTOVER else CUTOVER_STEPS
     return all(is_settled_as_wanted(item, kind) for kind in kinds)

@@ -21,14 +21,14 @@ class SwitchedOff:
     The record holds what our journal says of the SIM.
 
     Args:
-        switch_id: that cutover.
+        cutover_id: that cutover.
         plan_id: the migration's plan that the cutover belongs to.
         target: the new SIM that the old SIM was switched off for; None where the cutover does not name it.
         status_before: the status at 1NCE right before the first order.
         is_on_again: whether a rollback was seen to switch the SIM on, while the pause of its new SIM is still to come.
     """
 
-    switch_id: str
+    cutover_id: str
     plan_id: str
     target: Iccid | None
     status_before: SourceStatus
@@ -45,7 +45,7 @@ class SwitchedOff:
     @property
     def words(self) -> str:
         """Words that name the cutover and its plan."""
-        return f"switched off by cutover {self.switch_id} of plan {self.plan_id}"
+        return f"switched off by cutover {self.cutover_id} of plan {self.plan_id}"
 
 
 def as_before(sim: SourceSim, off: SwitchedOff | None) -> SourceSim:

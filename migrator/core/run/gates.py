@@ -29,7 +29,7 @@ _OF_SETTINGS = tuple(
     for kind in (StepKind.LIMITS, StepKind.STATE, StepKind.TAG, StepKind.UNTAG, StepKind.NAME)
     for what in ("ignored", "not_applied", "refused")
 )
-_OF_SWITCHES = (
+_OF_CUTOVERS = (
     "expired",
     "gone_at_source",
     "imei_lock_unknown",
@@ -42,7 +42,7 @@ _OF_SWITCHES = (
     "refused_at_source",
     "status_unknown",
 )
-FAILURE_CODES = frozenset((*_OF_CLAIMS, *_OF_SETTINGS, *_OF_SWITCHES))
+FAILURE_CODES = frozenset((*_OF_CLAIMS, *_OF_SETTINGS, *_OF_CUTOVERS))
 """Codes with which a SIM may fail.
 
 They are for `apply` and for a cutover or rollback: all codes that a bound on a code can count.

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from migrator.core.cutover.plan import Direction, SwitchHeader, SwitchItem
+from migrator.core.cutover.plan import CutoverHeader, CutoverItem, Direction
 from migrator.core.fleet.sims import ONENCE
 from migrator.core.policy.policy import Gates
 from migrator.core.run.doubts import Doubt
@@ -23,20 +23,20 @@ from migrator.ports import (
     MigrationJournal,
     Progress,
     Request,
-    SetSource,
+    SetSourceState,
     SetState,
-    SourceSwitch,
+    SourceControl,
     TargetPlatform,
     Vouch,
 )
 
-__all__ = ["SwitchContext", "SwitchOptions", "in_parallel", "unproven"]
+__all__ = ["CutoverContext", "CutoverOptions", "in_parallel", "unproven"]
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class SwitchOptions:
+class CutoverOptions:
     """Options of one run of a cutover or rollback.
 
     Args:
@@ -59,7 +59,7 @@ class SwitchOptions:
 
 
 @dataclass(slots=True)
-class SwitchContext:
+class CutoverContext:
     """Context of one run of a cutover or rollback.
 
     Args:
@@ -68,17 +68,17 @@ class SwitchContext:
         source_name: the carrier of the old SIMs, for words.
     """
 
-    header: SwitchHeader
+    header: CutoverHeader
     gates: Gates
     run_id: int
-    source: SourceSwitch
+    source: SourceControl
     target: TargetPlatform
     journal: Journal
     plans: CutoverPlans
     migration: MigrationJournal
     field_notes: FieldNotes
     clock: Clock
-    options: SwitchOptions
+    options: CutoverOptions
     stopper: Stopper
     is_migrated: bool = True
     source_name: str = ONENCE
@@ -92,9 +92,9 @@ class SwitchContext:
         self._steady = SteadyClock(self.clock)
 
     @property
-    def switch_id(self) -> str:
+    def cutover_id(self) -> str:
         """Id of the plan that is carried out."""
-        return self.header.switch_id
+        return self.header.cutover_id
 
     def now(self) -> float:
         """Return the host's time in UTC seconds, as in the journal.
@@ -126,17 +126,17 @@ class SwitchContext:
 
         A promoted standby may not know of orders that went out.
         """
-        self._may_lack_orders = self.plans.may_lack_orders(self.switch_id, self.now())
+        self._may_lack_orders = self.plans.may_lack_orders(self.cutover_id, self.now())
         if self._may_lack_orders:
             self.progress("orders_may_be_lost", {})
 
-    def doubted(self, items: Sequence[SwitchItem]) -> frozenset[str]:
+    def doubted(self, items: Sequence[CutoverItem]) -> frozenset[str]:
         """Return the SIMs that an unknown order may still change.
 
         What is seen of them may not last, nor be this plan's doing.
         """
         keys = [item.key for item in items]
-        return frozenset(keys) if self._may_lack_orders else self.plans.unsettled_elsewhere(self.switch_id, keys)
+        return frozenset(keys) if self._may_lack_orders else self.plans.unsettled_elsewhere(self.cutover_id, keys)
 
     def learned_now(self) -> Knowledge:
         """Return the knowledge that begins with the next read.
@@ -145,17 +145,17 @@ class SwitchContext:
         """
         return Knowledge.from_now(self._steady)
 
-    def request(self, order: SetSource | SetState) -> Request:
+    def request(self, order: SetSourceState | SetState) -> Request:
         """Return the request of an order to either carrier."""
-        return self.source.request(order) if isinstance(order, SetSource) else self.target.request(order)
+        return self.source.request(order) if isinstance(order, SetSourceState) else self.target.request(order)
 
-    async def send(self, order: SetSource | SetState, vouch: Vouch | None) -> Answer:
+    async def send(self, order: SetSourceState | SetState, vouch: Vouch | None) -> Answer:
         """Send an order to the carrier that it is for."""
-        if isinstance(order, SetSource):
+        if isinstance(order, SetSourceState):
             return await self.source.send(order, vouch=vouch)
         return await self.target.send(order, vouch=vouch)
 
-    def begin(self, kind: StepKind, before: Mapping[SwitchItem, Mapping[str, Any]], request: Request) -> int:
+    def begin(self, kind: StepKind, before: Mapping[CutoverItem, Mapping[str, Any]], request: Request) -> int:
         """Commit the intent of a request.
 
         `before` has the SIMs, each with what was read of it just now.
@@ -173,7 +173,7 @@ class SwitchContext:
 
     def move(self, kind: StepKind, event: StepEvent, keys: Mapping[str, tuple[str, str]]) -> None:
         """Move steps by one event."""
-        self.journal.move(self.switch_id, kind, event, keys, now=self.now())
+        self.journal.move(self.cutover_id, kind, event, keys, now=self.now())
 
 
 async def in_parallel(
@@ -194,7 +194,7 @@ async def in_parallel(
     stopper.check()
 
 
-def unproven(items: Iterable[SwitchItem]) -> Callable[[Answer | Permanent], Mapping[str, tuple[str, str]]]:
+def unproven(items: Iterable[CutoverItem]) -> Callable[[Answer | Permanent], Mapping[str, tuple[str, str]]]:
     """Return the meaning of an answer for the SIMs of an order.
 
     An accepted order is UNCERTAIN ("unproven") until a read shows its effect. That holds, too, for a SIM against which

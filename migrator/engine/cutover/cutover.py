@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import anyio.lowlevel
 
-from migrator.core.cutover.plan import Aside, Direction, SwitchItem, is_as_found
-from migrator.core.cutover.results import SwitchResult
+from migrator.core.cutover.plan import Aside, CutoverItem, Direction, is_as_found
+from migrator.core.cutover.results import CutoverResult
 from migrator.core.cutover.rules import Told, is_done, is_open
 from migrator.core.fleet.sims import SourceSim
 from migrator.core.run.gates import Gate, broken_bound, gate, way_on
@@ -18,7 +18,7 @@ from migrator.core.run.packing import slices
 from migrator.core.run.results import ExitCode
 from migrator.core.run.states import RunEvent, StepKind, StepState
 from migrator.core.run.steps import Failures, Verdict
-from migrator.engine.cutover.context import SwitchContext
+from migrator.engine.cutover.context import CutoverContext
 from migrator.engine.cutover.evidence import Evidence
 from migrator.engine.cutover.new_sims import NewSims
 from migrator.engine.cutover.old_sims import OldSims
@@ -26,7 +26,7 @@ from migrator.engine.cutover.told import asked_of_hook, told_at_end, told_of_wav
 from migrator.engine.run.unforeseen import alone_if_need_be, sim_by_sim
 from migrator.errors import Halted, InputError, Interrupted, MigratorError
 
-__all__ = ["Switching"]
+__all__ = ["CutoverRun"]
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 300.0
 SLICE = 2500
@@ -34,10 +34,10 @@ SHOWN = 5
 
 
 @dataclass(slots=True)
-class Switching:
+class CutoverRun:
     """Carry out one cutover or rollback plan, from any state."""
 
-    ctx: SwitchContext
+    ctx: CutoverContext
     _old: OldSims = field(init=False)
     _new: NewSims = field(init=False)
     _evidence: Evidence = field(init=False)
@@ -49,7 +49,7 @@ class Switching:
         self._evidence = Evidence(self.ctx)
         self._old = OldSims(self.ctx, sim_by_sim(self._guard), self._ask_hook)
 
-    async def _guard(self, seen: Mapping[SwitchItem, SourceSim]) -> Mapping[str, Told]:
+    async def _guard(self, seen: Mapping[CutoverItem, SourceSim]) -> Mapping[str, Told]:
         """Return the SIMs that must not be ordered, with the reason.
 
         No old SIM is switched off while it is in use, or while its new SIM is dead or in another unit.
@@ -62,7 +62,7 @@ class Switching:
         rest = {item: sim for item, sim in alive.items() if item.key not in outdated}
         return {**await self._new.elsewhere(rest), **outdated, **dead}
 
-    async def run(self) -> SwitchResult:
+    async def run(self) -> CutoverResult:
         """Carry the plan out as far as possible now.
 
         Returns: the result of the run, with the reason why the run stopped.
@@ -81,7 +81,7 @@ class Switching:
 
     async def _all_waves(self) -> None:
         ctx = self.ctx
-        ctx.journal.reclaim_in_flight(ctx.switch_id, ctx.now())
+        ctx.journal.reclaim_in_flight(ctx.cutover_id, ctx.now())
         ctx.look_at_server()
         await ctx.source.open()
         account = await ctx.target.account()
@@ -108,12 +108,12 @@ class Switching:
         """
         ctx = self.ctx
         ctx.progress("wave", {"wave": wave})
-        for batch in slices(ctx.plans.items(ctx.switch_id, wave), ctx.options.batch):
+        for batch in slices(ctx.plans.items(ctx.cutover_id, wave), ctx.options.batch):
             await ctx.stopper.give_way()
             await self._handle([item for item in batch if is_open(item, ctx.header.direction)])
         return await self._wait_for(wave, wait_s)
 
-    async def _handle(self, items: Sequence[SwitchItem]) -> None:
+    async def _handle(self, items: Sequence[CutoverItem]) -> None:
         """Settle what was sent, and send what is missing, once.
 
         In a rollback, pause also the new SIMs that may be paused.
@@ -143,7 +143,7 @@ class Switching:
         left = len(await self._open_keys(str(wave)))
         await self.ctx.may_send(wave, lambda: asked_of_hook(self.ctx, left))
 
-    async def _ask_ahead(self, items: Sequence[SwitchItem]) -> Mapping[str, Told]:
+    async def _ask_ahead(self, items: Sequence[CutoverItem]) -> Mapping[str, Told]:
         """Ask for evidence before the SIMs are read.
 
         Where that meets a defect there is no answer; the guard then asks again and reports the SIM.
@@ -151,8 +151,8 @@ class Switching:
         await self._evidence.ask(items)
         return {}
 
-    def _fresh(self, keys: Sequence[str]) -> Sequence[SwitchItem]:
-        return self.ctx.plans.items_by_key(self.ctx.switch_id, keys)
+    def _fresh(self, keys: Sequence[str]) -> Sequence[CutoverItem]:
+        return self.ctx.plans.items_by_key(self.ctx.cutover_id, keys)
 
     async def _wait_for(self, wave: str, wait_s: float) -> float:
         """Repeat until every order of a wave is proved.
@@ -176,7 +176,7 @@ class Switching:
 
     async def _open_keys(self, wave: str) -> list[str]:
         ctx, keys = self.ctx, list[str]()
-        for batch in slices(ctx.plans.items(ctx.switch_id, wave), SLICE):
+        for batch in slices(ctx.plans.items(ctx.cutover_id, wave), SLICE):
             await anyio.lowlevel.checkpoint()  # the stopper is not asked: a run that was stopped counts them, too
             keys += [item.key for item in batch if is_open(item, ctx.header.direction)]
         return keys
@@ -190,7 +190,7 @@ class Switching:
         cutover, its new SIM is still alive.
         """
         ctx, found = self.ctx, Counter[str]()
-        for batch in slices(ctx.plans.items(ctx.switch_id, wave), ctx.options.batch):
+        for batch in slices(ctx.plans.items(ctx.cutover_id, wave), ctx.options.batch):
             await ctx.stopper.give_way()
             done = [item for item in batch if is_done(item, ctx.header.direction)]
             found["open"] += sum(is_open(item, ctx.header.direction) for item in batch)
@@ -228,7 +228,7 @@ class Switching:
 
         Raises: Halted.
         """
-        gates, counts = self.ctx.gates, self.ctx.journal.step_codes(self.ctx.switch_id)
+        gates, counts = self.ctx.gates, self.ctx.journal.step_codes(self.ctx.cutover_id)
         bad = _troubles(counts)
         begun = sum(n for (kind, *_), n in counts.items() if kind is StepKind.SOURCE)
         broken = broken_bound(Failures(by_wave={"": bad.total()}, by_code=bad, begun={"": begun}), gates)
@@ -245,7 +245,7 @@ class Switching:
     def _way_on(self) -> str:
         """Return the command that continues the plan."""
         waits_for = None if self.ctx.options.wave is None else self._waits_for
-        own = f"migrator {self.ctx.header.direction} apply {self.ctx.switch_id}"
+        own = f"migrator {self.ctx.header.direction} apply {self.ctx.cutover_id}"
         return way_on(self.ctx.around.way_on(own), waits_for)
 
     def _silent_words(self) -> str:
@@ -254,10 +254,10 @@ class Switching:
         named = ", ".join(list(self._not_alive)[:SHOWN])
         return f". {len(self._not_alive)} SIMs are off while their new SIM is not alive: {named}"
 
-    async def _finished(self) -> SwitchResult:
+    async def _finished(self) -> CutoverResult:
         left = await self._open_by_wave()
         only = self.ctx.options.wave if left.total() else None  # the end of the plan is told as a whole
-        counts = self.ctx.journal.step_codes(self.ctx.switch_id, only)
+        counts = self.ctx.journal.step_codes(self.ctx.cutover_id, only)
         bad = _troubles(counts) + _changed(counts)
         if unproved := left.total() if only is None else left[only]:
             reason = f"{unproved} SIMs are not proved yet: the order is with the carrier{self._silent_words()}"
@@ -268,20 +268,22 @@ class Switching:
         whole = "the plan" if only is None else f"wave {only!r}"
         return self._result(left, ExitCode.DONE, f"every SIM of {whole} is switched and proved", "")
 
-    async def _stopped(self, exit_code: ExitCode, reason: str, hint: str, cause: str = "") -> SwitchResult:
+    async def _stopped(self, exit_code: ExitCode, reason: str, hint: str, cause: str = "") -> CutoverResult:
         return self._result(await self._open_by_wave(), exit_code, reason, hint, cause)
 
     async def _open_by_wave(self) -> Counter[str]:
         """Count the SIMs that are not settled, by wave."""
         return Counter({wave: len(await self._open_keys(wave)) for wave in self.ctx.header.waves})
 
-    def _result(self, left: Counter[str], exit_code: ExitCode, reason: str, hint: str, cause: str = "") -> SwitchResult:
+    def _result(
+        self, left: Counter[str], exit_code: ExitCode, reason: str, hint: str, cause: str = ""
+    ) -> CutoverResult:
         ctx = self.ctx
         event = _RUN_EVENTS.get(exit_code, RunEvent.HALT)
-        counts = ctx.journal.step_codes(ctx.switch_id)
+        counts = ctx.journal.step_codes(ctx.cutover_id)
         source = {key[1:]: count for key, count in counts.items() if key[0] is StepKind.SOURCE}
-        result = SwitchResult(
-            switch_id=ctx.switch_id,
+        result = CutoverResult(
+            cutover_id=ctx.cutover_id,
             run_id=ctx.run_id,
             exit_code=exit_code,
             reason=reason,

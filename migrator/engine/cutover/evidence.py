@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 
 from migrator.core.cutover.old_use import NewLife, OldUse, days_to_ask, use_of_old
-from migrator.core.cutover.plan import Require, SwitchItem, SwitchReason
+from migrator.core.cutover.plan import CutoverItem, CutoverReason, Require
 from migrator.core.cutover.rules import Told, alive_at_s, claimed_at_s, in_use_words, not_lately_words, unknown_words
 from migrator.core.policy.policy import CutoverPolicy, OldSim
 from migrator.core.run.states import StepKind
 from migrator.core.run.steps import Item
-from migrator.engine.cutover.context import SwitchContext, in_parallel
+from migrator.engine.cutover.context import CutoverContext, in_parallel
 from migrator.engine.cutover.data_sessions import sessions_since_claim
 from migrator.engine.run.freshness import Knowledge
 
@@ -44,7 +44,7 @@ class Evidence:
     The new SIM must have lived lately, and the old SIM must be silent since.
     """
 
-    ctx: SwitchContext
+    ctx: CutoverContext
     _old_sim: OldSim = field(init=False)
     _within_s: float = field(init=False)
     _answers: dict[str, _Answer] = field(default_factory=dict, init=False)
@@ -54,7 +54,7 @@ class Evidence:
         self._old_sim = OldSim(told.get("old_sim", usual.old_sim))
         self._within_s = float(told.get("alive_within_s", usual.alive_within_s))
 
-    async def ask(self, items: Sequence[SwitchItem]) -> None:
+    async def ask(self, items: Sequence[CutoverItem]) -> None:
         """Ask 1NCE about old SIMs' use since the new SIMs last lived.
 
         Each SIM costs a request. Nothing is asked if the plan does without. 1NCE is asked before the SIMs are read, so
@@ -70,7 +70,7 @@ class Evidence:
         lives = {item.key: _life(item) for item in self._migrated(open_)}
         insists = self._old_sim is OldSim.MUST_BE_SILENT
 
-        async def one(item: SwitchItem) -> None:
+        async def one(item: CutoverItem) -> None:
             days = days_to_ask(lives[item.key], self._today)
             iccid = item.row.source_iccid
             known = replace(ctx.learned_now(), most_s=ANSWER_LASTS_S)
@@ -79,7 +79,7 @@ class Evidence:
 
         await in_parallel(open_, one, workers=ctx.options.workers, stopper=ctx.stopper)
 
-    async def outdated(self, items: Sequence[SwitchItem]) -> Mapping[str, Told]:
+    async def outdated(self, items: Sequence[CutoverItem]) -> Mapping[str, Told]:
         """Return SIMs that must not be ordered, with the reason.
 
         What the plan saw of these SIMs is no longer true. 1NCE is asked here about SIMs without a recent answer.
@@ -112,15 +112,15 @@ class Evidence:
     def _told(self, key: str, life: NewLife, known: Mapping[str, date]) -> Told | None:
         words = self._not_lately(life)
         if words is not None:
-            return Told(SwitchReason.NOT_ALIVE_LATELY.value, words)
+            return Told(CutoverReason.NOT_ALIVE_LATELY.value, words)
         noted = [known[key]] if key in known else []
         answer, was_asked = self._answers.get(key), self._old_sim is not OldSim.NOT_ASKED
         used = None if answer is None else answer.used
         found = use_of_old(life, used=used, known=noted, today=self._today, was_asked=was_asked)
         if found.use is OldUse.IN_USE:
-            return Told(SwitchReason.OLD_SIM_IN_USE.value, in_use_words(found.used_on))
+            return Told(CutoverReason.OLD_SIM_IN_USE.value, in_use_words(found.used_on))
         if found.use is OldUse.UNKNOWN and self._old_sim is OldSim.MUST_BE_SILENT:
-            return Told(SwitchReason.OLD_SIM_UNKNOWN.value, unknown_words(self.ctx.source_name))
+            return Told(CutoverReason.OLD_SIM_UNKNOWN.value, unknown_words(self.ctx.source_name))
         return None
 
     def _not_lately(self, life: NewLife) -> str | None:
@@ -134,7 +134,7 @@ class Evidence:
             return "no data session on the new SIM since its claim"
         return not_lately_words(life.alive_s, now_s=self.ctx.now(), within_s=self._within_s)
 
-    def _migrated(self, items: Sequence[SwitchItem]) -> Sequence[Item]:
+    def _migrated(self, items: Sequence[CutoverItem]) -> Sequence[Item]:
         """Return the migration's own items, as they were read last."""
         return self.ctx.migration.items_by_key(self.ctx.header.plan_id, [item.key for item in items])
 

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from migrator.core.cutover.plan import Aside, Require, SwitchItem, SwitchStep
+from migrator.core.cutover.plan import Aside, CutoverItem, CutoverStep, Require
 from migrator.core.cutover.rules import (
     Lived,
     Told,
@@ -22,7 +22,7 @@ from migrator.core.run.doubts import SETTLING
 from migrator.core.run.states import StepEvent, StepKind, StepState
 from migrator.core.run.steps import Item
 from migrator.core.run.verify import verify_item
-from migrator.engine.cutover.context import SwitchContext, in_parallel, unproven
+from migrator.engine.cutover.context import CutoverContext, in_parallel, unproven
 from migrator.engine.cutover.data_sessions import imei_in, sessions_since_claim
 from migrator.engine.cutover.old_sims import Look
 from migrator.engine.run.freshness import Knowledge, Portions
@@ -34,7 +34,7 @@ from migrator.ports import SetState
 
 __all__ = ["NewSims"]
 
-Looker = Callable[[Sequence[SwitchItem]], Awaitable[Mapping[str, Look]]]
+Looker = Callable[[Sequence[CutoverItem]], Awaitable[Mapping[str, Look]]]
 
 PAUSE_S = 600.0
 """Seconds that a pause may take before it is ordered again.
@@ -47,7 +47,7 @@ A pause normally takes ten minutes, rarely a day (reference, 7.5).
 class NewSims:
     """Read the new SIMs of a plan, and pause them."""
 
-    ctx: SwitchContext
+    ctx: CutoverContext
     _reader: Reader = field(init=False)
     _portions: Portions = field(init=False)
 
@@ -57,7 +57,7 @@ class NewSims:
             self.ctx.target, self.ctx.migration, self.ctx.clock, self.ctx.stopper, self.ctx.options.workers
         )
 
-    async def _read(self, items: Sequence[SwitchItem]) -> dict[str, Item]:
+    async def _read(self, items: Sequence[CutoverItem]) -> dict[str, Item]:
         """Return the migration's own items by key, with a fresh read.
 
         The read is of their target SIMs.
@@ -66,7 +66,7 @@ class NewSims:
         await self._reader.read(targets_of(self.ctx.migration.items_by_key(plan_id, keys)), full=True)
         return {item.key: item for item in self.ctx.migration.items_by_key(plan_id, keys)}
 
-    async def not_alive(self, items: Sequence[SwitchItem]) -> Mapping[str, Told]:
+    async def not_alive(self, items: Sequence[CutoverItem]) -> Mapping[str, Told]:
         """Read SIMs, and return those that are not alive, with the reason.
 
         Such a SIM is not ours, not as planned, or cannot pass data. A SIM whose record brings a defect of ours to light
@@ -74,7 +74,7 @@ class NewSims:
         """
         return await alone_if_need_be(items, self._not_alive)
 
-    async def _not_alive(self, items: Sequence[SwitchItem]) -> Mapping[str, Told]:
+    async def _not_alive(self, items: Sequence[CutoverItem]) -> Mapping[str, Told]:
         ctx = self.ctx
         fresh = await self._read(items)
         lag_s = None if ctx.is_migrated else ctx.options.absent_after_s
@@ -90,7 +90,7 @@ class NewSims:
                 dead[key] = Told(Aside.NEW_SIM_NOT_ALIVE, f"the new SIM is {state}: {codes or 'not live'}")
         return dead
 
-    async def elsewhere(self, seen: Mapping[SwitchItem, SourceSim]) -> Mapping[str, Told]:
+    async def elsewhere(self, seen: Mapping[CutoverItem, SourceSim]) -> Mapping[str, Told]:
         """Return SIMs that have not lived in their units.
 
         Each stands with the reason. Where the plan accepts other units, only life of before the swap is one.
@@ -107,7 +107,7 @@ class NewSims:
             return moved
         items = {item.key: item for item in ctx.migration.items_by_key(ctx.header.plan_id, [one.key for one in seen])}
 
-        async def one(item: SwitchItem) -> None:
+        async def one(item: CutoverItem) -> None:
             found = await self._lived(items[item.key], seen[item], swapped.get(item.key))
             left_on = not_in_its_unit(
                 found, wants_life=wants_life, accepts_other_units=accepts_others, wants_observed=wants_observed
@@ -147,7 +147,7 @@ class NewSims:
 
     # --- pausing: rollback only -----------------------------------------------------------------------------------
 
-    async def pause(self, items: Sequence[SwitchItem], look: Looker) -> None:
+    async def pause(self, items: Sequence[CutoverItem], look: Looker) -> None:
         """Pause the new SIMs whose old SIM is proved on.
 
         The old SIM must also be on at this moment. Pauses whose outcome was unknown are settled.
@@ -161,18 +161,18 @@ class NewSims:
         """
 
         async def some(keys: Sequence[str]) -> Sequence[str]:
-            return await self._pause_some(self.ctx.plans.items_by_key(self.ctx.switch_id, keys), look)
+            return await self._pause_some(self.ctx.plans.items_by_key(self.ctx.cutover_id, keys), look)
 
         await self._portions.each([item.key for item in items if _wants_pause(item)], some)
 
-    async def _pause_some(self, wanted: Sequence[SwitchItem], look: Looker) -> Sequence[str]:
+    async def _pause_some(self, wanted: Sequence[CutoverItem], look: Looker) -> Sequence[str]:
         """Read and pause some SIMs.
 
         Returns: the SIMs whose pause did not leave in time, PENDING as before.
         """
         asked_at, fresh = self.ctx.now(), dict[str, Item]()
 
-        async def read(some: Sequence[SwitchItem]) -> Mapping[str, Told]:
+        async def read(some: Sequence[CutoverItem]) -> Mapping[str, Told]:
             fresh.update(await self._read(some))
             return {}
 
@@ -182,7 +182,7 @@ class NewSims:
         wanted = [item for item in wanted if item.key not in unread]
         known = self.ctx.learned_now()
         looks = await look([item for item in wanted if item.state_of(StepKind.PAUSE) is StepState.PENDING])
-        ready: dict[SwitchItem, int] = {}
+        ready: dict[CutoverItem, int] = {}
         aside: dict[str, tuple[str, str]] = {}
         for item in wanted:
             if item.key not in looks:
@@ -199,7 +199,7 @@ class NewSims:
         self.ctx.move(StepKind.PAUSE, StepEvent.OPERATOR_SKIP, aside)
         return await self._order(ready, known) if ready else ()
 
-    def _set_aside(self, wanted: Sequence[SwitchItem], unread: Mapping[str, Told]) -> None:
+    def _set_aside(self, wanted: Sequence[CutoverItem], unread: Mapping[str, Told]) -> None:
         """Leave new SIMs on that cannot be read.
 
         Their old SIMs are on, and that is what matters.
@@ -223,7 +223,7 @@ class NewSims:
             return None, None
         return Told(Aside.NEW_SIM_UNKNOWN_STATE, f"its state is {target.state_word!r}"), None
 
-    async def _order(self, ready: Mapping[SwitchItem, int], known: Knowledge) -> Sequence[str]:
+    async def _order(self, ready: Mapping[CutoverItem, int], known: Knowledge) -> Sequence[str]:
         """Send one order.
 
         Returns: the SIMs, if the order did not leave in time.
@@ -233,7 +233,7 @@ class NewSims:
             return keys
         order = SetState(list(ready.values()), DesiredState.PAUSE)
         try:
-            before: dict[SwitchItem, dict[str, Any]] = {item: {} for item in ready}
+            before: dict[CutoverItem, dict[str, Any]] = {item: {} for item in ready}
             await send(ctx, StepKind.PAUSE, before, order, vouch=known.vouch, said=unproven(before))
         except OutcomeUnknown:
             return ()
@@ -253,7 +253,7 @@ class NewSims:
         return ()
 
     def _settle(
-        self, items: Sequence[SwitchItem], fresh: Mapping[str, Item], unread: Mapping[str, Told], asked_at: float
+        self, items: Sequence[CutoverItem], fresh: Mapping[str, Item], unread: Mapping[str, Told], asked_at: float
     ) -> None:
         """Settle pauses that were ordered, by what the read shows.
 
@@ -276,7 +276,7 @@ class NewSims:
             self.ctx.move(StepKind.PAUSE, event, keys)
 
 
-def _wants_pause(item: SwitchItem) -> bool:
+def _wants_pause(item: CutoverItem) -> bool:
     """True if the old SIM is proved on and the pause open.
 
     The pause is open while the new SIM is not known to be paused.
@@ -289,7 +289,7 @@ def _is_on(look: Look) -> bool:
     return look.sight.sim is not None and look.sight.sim.status is SourceStatus.ENABLED
 
 
-def _outcome(step: SwitchStep, target: TargetLink | None, asked_at: float) -> StepEvent | None:
+def _outcome(step: CutoverStep, target: TargetLink | None, asked_at: float) -> StepEvent | None:
     """Return the event of a pause by a read, or None.
 
     None while the read decides nothing yet.
@@ -303,6 +303,6 @@ def _outcome(step: SwitchStep, target: TargetLink | None, asked_at: float) -> St
     return StepEvent.PROBED_CONFLICT if is_enough else StepEvent.PROBED_ABSENT
 
 
-def _is_time_up(step: SwitchStep, asked_at: float) -> bool:
+def _is_time_up(step: CutoverStep, asked_at: float) -> bool:
     """True if a pause would have shown by now."""
     return asked_at >= step.since + PAUSE_S * step.attempts

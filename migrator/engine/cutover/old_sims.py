@@ -6,7 +6,7 @@ Where the carrier wants that, an order carries the SIM's label and IMEI lock, to
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from migrator.core.cutover.plan import Direction, SwitchItem, SwitchStep
+from migrator.core.cutover.plan import CutoverItem, CutoverStep, Direction
 from migrator.core.cutover.rules import (
     Sight,
     Sighting,
@@ -21,12 +21,12 @@ from migrator.core.fleet.sims import SourceSim
 from migrator.core.run.doubts import MAY_STILL_COME, QUEUE_S, SETTLING, Doubt, Patience
 from migrator.core.run.packing import slices
 from migrator.core.run.states import StepEvent, StepKind, StepState
-from migrator.engine.cutover.context import SwitchContext, in_parallel, unproven
+from migrator.engine.cutover.context import CutoverContext, in_parallel, unproven
 from migrator.engine.run.freshness import Knowledge, Portions
 from migrator.engine.run.send import send
 from migrator.engine.run.unforeseen import defect_words, is_of_one_sim
 from migrator.errors import OutcomeUnknown, Outdated, Permanent, Transient, Unforeseen
-from migrator.ports import SetSource, SwitchOrder
+from migrator.ports import SetSourceState, SourceSimState
 
 __all__ = ["Look", "OldSims"]
 
@@ -36,7 +36,7 @@ MOST_LOST_IN_A_ROW = 3
 A gateway that always times out would otherwise be sent orders for ever.
 """
 
-Guard = Callable[[Mapping[SwitchItem, SourceSim]], Awaitable[Mapping[str, Told]]]
+Guard = Callable[[Mapping[CutoverItem, SourceSim]], Awaitable[Mapping[str, Told]]]
 """Guard that returns the SIMs that must not be ordered.
 
 Asked just before the orders go out. Each SIM is given as it was read just now.
@@ -63,7 +63,7 @@ class OldSims:
         may_order: asks the hook for a wave, before a portion is read; raises Halted, if it has a veto.
     """
 
-    ctx: SwitchContext
+    ctx: CutoverContext
     guard: Guard
     may_order: Callable[[str | None], Awaitable[None]]
     _portions: Portions = field(init=False)
@@ -73,21 +73,21 @@ class OldSims:
     def __post_init__(self) -> None:
         self._portions = Portions(self.ctx.options.batch)
 
-    async def look(self, items: Sequence[SwitchItem]) -> dict[str, Look]:
+    async def look(self, items: Sequence[CutoverItem]) -> dict[str, Look]:
         """Read some SIMs as they are now.
 
         Returns: the reads, by key.
         """
         ctx, found = self.ctx, dict[str, Look]()
 
-        async def one(item: SwitchItem) -> None:
+        async def one(item: CutoverItem) -> None:
             asked_at = ctx.now()
             found[item.key] = Look(asked_at, await self._sight(item))
 
         await in_parallel(items, one, workers=ctx.options.workers, stopper=ctx.stopper)
         return found
 
-    async def _sight(self, item: SwitchItem) -> Sight:
+    async def _sight(self, item: CutoverItem) -> Sight:
         """Return what 1NCE shows of a SIM.
 
         A defect that the record of this SIM brings to light concerns this SIM alone.
@@ -101,7 +101,7 @@ class OldSims:
 
     # --- ordering -------------------------------------------------------------------------------------------------
 
-    async def order(self, items: Sequence[SwitchItem]) -> None:
+    async def order(self, items: Sequence[CutoverItem]) -> None:
         """Read SIMs whose step is PENDING, and order them.
 
         SIMs that cannot or need not be switched are skipped. A read is old after `OLDEST_GUARD_S`: an order that could
@@ -118,7 +118,7 @@ class OldSims:
         Returns: the SIMs whose order did not leave in time, PENDING as before.
         """
         ctx = self.ctx
-        pending = ctx.plans.items_by_key(ctx.switch_id, keys)
+        pending = ctx.plans.items_by_key(ctx.cutover_id, keys)
         for wave in dict.fromkeys(item.row.wave for item in pending):
             await self.may_order(wave)
         known = ctx.learned_now()
@@ -144,7 +144,7 @@ class OldSims:
         ctx.move(StepKind.SOURCE, StepEvent.OPERATOR_SKIP, told_aside)
         return await self._send_all({item: sim for item, sim in ready.items() if item.key not in aside}, known)
 
-    async def _send_all(self, seen: Mapping[SwitchItem, SourceSim], known: Knowledge) -> Sequence[str]:
+    async def _send_all(self, seen: Mapping[CutoverItem, SourceSim], known: Knowledge) -> Sequence[str]:
         """Send the orders, in lists as long as the source takes them.
 
         A SIM that met a defect before goes alone.
@@ -154,13 +154,13 @@ class OldSims:
         groups = [*slices(together, self.ctx.source.most), *slices(alone, 1)]
         self._too_late = []
 
-        async def one(group: Sequence[SwitchItem]) -> None:
+        async def one(group: Sequence[CutoverItem]) -> None:
             await self._send({item: seen[item] for item in group}, known)
 
         await in_parallel(groups, one, workers=self.ctx.options.workers, stopper=self.ctx.stopper)
         return self._too_late
 
-    async def _send(self, seen: Mapping[SwitchItem, SourceSim], known: Knowledge) -> None:
+    async def _send(self, seen: Mapping[CutoverItem, SourceSim], known: Knowledge) -> None:
         """Send one order.
 
         A list that is refused is sent again SIM by SIM, so that the good SIMs pass.
@@ -170,7 +170,7 @@ class OldSims:
             self._too_late += [item.key for item in seen]
             return
         try:
-            order = SetSource([self._order(sim) for sim in seen.values()])
+            order = SetSourceState([self._order(sim) for sim in seen.values()])
             before = {item: echo_of(sim) for item, sim in seen.items()}
             await send(ctx, StepKind.SOURCE, before, order, vouch=known.vouch, said=unproven(before))
         except Unforeseen:
@@ -190,7 +190,7 @@ class OldSims:
             ctx.progress("switched", {"sims": len(seen)})
 
     async def _not_carried_out(
-        self, seen: Mapping[SwitchItem, SourceSim], error: Transient | Permanent, known: Knowledge
+        self, seen: Mapping[CutoverItem, SourceSim], error: Transient | Permanent, known: Knowledge
     ) -> None:
         """Record what a refusal says.
 
@@ -204,7 +204,7 @@ class OldSims:
             raise error
         self._too_late += [item.key for item in seen]
 
-    async def _refused(self, seen: Mapping[SwitchItem, SourceSim], error: Permanent, known: Knowledge) -> None:
+    async def _refused(self, seen: Mapping[CutoverItem, SourceSim], error: Permanent, known: Knowledge) -> None:
         if len(seen) == 1:
             told = (error.code, error.carrier_words or error.message)
             self.ctx.move(StepKind.SOURCE, StepEvent.REFUSED_FOR_GOOD, {item.key: told for item in seen})
@@ -213,7 +213,7 @@ class OldSims:
         for item, sim in seen.items():
             await self._send({item: sim}, known)
 
-    async def _not_made(self, seen: Mapping[SwitchItem, SourceSim], error: Exception, known: Knowledge) -> None:
+    async def _not_made(self, seen: Mapping[CutoverItem, SourceSim], error: Exception, known: Knowledge) -> None:
         """Try a list that cannot be made again, SIM by SIM.
 
         The SIM that causes the error is skipped.
@@ -225,7 +225,7 @@ class OldSims:
         for item, sim in seen.items():
             await self._send({item: sim}, known)
 
-    def _put_back(self, seen: Mapping[SwitchItem, SourceSim], code: str, words: str) -> None:
+    def _put_back(self, seen: Mapping[CutoverItem, SourceSim], code: str, words: str) -> None:
         """Put SIMs back to PENDING after an order that did nothing.
 
         An earlier order of the same SIM may still take effect, and that must not be forgotten.
@@ -233,17 +233,17 @@ class OldSims:
         told = {item.key: (was if (was := _doubt_of(item)) in MAY_STILL_COME else code, words) for item in seen}
         self.ctx.move(StepKind.SOURCE, StepEvent.REFUSED_FOR_NOW, told)
 
-    def _order(self, sim: SourceSim) -> SwitchOrder:
+    def _order(self, sim: SourceSim) -> SourceSimState:
         """Return the order of status, label and IMEI lock together.
 
         Label and IMEI lock are as they were read just now.
         """
         enabled = self.ctx.header.direction is Direction.ROLLBACK
-        return SwitchOrder(sim.iccid, enabled=enabled, label=sim.label, imei_lock=bool(sim.imei_lock))
+        return SourceSimState(sim.iccid, enabled=enabled, label=sim.label, imei_lock=bool(sim.imei_lock))
 
     # --- proving --------------------------------------------------------------------------------------------------
 
-    async def prove(self, items: Sequence[SwitchItem]) -> None:
+    async def prove(self, items: Sequence[CutoverItem]) -> None:
         """Read SIMs whose step is UNCERTAIN, and settle their steps."""
         ctx = self.ctx
         waiting = [item for item in items if item.state_of(StepKind.SOURCE) is StepState.UNCERTAIN]
@@ -262,7 +262,7 @@ class OldSims:
             if event is StepEvent.PROBED_PRESENT:
                 ctx.progress("proved", {"sims": len(keys)})
 
-    def _outcome(self, step: SwitchStep, look: Look, *, is_doubted: bool) -> tuple[StepEvent, Told] | None:
+    def _outcome(self, step: CutoverStep, look: Look, *, is_doubted: bool) -> tuple[StepEvent, Told] | None:
         """Return the event of an order by a read, or None.
 
         None while the read decides nothing yet. Where an order of another plan may still take effect, a read proves
@@ -291,7 +291,7 @@ class OldSims:
         return _came_to_nothing(step)
 
 
-def _came_to_nothing(step: SwitchStep) -> tuple[StepEvent, Told]:
+def _came_to_nothing(step: CutoverStep) -> tuple[StepEvent, Told]:
     """Return the event of an order whose time is up.
 
     The order is given again, but against a defect of ours only a few times.
@@ -303,6 +303,6 @@ def _came_to_nothing(step: SwitchStep) -> tuple[StepEvent, Told]:
     return (StepEvent.PROBED_CONFLICT if is_enough else StepEvent.PROBED_ABSENT), Told(step.code, step.message)
 
 
-def _doubt_of(item: SwitchItem) -> Doubt | None:
+def _doubt_of(item: CutoverItem) -> Doubt | None:
     step = item.steps.get(StepKind.SOURCE)
     return None if step is None else step.doubt

@@ -9,7 +9,7 @@ from migrator.engine.run.anchor import anchored
 from migrator.engine.run.context import Hooks, Stopper
 from migrator.engine.run.unforeseen import defect_words, is_of_one_sim
 from migrator.errors import NotAuthorised, OutcomeUnknown, Permanent, PlatformError, Transient, Unforeseen
-from migrator.ports import Answer, Journal, Request, SetSource, TargetOrder, Vouch
+from migrator.ports import Answer, Journal, Request, SetSourceState, TargetOrder, Vouch
 
 __all__ = ["keys_of", "send"]
 
@@ -62,7 +62,7 @@ async def send(
     run: Sender,
     kind: StrEnum,
     items: Collection[Keyed],
-    order: TargetOrder | SetSource,
+    order: TargetOrder | SetSourceState,
     *,
     vouch: Vouch | None = None,
     said: Callable[[Answer | Permanent], Mapping[str, tuple[str, str]]] | None = None,

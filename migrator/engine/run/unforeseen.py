@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
-from migrator.core.cutover.plan import SwitchItem
+from migrator.core.cutover.plan import CutoverItem
 from migrator.core.cutover.rules import Told
 from migrator.core.fleet.sims import SourceSim
 from migrator.errors import Interrupted, MigratorError, NotStorable, StoreError, Unforeseen
@@ -16,8 +16,8 @@ __all__ = ["alone_if_need_be", "defect_words", "is_of_one_sim", "sim_by_sim"]
 
 log = logging.getLogger("migrator.engine")
 
-Asker = Callable[[Sequence[SwitchItem]], Awaitable[Mapping[str, Told]]]
-Guard = Callable[[Mapping[SwitchItem, SourceSim]], Awaitable[Mapping[str, Told]]]
+Asker = Callable[[Sequence[CutoverItem]], Awaitable[Mapping[str, Told]]]
+Guard = Callable[[Mapping[CutoverItem, SourceSim]], Awaitable[Mapping[str, Told]]]
 
 
 def is_of_one_sim(error: Exception) -> bool:
@@ -50,7 +50,7 @@ def defect_words(error: Exception) -> str:
     return words
 
 
-async def alone_if_need_be(items: Sequence[SwitchItem], ask: Asker) -> Mapping[str, Told]:
+async def alone_if_need_be(items: Sequence[CutoverItem], ask: Asker) -> Mapping[str, Told]:
     """Ask about SIMs together, and after a defect about each alone.
 
     The defect is reported for the SIM behind it, and for no other SIM.
@@ -74,8 +74,8 @@ def sim_by_sim(guard: Guard) -> Guard:
     Only the SIM behind the defect is then not ordered.
     """
 
-    async def guarded(seen: Mapping[SwitchItem, SourceSim]) -> Mapping[str, Told]:
-        async def ask(some: Sequence[SwitchItem]) -> Mapping[str, Told]:
+    async def guarded(seen: Mapping[CutoverItem, SourceSim]) -> Mapping[str, Told]:
+        async def ask(some: Sequence[CutoverItem]) -> Mapping[str, Told]:
             return await guard({item: seen[item] for item in some})
 
         return await alone_if_need_be(list(seen), ask)

@@ -15,23 +15,23 @@ from migrator.core.audit.chain import (
     GENESIS,
     AuditEvent,
     chain_problems,
+    cutover_item_line,
     event_from,
     guarded,
     hash_of_lines,
     plan_digest,
-    switch_item_line,
 )
 from migrator.core.audit.sent import SentRequests
 from migrator.reports.evidence.file import (
+    CUTOVER_REQUESTS,
+    CUTOVER_SIMS,
+    CUTOVERS,
     EVENTS,
     MANIFEST,
     PLAN,
     POLICY,
     POLICY_READ,
     REQUESTS,
-    SWITCH_REQUESTS,
-    SWITCH_SIMS,
-    SWITCHES,
 )
 from migrator.reports.evidence.zip_file import EvidenceZip, manifest_problems, opened
 
@@ -102,8 +102,8 @@ class _Check:
         yield (PLAN,), self._plan
         yield (PLAN, POLICY, POLICY_READ), self._policy
         yield (REQUESTS,), self._requests
-        yield (SWITCHES, SWITCH_SIMS), self._switches
-        yield (SWITCHES, SWITCH_REQUESTS), self._switch_requests
+        yield (CUTOVERS, CUTOVER_SIMS), self._cutovers
+        yield (CUTOVERS, CUTOVER_REQUESTS), self._cutover_requests
 
     def _noted(self) -> Iterator[AuditEvent]:
         """Yield every event, and note the events of this plan."""
@@ -155,26 +155,29 @@ class _Check:
     def _requests(self) -> Iterator[str]:
         yield from self.sent.problems(self.plan_id, map(_as_kept, self.zip.rows(REQUESTS)))
 
-    def _switches(self) -> Iterator[str]:
+    def _cutovers(self) -> Iterator[str]:
         """Compare each cutover and rollback with what the log says was made."""
         sims: dict[str, Any] = defaultdict(hashlib.sha256)
-        for row in self.zip.rows(SWITCH_SIMS):
+        for row in self.zip.rows(CUTOVER_SIMS):
             steering = [row[name] for name in ("source_key", "position", "action", "wave", "document")]
-            sims[row["switch_id"]].update(switch_item_line(steering).encode())
-        headers = {row["switch_id"]: row["header"] for row in self.zip.rows(SWITCHES)}
-        for switch_id in sorted({*self.made, *headers} - {self.plan_id}):
-            made = self.made.get(switch_id)
-            if switch_id not in headers:
-                yield f"{SWITCHES}: plan {switch_id} is in the log alone"
+            sims[row["switch_id"]].update(cutover_item_line(steering).encode())
+        headers = {row["switch_id"]: row["header"] for row in self.zip.rows(CUTOVERS)}
+        for cutover_id in sorted({*self.made, *headers} - {self.plan_id}):
+            made = self.made.get(cutover_id)
+            if cutover_id not in headers:
+                yield f"{CUTOVERS}: plan {cutover_id} is in the log alone"
             elif made is None:
                 if self.plan_id in self.made:  # nothing that was done for the plan is older than the log
-                    yield f"{SWITCHES}: plan {switch_id} is not in the log"
-            elif (hash_of_lines([headers[switch_id]]), sims[switch_id].hexdigest()) != (made["header"], made["items"]):
-                yield f"plan {switch_id} is not what the log says was made"
+                    yield f"{CUTOVERS}: plan {cutover_id} is not in the log"
+            elif (hash_of_lines([headers[cutover_id]]), sims[cutover_id].hexdigest()) != (
+                made["header"],
+                made["items"],
+            ):
+                yield f"plan {cutover_id} is not what the log says was made"
 
-    def _switch_requests(self) -> Iterator[str]:
-        for row in self.zip.rows(SWITCHES):
-            mine = (one for one in self.zip.rows(SWITCH_REQUESTS) if one["switch_id"] == row["switch_id"])
+    def _cutover_requests(self) -> Iterator[str]:
+        for row in self.zip.rows(CUTOVERS):
+            mine = (one for one in self.zip.rows(CUTOVER_REQUESTS) if one["switch_id"] == row["switch_id"])
             yield from self.sent.problems(row["switch_id"], map(_as_kept, mine))
 
 

@@ -16,6 +16,10 @@ from migrator.files import beside
 __all__ = [
     "ALWAYS",
     "APPROVALS",
+    "CUTOVERS",
+    "CUTOVER_REQUESTS",
+    "CUTOVER_SIMS",
+    "CUTOVER_STEPS",
     "EVENTS",
     "EVIDENCE_VERSION",
     "KIND",
@@ -27,10 +31,6 @@ __all__ = [
     "REQUESTS",
     "RUNS",
     "SIMS",
-    "SWITCHES",
-    "SWITCH_REQUESTS",
-    "SWITCH_SIMS",
-    "SWITCH_STEPS",
     "write_evidence",
 ]
 
@@ -44,10 +44,10 @@ KIND = "migrator-evidence"
 PLAN, POLICY, POLICY_READ = "plan.jsonl", "policy.toml", "policy.json"
 EVENTS, RUNS, REQUESTS, SIMS = "events.jsonl", "runs.jsonl", "requests.jsonl", "sims.jsonl"
 APPROVALS = "approvals.jsonl"
-SWITCHES, SWITCH_SIMS = "switches.jsonl", "switch_sims.jsonl"
-SWITCH_STEPS, SWITCH_REQUESTS = "switch_steps.jsonl", "switch_requests.jsonl"
+CUTOVERS, CUTOVER_SIMS = "switches.jsonl", "switch_sims.jsonl"
+CUTOVER_STEPS, CUTOVER_REQUESTS = "switch_steps.jsonl", "switch_requests.jsonl"
 ALWAYS = (PLAN, POLICY, POLICY_READ, EVENTS, RUNS, REQUESTS, SIMS)
-MEMBERS = (*ALWAYS, APPROVALS, SWITCHES, SWITCH_SIMS, SWITCH_STEPS, SWITCH_REQUESTS)
+MEMBERS = (*ALWAYS, APPROVALS, CUTOVERS, CUTOVER_SIMS, CUTOVER_STEPS, CUTOVER_REQUESTS)
 """Names of the members that an evidence zip may have.
 
 The first name is also the first member in the zip. What was never done has no member.

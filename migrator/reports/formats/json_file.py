@@ -66,7 +66,7 @@ def _head(book: Book) -> dict[str, Any]:
         "proof_of_life": tally.life(),
         "money": report.money,
         "double_billing": report.double_billing,
-        "switches": list(report.switches),
+        "switches": list(report.cutovers),
         "runs": [run_values(run) for run in report.runs],
     }
 

@@ -46,13 +46,13 @@ def write_md(book: Book, out: TextIO) -> None:
         _write_facts(report.double_billing, out)
         if is_1nce and None in {report.double_billing.get(f"left_behind_{unit}") for unit in ("mb", "days")}:
             out.write(f"\n{READS_WHAT_IS_LEFT}\n")
-    if report.switches:
+    if report.cutovers:
         out.write("\n## Cutover and rollback\n\n")
         names = ("switch_id", "direction", "state", "count", "switched", "failed", "aside", "paused")
         counts = ("SIMs", "switched", "failed", "set aside", "new SIMs paused")
         _write_row(out, ("plan", "direction", "state", *counts, "who ran it"))
         out.write("|---|---|---|---:|---:|---:|---:|---:|---|\n")
-        for one in report.switches:
+        for one in report.cutovers:
             _write_row(out, (*(str(one[name]) for name in names), "; ".join([*one["ran_by"], *one["refs"]])))
 
 

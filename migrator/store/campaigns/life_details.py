@@ -18,7 +18,7 @@ from migrator.store.tables.sightings import baselines
 
 __all__ = ["Details", "Times", "details"]
 
-_is_switch = is_one(plans.c.kind, (PlanKind.CUTOVER, PlanKind.ROLLBACK))
+_is_cutover = is_one(plans.c.kind, (PlanKind.CUTOVER, PlanKind.ROLLBACK))
 
 _ABOUT = Query(
     select(
@@ -58,8 +58,8 @@ _since = func.max(steps.c.since)
 _MOVED = Query(
     select(
         steps.c.source_key,
-        _since.filter(is_one(steps.c.kind, [StepKind.CLAIM]) & ~_is_switch),
-        _since.filter(_is_switch),
+        _since.filter(is_one(steps.c.kind, [StepKind.CLAIM]) & ~_is_cutover),
+        _since.filter(_is_cutover),
     )
     .join_from(_mine, steps, _of_mine(steps))
     .join(plans, plans.c.plan_no == steps.c.plan_no)
@@ -83,7 +83,7 @@ _PLANNED = Query(
         by_greatest(plans.c.created_at, plans.c.made_no),
     )
     .join_from(_mine, plans, plans.c.plan_no == _mine.c.plan_no)
-    .where(plans.c.plan_id.is_not(None), ~_is_switch)
+    .where(plans.c.plan_id.is_not(None), ~_is_cutover)
     .group_by(_mine.c.source_key)
 )
 _IDS = Query(select(plans.c.plan_no, plans.c.plan_id).where(plans.c.plan_id.is_not(None)))

@@ -66,7 +66,7 @@ def is_one(column: ColumnElement[str], values: Iterable[str]) -> ColumnElement[b
 
 
 _CLAIMING = (PlanKind.MIGRATE.value, PlanKind.STOCK.value)
-_SWITCHING = (PlanKind.CUTOVER.value, PlanKind.ROLLBACK.value)
+_CUTOVER_KINDS = (PlanKind.CUTOVER.value, PlanKind.ROLLBACK.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ def _turns(scope: _Scope) -> CTE:
         )
         .join(plans, plans.c.plan_no == steps.c.plan_no)
         .where(is_source | (is_rollback & (steps.c.kind == _text(StepKind.PAUSE))), is_settled)
-        .where(steps.c.plan_no.in_(select(plans.c.plan_no).where(is_one(plans.c.kind, _SWITCHING))))
+        .where(steps.c.plan_no.in_(select(plans.c.plan_no).where(is_one(plans.c.kind, _CUTOVER_KINDS))))
         .group_by(steps.c.source_key)
     )
     return wanted.cte("turns").prefix_with("MATERIALIZED")
@@ -280,7 +280,7 @@ class Sides:
 
     Attributes:
         claim_doubts: SIMs whose claim has an unknown outcome.
-        switch_doubts: when the plan was begun whose switch has an unknown outcome (UTC seconds).
+        cutover_doubts: when the cutover was begun whose order has an unknown outcome (UTC seconds).
         refused: SIMs whose claim was refused for good.
         differing: SIMs whose newest verdict is a difference, or with a setting that was refused.
         left: action and reason of the newest plan, where it does not act.
@@ -290,7 +290,7 @@ class Sides:
     """
 
     claim_doubts: set[str] = field(default_factory=set)
-    switch_doubts: dict[str, float] = field(default_factory=dict)
+    cutover_doubts: dict[str, float] = field(default_factory=dict)
     refused: set[str] = field(default_factory=set)
     differing: set[str] = field(default_factory=set)
     left: Mapping[str, tuple[str, str]] = field(default_factory=dict)
@@ -307,7 +307,7 @@ def _open_steps(scope: _Scope) -> Select[Any]:
         .add_columns(plans.c.kind.label("plan_kind"), plans.c.started_at)
         .join(plans, plans.c.plan_no == steps.c.plan_no)
         .where(steps.c.plan_no.in_(select(plans.c.plan_no)), is_open, may_come)
-        .where(or_(is_one(plans.c.kind, _SWITCHING), _planned_card(steps) == _card_now(steps)))
+        .where(or_(is_one(plans.c.kind, _CUTOVER_KINDS), _planned_card(steps) == _card_now(steps)))
         .where(or_(steps.c.kind == _text(StepKind.CLAIM), steps.c.state != _text(StepState.FAILED), ~_was_mended()))
         .order_by(steps.c.source_key, plans.c.made_no)
     )
@@ -410,9 +410,9 @@ def _note_step(found: Sides, row: tuple[Any, ...]) -> None:
     """Note one step that is open, refused or set aside."""
     key, _plan_no, kind, state, code, plan_kind, started_at = row
     is_refused, is_aside = state == StepState.FAILED, state in _LEFT
-    if plan_kind in _SWITCHING:
+    if plan_kind in _CUTOVER_KINDS:
         if not is_refused and not is_aside and code != Aside.ALREADY:
-            found.switch_doubts[key] = started_at or 0.0
+            found.cutover_doubts[key] = started_at or 0.0
         return
     if is_aside:
         if kind not in _NO_ORDER:

@@ -268,7 +268,7 @@ def _is_later(used_on: str | None, seen_s: float | None, scanned_s: float | None
 def _is_in_doubt(key: str, few: Sides, off_at: float | None, back_at: float | None, *, is_ours: bool) -> bool:
     if key in few.claim_doubts and not is_ours:
         return True
-    doubt_at = few.switch_doubts.get(key)
+    doubt_at = few.cutover_doubts.get(key)
     return doubt_at is not None and doubt_at >= max(off_at or 0.0, back_at or 0.0)
 
 
@@ -310,7 +310,7 @@ def _since_s(
             ExceptionCode.BLOCKED: times.planned_s,
             ExceptionCode.SILENT: claimed_s,
         }
-        return by_code.get(code, switched_s if code in _BY_SWITCH else times.proved_s)
+        return by_code.get(code, switched_s if code in _BY_CUTOVER else times.proved_s)
     by_stage = {
         LifeStage.WAITING: paired_s,
         LifeStage.LEFT_ALONE: times.planned_s,
@@ -321,4 +321,4 @@ def _since_s(
     return by_stage.get(stage, claimed_s)
 
 
-_BY_SWITCH = frozenset({ExceptionCode.IN_DOUBT, ExceptionCode.ROLLED_BACK})
+_BY_CUTOVER = frozenset({ExceptionCode.IN_DOUBT, ExceptionCode.ROLLED_BACK})

@@ -12,12 +12,12 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 from migrator.chunks import PAGE, chunks
 from migrator.core.audit.chain import hash_of_lines
 from migrator.core.cutover.plan import (
-    ACTING_SWITCHES,
+    ACTING_CUTOVERS,
+    CutoverHeader,
+    CutoverItem,
+    CutoverRow,
+    CutoverStep,
     Direction,
-    SwitchHeader,
-    SwitchItem,
-    SwitchRow,
-    SwitchStep,
     header_from,
     header_line,
     row_from,
@@ -36,16 +36,16 @@ from migrator.store.database.rows import among, json_list
 from migrator.store.database.sql import changed_rows, new_number
 from migrator.store.inventory.snapshots import in_force
 from migrator.store.journal.retry_skip import Intervened
-from migrator.store.log import note_of_plan, switch_items_digest
+from migrator.store.log import cutover_items_digest, note_of_plan
 from migrator.store.plans.draft import UNSET
 from migrator.store.plans.lookup import CUTOVERS, cutover_row, is_cutover, plan_row
 from migrator.store.plans.rollbacks import rolled_back
 from migrator.store.plans.switched_off import may_yet_take_effect, switched_off
-from migrator.store.plans.wholeness import edited_switch
+from migrator.store.plans.wholeness import edited_cutover
 from migrator.store.tables.fleet import source_sims
 from migrator.store.tables.plans import changes, plans, request_items, requests, steps
 
-__all__ = ["Switches"]
+__all__ = ["Cutovers"]
 
 
 _ITEM = changes.c
@@ -56,7 +56,7 @@ _NEXT = (
     .order_by(_ITEM.position)
     .limit(PAGE)
 )
-_NEXT_ACTING = _NEXT.where(_ITEM.action.in_(ACTING_SWITCHES))
+_NEXT_ACTING = _NEXT.where(_ITEM.action.in_(ACTING_CUTOVERS))
 _NEXT_OF_WAVE = _NEXT_ACTING.where(_ITEM.wave.is_not_distinct_from(bindparam("wave")))
 _AMONG = select(*_COLUMNS).where(_ITEM.plan_no == bindparam("plan_no"), among(_ITEM.source_key, bindparam("keys")))
 _STEPS = select(steps).where(steps.c.plan_no == bindparam("plan_no"), among(steps.c.source_key, bindparam("keys")))
@@ -70,7 +70,7 @@ _LAST_REQUEST = (
 )
 
 
-class Switches:
+class Cutovers:
     """Every cutover and rollback plan of the store.
 
     A plan never changes; only its state moves on.
@@ -81,13 +81,13 @@ class Switches:
 
     # --- making ---------------------------------------------------------------------------------------------------
 
-    def add(self, header: SwitchHeader, rows: Iterable[SwitchRow], now: float) -> None:
+    def add(self, header: CutoverHeader, rows: Iterable[CutoverRow], now: float) -> None:
         """Keep a plan, all of the plan or nothing.
 
         A plan that is there already, unused, becomes the newest plan again.
         """
         of_plan_no = plan_row(self._db, header.plan_id).plan_no
-        this = select(plans).where(plans.c.plan_id == header.switch_id)
+        this = select(plans).where(plans.c.plan_id == header.cutover_id)
         with self._db.write() as connection:
             made_no = (connection.scalar(select(func.max(plans.c.made_no))) or 0) + 1
             plan = connection.execute(this).one_or_none()
@@ -97,7 +97,7 @@ class Switches:
                 note_of_plan(connection, now, "plan.made_again", plan, {})
                 return
             values = {
-                "plan_id": header.switch_id,
+                "plan_id": header.cutover_id,
                 "kind": header.direction.value,
                 "of_plan_no": of_plan_no,
                 "made_no": made_no,
@@ -115,31 +115,31 @@ class Switches:
                 "count": header.count,
                 "fingerprint": header.fingerprint,
                 "header": hash_of_lines([values["header"]]),
-                "items": switch_items_digest(connection, plan_no),
+                "items": cutover_items_digest(connection, plan_no),
             }
             note_of_plan(connection, now, "plan.made", connection.execute(this).one(), made)
 
     # --- reading --------------------------------------------------------------------------------------------------
 
-    def exists(self, switch_id: str) -> PlanState | None:
+    def exists(self, cutover_id: str) -> PlanState | None:
         """Return the state of a plan, or None for an unknown id."""
         with self._db.read() as connection:
-            state = connection.scalar(select(plans.c.state).where(plans.c.plan_id == switch_id, is_cutover))
+            state = connection.scalar(select(plans.c.state).where(plans.c.plan_id == cutover_id, is_cutover))
         return None if state is None else PlanState(state)
 
-    def state(self, switch_id: str) -> PlanState:
+    def state(self, cutover_id: str) -> PlanState:
         """Return the state of a plan.
 
         Raises: InputError, if there is no plan of this id.
         """
-        return PlanState(cutover_row(self._db, switch_id).state)
+        return PlanState(cutover_row(self._db, cutover_id).state)
 
-    def header(self, switch_id: str) -> SwitchHeader:
+    def header(self, cutover_id: str) -> CutoverHeader:
         """Return a plan's header.
 
         Raises: InputError, if there is no such plan.
         """
-        return header_from(cutover_row(self._db, switch_id).header)
+        return header_from(cutover_row(self._db, cutover_id).header)
 
     def of_plan(self, plan_id: str) -> list[dict[str, Any]]:
         """Return the cutover and rollback plans of a migration, oldest first.
@@ -156,13 +156,13 @@ class Switches:
             for row in self._db.rows(made)
         ]
 
-    def stored(self, switch_id: str) -> tuple[str, Iterator[dict[str, Any]]]:
+    def stored(self, cutover_id: str) -> tuple[str, Iterator[dict[str, Any]]]:
         """Return a plan's header, and the stored values of each SIM.
 
         The header is letter by letter. The values of a SIM are all that steers the SIM. The SIMs are in the plan's
         order.
         """
-        row = cutover_row(self._db, switch_id)
+        row = cutover_row(self._db, cutover_id)
         return row.header, self._stored_items(row.plan_no)
 
     def _stored_items(self, plan_no: int) -> Iterator[dict[str, Any]]:
@@ -173,12 +173,12 @@ class Switches:
             yield from (row._asdict() for row in rows)
             after = rows[-1].position
 
-    def stored_steps(self, switch_id: str) -> Iterator[dict[str, Any]]:
+    def stored_steps(self, cutover_id: str) -> Iterator[dict[str, Any]]:
         """Yield every step of a plan as stored, SIM by SIM.
 
         `before` is JSON text. `request_id` is the last request of the step.
         """
-        step, after, plan_no = steps.c, "", cutover_row(self._db, switch_id).plan_no
+        step, after, plan_no = steps.c, "", cutover_row(self._db, cutover_id).plan_no
         columns = [column for column in step if column.name not in {"plan_no", "not_before"}]
         some = select(step.source_key).distinct().where(step.plan_no == plan_no)
         keys = some.where(step.source_key > bindparam("after")).order_by(step.source_key).limit(PAGE)
@@ -208,39 +208,39 @@ class Switches:
         made = select(plan.plan_id, plan.state).where(plan.kind == direction.value)
         return {row.plan_id: row.state for row in self._db.rows(made.order_by(plan.made_no.desc()))}
 
-    def rows(self, switch_id: str) -> Iterator[SwitchRow]:
+    def rows(self, cutover_id: str) -> Iterator[CutoverRow]:
         """Yield every row of a plan, in the plan's order."""
-        for item in self._pages(_NEXT, cutover_row(self._db, switch_id).plan_no):
+        for item in self._pages(_NEXT, cutover_row(self._db, cutover_id).plan_no):
             yield item.row
 
-    def all_items(self, switch_id: str) -> Iterator[SwitchItem]:
+    def all_items(self, cutover_id: str) -> Iterator[CutoverItem]:
         """Yield every SIM that the plan acts on, with steps.
 
         The SIMs are in the plan's order.
         """
-        yield from self._pages(_NEXT_ACTING, cutover_row(self._db, switch_id).plan_no)
+        yield from self._pages(_NEXT_ACTING, cutover_row(self._db, cutover_id).plan_no)
 
-    def items(self, switch_id: str, wave: str | None) -> Iterator[SwitchItem]:
+    def items(self, cutover_id: str, wave: str | None) -> Iterator[CutoverItem]:
         """Yield the SIMs of one wave to act on, with steps.
 
         The SIMs are in the plan's order.
         """
-        yield from self._pages(_NEXT_OF_WAVE, cutover_row(self._db, switch_id).plan_no, wave=wave)
+        yield from self._pages(_NEXT_OF_WAVE, cutover_row(self._db, cutover_id).plan_no, wave=wave)
 
-    def items_by_key(self, switch_id: str, keys: Sequence[str]) -> Sequence[SwitchItem]:
+    def items_by_key(self, cutover_id: str, keys: Sequence[str]) -> Sequence[CutoverItem]:
         """Return the items of some SIMs, in the order of `keys`.
 
         Raises: InputError, if the plan does not hold one of the SIMs.
         """
-        plan_no = cutover_row(self._db, switch_id).plan_no
-        found: dict[str, SwitchItem] = {}
+        plan_no = cutover_row(self._db, cutover_id).plan_no
+        found: dict[str, CutoverItem] = {}
         for chunk in chunks(keys):
             with self._db.read() as connection:
                 rows = connection.execute(_AMONG, {"plan_no": plan_no, "keys": json_list(chunk)}).all()
                 found |= {item.key: item for item in _items_of(connection, plan_no, rows)}
         missing = [key for key in keys if key not in found]
         if missing:
-            raise InputError(f"plan {switch_id} does not hold the SIM {missing[0]}", code="not_in_plan")
+            raise InputError(f"plan {cutover_id} does not hold the SIM {missing[0]}", code="not_in_plan")
         return [found[key] for key in keys]
 
     def switched_off(self, keys: Iterable[str] | None = None) -> dict[str, SwitchedOff]:
@@ -258,19 +258,19 @@ class Switches:
         """
         return rolled_back(self._db, None if plan_id is None else plan_row(self._db, plan_id).plan_no)
 
-    def superseded_by(self, switch_id: str) -> str | None:
+    def superseded_by(self, cutover_id: str) -> str | None:
         """Return a plan with newer orders for the same SIMs, or None.
 
         Such a plan acts on at least one of the same SIMs, and was started later.
         """
-        this = cutover_row(self._db, switch_id)
+        this = cutover_row(self._db, cutover_id)
         plan, other = plans.c, changes.alias("other")
         shares_a_sim = (
             select(other.c.source_key)
-            .where(other.c.plan_no == plan.plan_no, other.c.action.in_(ACTING_SWITCHES))
+            .where(other.c.plan_no == plan.plan_no, other.c.action.in_(ACTING_CUTOVERS))
             .where(
                 other.c.source_key.in_(
-                    select(_ITEM.source_key).where(_ITEM.plan_no == this.plan_no, _ITEM.action.in_(ACTING_SWITCHES))
+                    select(_ITEM.source_key).where(_ITEM.plan_no == this.plan_no, _ITEM.action.in_(ACTING_CUTOVERS))
                 )
             )
             .exists()
@@ -285,29 +285,29 @@ class Switches:
         with self._db.read() as connection:
             return connection.scalar(later)
 
-    def edited(self, switch_id: str) -> str | None:
+    def edited(self, cutover_id: str) -> str | None:
         """Describe what was changed in a plan after its making.
 
         None if nothing was changed. See `store.plans.wholeness`.
         """
-        return edited_switch(self._db, switch_id)
+        return edited_cutover(self._db, cutover_id)
 
-    def may_lack_orders(self, switch_id: str, now: float) -> bool:
+    def may_lack_orders(self, cutover_id: str, now: float) -> bool:
         """True if orders of a plan may be unknown here.
 
         `now` is UTC seconds.
         """
         since = server_since(self._db, now)
-        return since is not None and cutover_row(self._db, switch_id).created_at < since + QUEUE_S
+        return since is not None and cutover_row(self._db, cutover_id).created_at < since + QUEUE_S
 
-    def unsettled_elsewhere(self, switch_id: str, keys: Sequence[str]) -> frozenset[str]:
+    def unsettled_elsewhere(self, cutover_id: str, keys: Sequence[str]) -> frozenset[str]:
         """Return SIMs with an order of another plan whose outcome is unknown.
 
         Such an order may still take effect.
         """
         wanted = select(steps.c.source_key).where(
             among(steps.c.source_key, bindparam("keys")),
-            steps.c.plan_no.in_(CUTOVERS.where(plans.c.plan_no != cutover_row(self._db, switch_id).plan_no)),
+            steps.c.plan_no.in_(CUTOVERS.where(plans.c.plan_no != cutover_row(self._db, cutover_id).plan_no)),
             steps.c.kind == StepKind.SOURCE,
             may_yet_take_effect,
         )
@@ -328,7 +328,7 @@ class Switches:
 
     def skip(
         self,
-        switch_id: str,
+        cutover_id: str,
         chosen: Selection,
         *,
         now: float,
@@ -339,18 +339,18 @@ class Switches:
 
         See `store.cutovers.skip`.
         """
-        return skip_sims(self._db, switch_id, chosen, now=now, dry_run=dry_run, why=why)
+        return skip_sims(self._db, cutover_id, chosen, now=now, dry_run=dry_run, why=why)
 
-    def finish(self, switch_id: str, now: float) -> None:
+    def finish(self, cutover_id: str, now: float) -> None:
         """Note that a plan is used up."""
-        plan = cutover_row(self._db, switch_id)
+        plan = cutover_row(self._db, cutover_id)
         this = (plans.c.plan_no == plan.plan_no) & (plans.c.state != PlanState.FINISHED)
         finished = update(plans).where(this).values(state=PlanState.FINISHED, finished_at=now)
         with self._db.write() as connection:
             if changed_rows(connection.execute(finished)):
                 note_of_plan(connection, now, "plan.finished", plan, {})
 
-    def _pages(self, statement: Any, plan_no: int, **values: Any) -> Iterator[SwitchItem]:
+    def _pages(self, statement: Any, plan_no: int, **values: Any) -> Iterator[CutoverItem]:
         after = -1
         while True:
             with self._db.read() as connection:
@@ -362,7 +362,7 @@ class Switches:
             after = rows[-1].position
 
 
-def _values(plan_no: int, position: int, row: SwitchRow) -> dict[str, Any]:
+def _values(plan_no: int, position: int, row: CutoverRow) -> dict[str, Any]:
     return {
         "plan_no": plan_no,
         "source_key": row.source_iccid.key,
@@ -392,12 +392,12 @@ def _exact(label: str | None, raw: str) -> str | None:
     return told if isinstance(told, str) else json.dumps(told)
 
 
-def _items_of(connection: Connection, plan_no: int, rows: Sequence[Any]) -> list[SwitchItem]:
-    taken: dict[str, dict[StepKind, SwitchStep]] = {}
+def _items_of(connection: Connection, plan_no: int, rows: Sequence[Any]) -> list[CutoverItem]:
+    taken: dict[str, dict[StepKind, CutoverStep]] = {}
     keys = json_list(row.source_key for row in rows)
     for row in connection.execute(_STEPS, {"plan_no": plan_no, "keys": keys}):
         kind = StepKind(row.kind)
-        taken.setdefault(row.source_key, {})[kind] = SwitchStep(
+        taken.setdefault(row.source_key, {})[kind] = CutoverStep(
             kind=kind,
             state=StepState(row.state),
             attempts=row.attempts,
@@ -406,4 +406,4 @@ def _items_of(connection: Connection, plan_no: int, rows: Sequence[Any]) -> list
             message=row.message,
             before=json.loads(row.before) if row.before else {},
         )
-    return [SwitchItem(row_from(json.loads(row.document)), taken.get(row.source_key, {})) for row in rows]
+    return [CutoverItem(row_from(json.loads(row.document)), taken.get(row.source_key, {})) for row in rows]

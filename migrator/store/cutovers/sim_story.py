@@ -92,7 +92,7 @@ class SimStory:
         )
         return [row._asdict() for row in self._db.rows(wanted)]
 
-    def switches(self, source_key: str) -> list[str]:
+    def cutovers(self, source_key: str) -> list[str]:
         """Return the cutovers and rollbacks with a SIM, oldest first."""
         wanted = (
             select(plans.c.plan_id)
@@ -102,12 +102,12 @@ class SimStory:
         )
         return [row.plan_id for row in self._db.rows(wanted)]
 
-    def switch_requests(self, switch_id: str, source_key: str) -> list[dict[str, Any]]:
+    def cutover_requests(self, cutover_id: str, source_key: str) -> list[dict[str, Any]]:
         """Return every request of a cutover or rollback that names a SIM.
 
         The oldest comes first.
         """
-        request, plan_no = requests.c, cutover_row(self._db, switch_id).plan_no
+        request, plan_no = requests.c, cutover_row(self._db, cutover_id).plan_no
         wanted = (
             select(*(request[name] for name in _REQUEST), request.job_status, request.message)
             .join_from(request_items, requests, requests.c.request_id == request_items.c.request_id)

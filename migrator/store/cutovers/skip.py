@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import select
 
-from migrator.core.cutover.plan import ACTING_SWITCHES, Aside, Direction, is_as_found
+from migrator.core.cutover.plan import ACTING_CUTOVERS, Aside, Direction, is_as_found
 from migrator.core.run.control import Selection
 from migrator.core.run.doubts import MAY_STILL_COME, doubt_of
 from migrator.core.run.states import IN_DOUBT, StepEvent, StepKind, StepState
@@ -33,7 +33,7 @@ __all__ = ["skip_sims"]
 
 def skip_sims(
     database: Database,
-    switch_id: str,
+    cutover_id: str,
     chosen: Selection,
     *,
     now: float,
@@ -46,7 +46,7 @@ def skip_sims(
 
     Args:
         database: the open store.
-        switch_id: the cutover or rollback.
+        cutover_id: the cutover or rollback.
         chosen: which SIMs; with codes, those with a step that failed under one of them.
         now: UTC seconds.
         dry_run: only count.
@@ -55,11 +55,11 @@ def skip_sims(
     Raises: InputError, if there is no such plan or wave, or if an order of one of the SIMs may still take effect; then
         nothing is written.
     """
-    plan = cutover_row(database, switch_id)
-    chosen_plan(database, switch_id, chosen)
+    plan = cutover_row(database, cutover_id)
+    chosen_plan(database, cutover_id, chosen)
     acting = (
         select(changes.c.source_key, changes.c.source_iccid)
-        .where(changes.c.plan_no == plan.plan_no, changes.c.action.in_(ACTING_SWITCHES))
+        .where(changes.c.plan_no == plan.plan_no, changes.c.action.in_(ACTING_CUTOVERS))
         .where(changes.c.source_key.in_(chosen_keys(plan.plan_no, chosen)))
         .order_by(changes.c.position)
     )
@@ -69,7 +69,7 @@ def skip_sims(
         if chosen.codes:
             sims = [sim for sim in sims if _failed_so(by_key[sim.source_key], chosen.codes)]
         doubtful = [sim.source_iccid for sim in sims if any(map(_may_still_come, by_key[sim.source_key]))]
-        refuse_doubt(f"migrator {plan.kind} apply {switch_id}", doubtful)
+        refuse_doubt(f"migrator {plan.kind} apply {cutover_id}", doubtful)
         moves: Moves = defaultdict(dict)
         codes: Counter[str] = Counter()
         for sim in sims:

@@ -134,8 +134,8 @@ def _all(connection: Connection, plan_no: int, header: PlanHeader, uses: Uses) -
     if uses.tags and _is_another(connection, header):
         yield from _other_tags(connection, plan_no)
     yield from _other_pairs(connection, plan_no)
-    for iccid, switch_id in overtaken(connection, plan_no):
-        yield f"{iccid}: rollback {switch_id} took it back to its old SIM"
+    for iccid, cutover_id in overtaken(connection, plan_no):
+        yield f"{iccid}: rollback {cutover_id} took it back to its old SIM"
 
 
 def _at_source(connection: Connection, plan_no: int, header: PlanHeader, uses: Uses) -> Iterator[SourceChange]:

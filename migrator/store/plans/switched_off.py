@@ -50,7 +50,7 @@ _TURNS = (
         _step.kind.label("step"),
         _step.before,
         _plan.kind,
-        _plan.plan_id.label("switch_id"),
+        _plan.plan_id.label("cutover_id"),
         _migration.c.plan_id,
         json_at(_item.document, "target_iccid").label("target"),
     )
@@ -108,11 +108,11 @@ def _off(turns: Iterable[AnyRow]) -> dict[str, SwitchedOff]:
     for row in turns:
         key, was = row.source_key, off.get(row.source_key)
         if row.kind == PlanKind.CUTOVER:
-            off[key] = SwitchedOff(row.switch_id, row.plan_id, _target(row.target), _before(row.before, was))
+            off[key] = SwitchedOff(row.cutover_id, row.plan_id, _target(row.target), _before(row.before, was))
         elif row.step == StepKind.PAUSE:
             off.pop(key, None)
         elif was is not None:
-            off[key] = SwitchedOff(was.switch_id, was.plan_id, was.target, was.status_before, is_on_again=True)
+            off[key] = SwitchedOff(was.cutover_id, was.plan_id, was.target, was.status_before, is_on_again=True)
     return off
 
 

@@ -14,16 +14,16 @@ from sqlalchemy import Connection, Select, bindparam, func, select
 
 from migrator.chunks import PAGE, chunks
 from migrator.core.audit.chain import AuditEvent, follows, hash_of_lines, plan_digest
-from migrator.core.cutover.plan import header_from as switch_header_from
+from migrator.core.cutover.plan import header_from as cutover_header_from
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.plan.document import header_from
 from migrator.store.database.database import Database
 from migrator.store.database.rows import AnyRow, by_page, in_iccid_order
 from migrator.store.database.sql import Query, json_at
-from migrator.store.log import switch_items_digest
+from migrator.store.log import cutover_items_digest
 from migrator.store.tables.plans import changes, events, plans
 
-__all__ = ["edited_lines", "edited_plan", "edited_switch"]
+__all__ = ["edited_cutover", "edited_lines", "edited_plan"]
 
 _LINES = Query(
     select(
@@ -43,10 +43,10 @@ _DOCUMENT = 6
 _TARGET = ',"target_iccid":'
 _PLAN = select(plans).where(plans.c.plan_id == bindparam("plan_id"))
 _migration = plans.alias("migration")
-_SWITCH = (
+_CUTOVER = (
     select(plans, _migration.c.plan_id.label("of_plan_id"))
     .outerjoin_from(plans, _migration, _migration.c.plan_no == plans.c.of_plan_no)
-    .where(plans.c.plan_id == bindparam("switch_id"))
+    .where(plans.c.plan_id == bindparam("cutover_id"))
 )
 UNKNOWN = "the log does not know that it was made"
 LOG_CHANGED = "the log's word on it was changed, too"
@@ -110,23 +110,23 @@ def edited_lines(database: Database, plan_id: str) -> str | None:
     return None
 
 
-def edited_switch(database: Database, switch_id: str) -> str | None:
+def edited_cutover(database: Database, cutover_id: str) -> str | None:
     """Return what was changed in a cutover or rollback plan.
 
     The answer is in words; None if nothing was changed since the plan was made.
     """
     with database.read() as connection:
-        row = connection.execute(_SWITCH, {"switch_id": switch_id}).one()
-        named = json_at(events.c.detail, "switch_id") == switch_id
+        row = connection.execute(_CUTOVER, {"cutover_id": cutover_id}).one()
+        named = json_at(events.c.detail, "switch_id") == cutover_id
         made = _made(connection, select(events).where(events.c.kind == "switch.made", named))
         if isinstance(made, str):
             return made
         if made is None:
             return None if _is_older(connection, row.created_at) else UNKNOWN
-        items = switch_items_digest(connection, row.plan_no)
+        items = cutover_items_digest(connection, row.plan_no)
     if items != made.detail["items"]:
         return "its lines are not what was made"
-    header = switch_header_from(row.header)
+    header = cutover_header_from(row.header)
     is_same = hash_of_lines([row.header]) == made.detail["header"]
     if not is_same or (header.plan_id, header.direction) != (row.of_plan_id, row.kind):
         return "its header is not what was made"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from migrator import wiring
 from migrator.core.campaign.life import ExceptionCode
-from migrator.core.cutover.plan import Direction, Require, SwitchHeader, SwitchItem, SwitchReason
+from migrator.core.cutover.plan import CutoverHeader, CutoverItem, CutoverReason, Direction, Require
 from migrator.core.cutover.rules import Demand, is_open
 from migrator.core.policy.policy import CutoverMode, OldSim, OtherUnits, PairProof
 from migrator.core.run.control import Selection
@@ -82,7 +82,7 @@ def _rested(tick: Tick) -> dict[str, Rested]:
     """
     store, now = tick.site.store, tick.site.now()
     found = {one.key: one for one in store.due.rested(tick.campaign, now - _rest_s(tick))}
-    off = store.switches.switched_off(found).keys() | (store.due.skipped() if found else set())
+    off = store.cutovers.switched_off(found).keys() | (store.due.skipped() if found else set())
     back = {key for key, life in store.lives.of(found, now).items() if life.code is ExceptionCode.ROLLED_BACK}
     return {key: one for key, one in found.items() if key not in off | back}
 
@@ -107,8 +107,8 @@ class _Own:
     The newest comes first.
     """
 
-    begun: list[SwitchHeader] = field(default_factory=list)
-    made: list[SwitchHeader] = field(default_factory=list)
+    begun: list[CutoverHeader] = field(default_factory=list)
+    made: list[CutoverHeader] = field(default_factory=list)
 
 
 def _own(tick: Tick) -> _Own:
@@ -117,16 +117,16 @@ def _own(tick: Tick) -> _Own:
     A cutover that a later one has overtaken is none of them.
     """
     store, own, found = tick.site.store, set(tick.site.store.due.all_plans(tick.campaign)), _Own()
-    for switch_id, known in store.switches.known(Direction.CUTOVER).items():
+    for cutover_id, known in store.cutovers.known(Direction.CUTOVER).items():
         if known not in {PlanState.STARTED, PlanState.CREATED}:
             continue
-        header = store.switches.header(switch_id)
-        if header.count and header.plan_id in own and store.switches.superseded_by(switch_id) is None:
+        header = store.cutovers.header(cutover_id)
+        if header.count and header.plan_id in own and store.cutovers.superseded_by(cutover_id) is None:
             (found.begun if known == PlanState.STARTED else found.made).append(header)
     return found
 
 
-def _went_on(tick: Tick, begun: Sequence[SwitchHeader]) -> bool:
+def _went_on(tick: Tick, begun: Sequence[CutoverHeader]) -> bool:
     """Go on with begun cutovers, the oldest first.
 
     Returns: False if nothing may be sent.
@@ -140,32 +140,32 @@ def _went_on(tick: Tick, begun: Sequence[SwitchHeader]) -> bool:
     return True
 
 
-def _leave_out_unrested(tick: Tick, header: SwitchHeader) -> None:
+def _leave_out_unrested(tick: Tick, header: CutoverHeader) -> None:
     """Skip the SIMs whose rest began anew since the cutover was planned.
 
     A SIM whose order may have been sent is left to the run, which reads what became of it.
     """
     store = tick.site.store
-    open_ = [item.key for item in store.switches.all_items(header.switch_id) if _is_unsent(item)]
+    open_ = [item.key for item in store.cutovers.all_items(header.cutover_id) if _is_unsent(item)]
     unrested = frozenset(store.due.unrested(open_, tick.site.now() - _rest_s(tick)))
     if unrested:
-        why = (SwitchReason.NOT_RESTED.value, NOT_RESTED)
-        store.switches.skip(header.switch_id, Selection(keys=unrested), now=tick.site.now(), why=why)
+        why = (CutoverReason.NOT_RESTED.value, NOT_RESTED)
+        store.cutovers.skip(header.cutover_id, Selection(keys=unrested), now=tick.site.now(), why=why)
 
 
-def _is_unsent(item: SwitchItem) -> bool:
+def _is_unsent(item: CutoverItem) -> bool:
     step = item.steps.get(StepKind.SOURCE)
     return step is None or (step.state is StepState.PENDING and step.doubt not in MAY_STILL_COME)
 
 
-def _begun_keys(tick: Tick, begun: Sequence[SwitchHeader]) -> set[str]:
+def _begun_keys(tick: Tick, begun: Sequence[CutoverHeader]) -> set[str]:
     """Return the SIMs that a begun cutover is not through with."""
     store = tick.site.store
     return {
         item.key
         for header in begun
-        if store.switches.state(header.switch_id) == PlanState.STARTED  # it may be over by now
-        for item in store.switches.all_items(header.switch_id)
+        if store.cutovers.state(header.cutover_id) == PlanState.STARTED  # it may be over by now
+        for item in store.cutovers.all_items(header.cutover_id)
         if is_open(item, Direction.CUTOVER)
     }
 
@@ -177,17 +177,17 @@ def _offered(tick: Tick, own: _Own, rested: Mapping[str, Rested]) -> set[str]:
     """
     store, keys = tick.site.store, _begun_keys(tick, own.begun)
     for header in own.begun:
-        words = f"cutover {header.switch_id} was begun, and is not through"
+        words = f"cutover {header.cutover_id} was begun, and is not through"
         tick.hold(ExitCode.ATTENTION, words, f"`{header.command}` goes on with it")
     for header in own.made:
-        mine = {item.key for item in store.switches.all_items(header.switch_id)}
+        mine = {item.key for item in store.cutovers.all_items(header.cutover_id)}
         if mine - keys and mine <= rested.keys() and not stale_reasons(store, header):
             _offer(tick, header)
             keys |= mine
     return keys
 
 
-def _offer(tick: Tick, header: SwitchHeader) -> None:
+def _offer(tick: Tick, header: CutoverHeader) -> None:
     words = f"old SIMs can be switched off: {header.count}"
     does = "switches them off"
     if header.is_by_hand:
@@ -213,25 +213,25 @@ def _demand(tick: Tick) -> Demand:
     )
 
 
-def _switch_off(tick: Tick, header: SwitchHeader) -> None:
+def _switch_off(tick: Tick, header: CutoverHeader) -> None:
     store = tick.site.store
-    before = len(store.switches.switched_off())
+    before = len(store.cutovers.switched_off())
     bounds = CutoverBounds(wait_s=tick.wait_s(), max_duration_s=tick.longest_run_s(), ref=tick.ref())
     result = carry_out_cutover(tick.site, header, bounds)
-    tick.count("switched_off", len(store.switches.switched_off()) - before)
+    tick.count("switched_off", len(store.cutovers.switched_off()) - before)
     tick.count("writes", result.writes)
     if result.exit_code is ExitCode.INTERRUPTED:
         raise Interrupted(result.reason, result.exit_code)
     if result.exit_code is ExitCode.RESUMABLE:
         tick.waited()
     if result.exit_code is not ExitCode.DONE:
-        named = f"cutover {header.switch_id}"
+        named = f"cutover {header.cutover_id}"
         tick.hold(result.exit_code, f"{named}: {result.reason}", result.hint, f"{named}: {result.cause}")
     if result.exit_code is ExitCode.HALTED and (result.failed or result.aside) and not _is_in_doubt(tick, header):
-        store.switches.finish(header.switch_id, tick.site.now())  # it would halt for ever; its SIMs are planned again
+        store.cutovers.finish(header.cutover_id, tick.site.now())  # it would halt for ever; its SIMs are planned again
         tick.count("plans_given_up", 1)
 
 
-def _is_in_doubt(tick: Tick, header: SwitchHeader) -> bool:
-    items = tick.site.store.switches.all_items(header.switch_id)
+def _is_in_doubt(tick: Tick, header: CutoverHeader) -> bool:
+    items = tick.site.store.cutovers.all_items(header.cutover_id)
     return any(step.state.is_in_doubt for item in items for step in item.steps.values())

@@ -5,24 +5,24 @@ from dataclasses import dataclass
 
 from migrator import wiring
 from migrator.carriers.dryrun import DryRunTarget, Sent
-from migrator.carriers.dryrun_switch import DryRunSwitch
-from migrator.core.cutover.plan import Direction, SwitchHeader
-from migrator.core.cutover.results import SwitchResult
+from migrator.carriers.dryrun_control import DryRunControl
+from migrator.core.cutover.plan import CutoverHeader, Direction
+from migrator.core.cutover.results import CutoverResult
 from migrator.core.plan.refs import ref_of
 from migrator.core.run.control import halted_by
 from migrator.core.run.gates import must_be_a_wave
-from migrator.engine.cutover.context import SwitchContext, SwitchOptions
-from migrator.engine.cutover.cutover import Switching
+from migrator.engine.cutover.context import CutoverContext, CutoverOptions
+from migrator.engine.cutover.cutover import CutoverRun
 from migrator.engine.run.around import Around
 from migrator.engine.run.context import Stopper
 from migrator.errors import InputError, Problem, StalePlan
 from migrator.inputs.policy.file import stored_policy
-from migrator.ports import SourceSwitch, TargetPlatform
+from migrator.ports import SourceControl, TargetPlatform
 from migrator.store import Store
 from migrator.workflows.cutover.make import stale_reasons
 from migrator.workflows.notices.around import around_cutover, around_rollback
 from migrator.workflows.notices.deliver import deliver_after_run
-from migrator.workflows.plans.refusals import switch_must_be_whole
+from migrator.workflows.plans.refusals import cutover_must_be_whole
 from migrator.workflows.site import Site, holding
 
 __all__ = [
@@ -60,52 +60,52 @@ class CutoverBounds:
     queue_s: float | None = None
 
 
-def cutover_must_be_ready(store: Store, header: SwitchHeader) -> None:
+def cutover_must_be_ready(store: Store, header: CutoverHeader) -> None:
     """Refuse a plan that may not be carried out.
 
     Raises: StalePlan, if the plan is used up, or its inputs changed after it was made; Halted, if an order holds it.
     """
     cutover_must_be_usable(store, header)
     if (order := store.steering.order(header.plan_id)) is not None:
-        raise halted_by(order, header.switch_id, f"{header.direction} apply")
+        raise halted_by(order, header.cutover_id, f"{header.direction} apply")
 
 
-def cutover_may_be_retried(store: Store, switch_id: str, *, never_claimed: bool = False) -> None:
+def cutover_may_be_retried(store: Store, cutover_id: str, *, never_claimed: bool = False) -> None:
     """Refuse to retry a plan whose orders a later plan replaced.
 
     Raises: InputError, for a word on claims; StalePlan, if a later plan switches some of the same SIMs.
     """
     if never_claimed:
-        words = f"plan {switch_id} claims nothing, so --never-claimed says nothing of it"
+        words = f"plan {cutover_id} claims nothing, so --never-claimed says nothing of it"
         raise InputError(words, code="no_claims", hint="leave --never-claimed out")
-    newer = store.switches.superseded_by(switch_id)
+    newer = store.cutovers.superseded_by(cutover_id)
     if newer is not None:
         words = f"plan {newer}, which was started later, switches some of the same SIMs; nothing was changed"
         raise StalePlan(words, hint=f"go on with {newer}, or make a new plan")
 
 
-def cutover_must_be_confirmed(store: Store, header: SwitchHeader, count: int | None) -> None:
+def cutover_must_be_confirmed(store: Store, header: CutoverHeader, count: int | None) -> None:
     """Refuse a wrong number, and a plan's first run without one.
 
     Raises: InputError, for another number of SIMs, or for none.
     """
     verb = VERBS[header.direction]
-    if count == header.count or (count is None and store.switches.state(header.switch_id) == "started"):
+    if count == header.count or (count is None and store.cutovers.state(header.cutover_id) == "started"):
         return
     if count is None:
         raise InputError(
-            f"plan {header.switch_id} is to {verb} {header.count} SIMs",
+            f"plan {header.cutover_id} is to {verb} {header.count} SIMs",
             code="confirm",
-            hint=f"look at `migrator cutover show {header.switch_id}`, then add --confirm {header.count}",
+            hint=f"look at `migrator cutover show {header.cutover_id}`, then add --confirm {header.count}",
         )
     raise InputError(
         f"the plan is to {verb} {header.count} SIMs, not {count}; nothing was sent",
         code="confirm",
-        hint=f"confirm the number that `migrator cutover show {header.switch_id}` prints",
+        hint=f"confirm the number that `migrator cutover show {header.cutover_id}` prints",
     )
 
 
-def carry_out_cutover(site: Site, header: SwitchHeader, bounds: CutoverBounds) -> SwitchResult:
+def carry_out_cutover(site: Site, header: CutoverHeader, bounds: CutoverBounds) -> CutoverResult:
     """Run a plan that is confirmed, under the lease of the store.
 
     Raises: InputError, for a wave that the plan does not have.
@@ -115,26 +115,26 @@ def carry_out_cutover(site: Site, header: SwitchHeader, bounds: CutoverBounds) -
     ref_of(bounds.ref or None)
     with holding(site) as me:
         cutover_must_be_usable(store, header)  # again, as others may have been at it while the confirmation was awaited
-        switch_must_be_whole(store, header)
+        cutover_must_be_whole(store, header)
 
-        async def body(stopper: Stopper) -> SwitchResult:
+        async def body(stopper: Stopper) -> CutoverResult:
             command = f"{header.direction} apply"  # its orders stand by the migration's plan: they hold both
-            stopper.obey(store.signs, header.switch_id, site.progress, command, migration=header.plan_id)
+            stopper.obey(store.signs, header.cutover_id, site.progress, command, migration=header.plan_id)
             async with AsyncExitStack() as stack:
                 target = await stack.enter_async_context(site.outside.target(site.settings, store, stopper))
-                source = await stack.enter_async_context(site.outside.source_switch(site.settings, store, stopper))
+                source = await stack.enter_async_context(site.outside.source_control(site.settings, store, stopper))
                 await stack.enter_async_context(site.heartbeat(me, stopper))
                 ctx = context_of(site, header, bounds, Carriers(store, source, target, stopper, wiring.runner(me)))
-                return await Switching(ctx).run()
+                return await CutoverRun(ctx).run()
 
         result = site.outside.run_async(body)
         if result.is_over:
-            store.switches.finish(header.switch_id, site.now())
+            store.cutovers.finish(header.cutover_id, site.now())
     deliver_after_run(site)
     return result
 
 
-def dry_run_cutover(site: Site, header: SwitchHeader, bounds: CutoverBounds, sent: Sent) -> SwitchResult:
+def dry_run_cutover(site: Site, header: CutoverHeader, bounds: CutoverBounds, sent: Sent) -> CutoverResult:
     """Run the true engine on a copy of the store.
 
     `sent` gets each write in place of the carriers.
@@ -143,37 +143,37 @@ def dry_run_cutover(site: Site, header: SwitchHeader, bounds: CutoverBounds, sen
     """
     must_be_a_wave(bounds.wave, header.waves)
     cutover_must_be_usable(site.store, header)
-    switch_must_be_whole(site.store, header)
+    cutover_must_be_whole(site.store, header)
     with site.store.scratch_copy() as scratch:
 
-        async def body(stopper: Stopper) -> SwitchResult:
+        async def body(stopper: Stopper) -> CutoverResult:
             async with AsyncExitStack() as stack:
                 target = await stack.enter_async_context(
                     site.outside.target(site.settings, site.store, stopper, read_only=True)
                 )
                 source = await stack.enter_async_context(
-                    site.outside.source_switch(site.settings, site.store, stopper, read_only=True)
+                    site.outside.source_control(site.settings, site.store, stopper, read_only=True)
                 )
                 carriers = Carriers(
-                    scratch, DryRunSwitch(source, sent), DryRunTarget(target, sent), stopper, "dry run", is_real=False
+                    scratch, DryRunControl(source, sent), DryRunTarget(target, sent), stopper, "dry run", is_real=False
                 )
-                return await Switching(context_of(site, header, bounds, carriers)).run()
+                return await CutoverRun(context_of(site, header, bounds, carriers)).run()
 
         return site.outside.run_async(body)
 
 
-def cutover_must_be_usable(store: Store, header: SwitchHeader) -> None:
+def cutover_must_be_usable(store: Store, header: CutoverHeader) -> None:
     """Refuse a plan that was used up, or is stale.
 
     Raises: StalePlan, saying what changed.
     """
     again = f"run `migrator {header.direction} plan` again"
-    if store.switches.state(header.switch_id) == "finished":
-        raise StalePlan(f"plan {header.switch_id} was finished meanwhile", code="plan_used", hint=again)
+    if store.cutovers.state(header.cutover_id) == "finished":
+        raise StalePlan(f"plan {header.cutover_id} was finished meanwhile", code="plan_used", hint=again)
     changed = stale_reasons(store, header)
     if changed:
         problems = tuple(Problem("changed", line) for line in changed)
-        words = f"plan {header.switch_id} is stale: what it was made from has changed; nothing was sent"
+        words = f"plan {header.cutover_id} is stale: what it was made from has changed; nothing was sent"
         raise StalePlan(words, problems=(*problems, Problem("stale_plan", words, again)))
 
 
@@ -182,31 +182,31 @@ class Carriers:
     """Objects that a run works with and on."""
 
     store: Store
-    source: SourceSwitch
+    source: SourceControl
     target: TargetPlatform
     stopper: Stopper
     owner: str
     is_real: bool = True
 
 
-def context_of(site: Site, header: SwitchHeader, bounds: CutoverBounds, carriers: Carriers) -> SwitchContext:
+def context_of(site: Site, header: CutoverHeader, bounds: CutoverBounds, carriers: Carriers) -> CutoverContext:
     """Begin a run in the journal, and return its surroundings."""
     store, settings, clock = carriers.store, site.settings, site.clock
     policy = stored_policy(store.plans.policy_text(header.plan_id), name=f"policy of {header.plan_id}")
     kind_of = around_cutover if header.direction is Direction.CUTOVER else around_rollback
     around = kind_of(site, policy, header.plan_id, ref=bounds.ref, who=carriers.owner)
-    return SwitchContext(
+    return CutoverContext(
         header=header,
         gates=policy.gates,
-        run_id=store.journal.start_run(header.switch_id, carriers.owner, clock.now().timestamp(), ref=bounds.ref),
+        run_id=store.journal.start_run(header.cutover_id, carriers.owner, clock.now().timestamp(), ref=bounds.ref),
         source=carriers.source,
         target=carriers.target,
         journal=store.journal,
-        plans=store.switches,
+        plans=store.cutovers,
         migration=store.journal,
         field_notes=store.field_notes(header.plan_id),
         clock=clock,
-        options=SwitchOptions(
+        options=CutoverOptions(
             wait_s=settings.settle_timeout_s if bounds.wait_s is None else bounds.wait_s,
             absent_after_s=settings.absent_after_s,
             wave=bounds.wave,

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from migrator.core.cutover.plan import SwitchHeader
+from migrator.core.cutover.plan import CutoverHeader
 from migrator.core.run.states import StepKind, StepState
 from migrator.errors import InputError
 from migrator.workflows.cutover.make import make_rollback
@@ -27,7 +27,7 @@ class WayBack:
         not_off: keys of SIMs that were asked for, and that no cutover of ours holds off.
     """
 
-    headers: tuple[SwitchHeader, ...]
+    headers: tuple[CutoverHeader, ...]
     not_off: tuple[str, ...] = ()
 
     @property
@@ -52,13 +52,13 @@ def switched_since(store: "Store", since_s: float) -> set[str]:
 
     An order whose outcome is not known counts, too. `since_s` is in UTC seconds.
     """
-    by_switch = defaultdict[str, list[str]](list)
-    for key, off in store.switches.switched_off().items():
-        by_switch[off.switch_id].append(key)
+    by_cutover = defaultdict[str, list[str]](list)
+    for key, off in store.cutovers.switched_off().items():
+        by_cutover[off.cutover_id].append(key)
     return {
         item.key
-        for switch_id, keys in by_switch.items()
-        for item in store.switches.items_by_key(switch_id, keys)
+        for cutover_id, keys in by_cutover.items()
+        for item in store.cutovers.items_by_key(cutover_id, keys)
         if (step := item.steps.get(StepKind.SOURCE)) is not None
         and (step.since >= since_s or step.state is not StepState.DONE)
     }
@@ -89,7 +89,7 @@ def plan_way_back(
 
     Raises: InputError, if there were several and there must be one; then none is made.
     """
-    off = store.switches.switched_off()
+    off = store.cutovers.switched_off()
     by_plan = _by_plan({key: off[key] for key in keys if key in off}, plan_id)
     if is_one and len(by_plan) > 1:
         raise InputError(

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from migrator import wiring
-from migrator.carriers.by_hand import ByHandSwitch
-from migrator.core.cutover.plan import Direction, SwitchHeader, SwitchItem
-from migrator.core.cutover.results import SwitchResult
+from migrator.carriers.by_hand import ByHandControl
+from migrator.core.cutover.plan import CutoverHeader, CutoverItem, Direction
+from migrator.core.cutover.results import CutoverResult
 from migrator.core.cutover.rules import is_open
 from migrator.core.fleet.sims import SourceSim
 from migrator.core.run.states import StepKind, StepState
-from migrator.engine.cutover.cutover import Switching
+from migrator.engine.cutover.cutover import CutoverRun
 from migrator.engine.run.context import Stopper
 from migrator.errors import InputError
 from migrator.inputs.settings.settings import Settings
@@ -21,7 +21,7 @@ from migrator.workflows.cutover.apply import (
     context_of,
     cutover_must_be_usable,
 )
-from migrator.workflows.plans.refusals import switch_must_be_whole
+from migrator.workflows.plans.refusals import cutover_must_be_whole
 from migrator.workflows.site import Site, holding
 
 __all__ = ["OffList", "list_cutover", "must_be_by_hand"]
@@ -43,11 +43,11 @@ class OffList:
         is_with_a_person: whether the plan goes on only once a person has switched SIMs off.
     """
 
-    result: SwitchResult
-    items: Sequence[SwitchItem]
+    result: CutoverResult
+    items: Sequence[CutoverItem]
     is_with_a_person: bool
 
-    def sims(self, store: Store) -> Iterator[tuple[SwitchItem, SourceSim]]:
+    def sims(self, store: Store) -> Iterator[tuple[CutoverItem, SourceSim]]:
         """Yield the SIMs of the list, as the inventory has them."""
         known = {sim.iccid.key: sim for sim in store.inventory.sims([item.key for item in self.items])}
         yield from ((item, known[item.key]) for item in self.items)
@@ -65,7 +65,7 @@ def must_be_by_hand(settings: Settings, store: Store) -> str:
     return name
 
 
-def list_cutover(site: Site, header: SwitchHeader) -> OffList:
+def list_cutover(site: Site, header: CutoverHeader) -> OffList:
     """List the old SIMs to switch off; read the new ones first.
 
     This is the run of a cutover whose orders go to a person: the same guards, gates, waves and journal. A SIM of an
@@ -79,37 +79,37 @@ def list_cutover(site: Site, header: SwitchHeader) -> OffList:
     """
     store, name = site.store, must_be_by_hand(site.settings, site.store)
     if header.direction is not Direction.CUTOVER:
-        words = f"{header.switch_id} is a rollback plan: switch these SIMs on in {name}'s portal, then import its file"
+        words = f"{header.cutover_id} is a rollback plan: switch these SIMs on in {name}'s portal, then import its file"
         raise InputError(words, code="other_direction", hint="`migrator cutover show` lists them")
     with holding(site) as me:
         cutover_must_be_usable(store, header)
-        switch_must_be_whole(store, header)
-        source = ByHandSwitch(name, store.inventory.find)
+        cutover_must_be_whole(store, header)
+        source = ByHandControl(name, store.inventory.find)
 
-        async def body(stopper: Stopper) -> SwitchResult:
+        async def body(stopper: Stopper) -> CutoverResult:
             command = "cutover export"
-            stopper.obey(store.signs, header.switch_id, site.progress, command, migration=header.plan_id)
+            stopper.obey(store.signs, header.cutover_id, site.progress, command, migration=header.plan_id)
             async with (
                 site.outside.target(site.settings, store, stopper, read_only=True) as target,
                 site.heartbeat(me, stopper),
             ):
                 carriers = Carriers(store, source, target, stopper, wiring.runner(me))
-                return await Switching(context_of(site, header, BY_HAND, carriers)).run()
+                return await CutoverRun(context_of(site, header, BY_HAND, carriers)).run()
 
         result = site.outside.run_async(body)
         if result.is_over:
-            store.switches.finish(header.switch_id, site.now())
+            store.cutovers.finish(header.cutover_id, site.now())
         keys = {order.iccid.key for order in source.ordered}
-        items = [item for item in store.switches.all_items(header.switch_id) if item.key in keys]
+        items = [item for item in store.cutovers.all_items(header.cutover_id) if item.key in keys]
         return OffList(result, items, _is_with_a_person(store, header))
 
 
-def _is_with_a_person(store: Store, header: SwitchHeader) -> bool:
+def _is_with_a_person(store: Store, header: CutoverHeader) -> bool:
     """True if every open SIM of the first open wave was listed."""
     for wave in header.waves:
         states = {
             item.state_of(StepKind.SOURCE)
-            for item in store.switches.items(header.switch_id, wave)
+            for item in store.cutovers.items(header.cutover_id, wave)
             if is_open(item, header.direction)
         }
         if states:

@@ -17,12 +17,12 @@ from migrator.core.cutover.calls import source_calls
 from migrator.core.cutover.life import KeptProof
 from migrator.core.cutover.old_use import NewLife
 from migrator.core.cutover.plan import (
+    CutoverAction,
+    CutoverHeader,
+    CutoverReason,
+    CutoverRow,
     Direction,
     Require,
-    SwitchAction,
-    SwitchHeader,
-    SwitchReason,
-    SwitchRow,
     fingerprint_of,
     header_line,
     row_document,
@@ -60,7 +60,7 @@ from migrator.workflows.story.silence import kept_silence
 if TYPE_CHECKING:
     from migrator.store import Store
 
-__all__ = ["REMINDERS", "make_cutover", "make_rollback", "overlap_of", "stale_reasons", "switch_lines"]
+__all__ = ["REMINDERS", "cutover_lines", "make_cutover", "make_rollback", "overlap_of", "stale_reasons"]
 
 ID_DIGITS = 10
 WORKERS = 8
@@ -131,7 +131,7 @@ async def make_cutover(
     listed: Collection[str] | None = None,
     is_small: bool = False,
     by_hand: bool = False,
-) -> SwitchHeader:
+) -> CutoverHeader:
     """Make a cutover plan, and keep it; send no write.
 
     Every new SIM is read afresh, and its proof of life is read where the demand wants that. Then, unless the demand
@@ -177,7 +177,7 @@ async def make_cutover(
     if few is not None:
         hint = "`migrator status` and `migrator verify` show the others; --verified-share 0 goes without them"
         raise Halted(few, code="gate_closed", hint=hint)
-    overlap, off = Overlap(), store.switches.switched_off()
+    overlap, off = Overlap(), store.cutovers.switched_off()
     notes = store.field_notes(header.plan_id)
     old = OldSimJudge(notes, None if demand.old_sim is OldSim.NOT_ASKED else usage, demand)
     with LineSpool(NO_PLAN) as proved, LineSpool(NO_PLAN) as rows:
@@ -222,10 +222,10 @@ async def make_cutover(
         )
 
 
-def _unlisted(found: _Found) -> SwitchRow:
+def _unlisted(found: _Found) -> CutoverRow:
     """Return the row of a SIM that is not meant."""
     change = found.item.change
-    return SwitchRow(change.source_iccid, change.target_iccid, SwitchAction.LEAVE_ON, SwitchReason.NOT_LISTED)
+    return CutoverRow(change.source_iccid, change.target_iccid, CutoverAction.LEAVE_ON, CutoverReason.NOT_LISTED)
 
 
 def _reminders(direction: Direction, source: str, *, by_hand: bool = False) -> Sequence[str]:
@@ -242,7 +242,7 @@ def make_rollback(
     waves: Sequence[int],
     now: float,
     source_rps: float = 1.0,
-) -> SwitchHeader:
+) -> CutoverHeader:
     """Plan the way back for SIMs that our cutovers switched off.
 
     No carrier is asked.
@@ -255,9 +255,9 @@ def make_rollback(
         now: UTC seconds.
         source_rps: how many requests a second may go to the source.
     """
-    off = store.switches.switched_off()
+    off = store.cutovers.switched_off()
 
-    def rows_of(some: Sequence[Change]) -> Iterator[SwitchRow]:
+    def rows_of(some: Sequence[Change]) -> Iterator[CutoverRow]:
         taken_away = store.corrections.taken_away([change.source_iccid.key for change in some])
         for change in some:
             key = change.source_iccid.key
@@ -281,7 +281,7 @@ def make_rollback(
     )
 
 
-def _seated(row: SwitchRow, header: PlanHeader) -> SwitchRow:
+def _seated(row: CutoverRow, header: PlanHeader) -> CutoverRow:
     """Return the row with a wave, if it acts.
 
     A SIM that this plan leaves alone has no wave, and may have been switched off under another plan: the SIM goes last.
@@ -311,7 +311,7 @@ def overlap_of(store: "Store", header: PlanHeader, now: float) -> dict[str, Any]
 
     The cost is by what the store knows. See `Overlap`.
     """
-    overlap, off = Overlap(), store.switches.switched_off()
+    overlap, off = Overlap(), store.cutovers.switched_off()
     _add_to(overlap, _facts(store, header, off), header, now)
     return overlap.told(_price(header))
 
@@ -404,14 +404,14 @@ _NO_DATA = {Silence.ZERO_BYTES, Silence.NO_SESSION}
 
 def _with_data(judged: Judged, silence: Silence | None) -> Judged:
     """Leave an old SIM on whose new SIM reaches no server."""
-    if judged.row.action is not SwitchAction.SWITCH_OFF or silence is None:
+    if judged.row.action is not CutoverAction.SWITCH_OFF or silence is None:
         return judged
     words = f"{MEANING[silence]}: {ADVICE[silence]}"
-    row = replace(judged.row, action=SwitchAction.LEAVE_ON, reason=SwitchReason.NO_DATA, detail=words, wave=None)
+    row = replace(judged.row, action=CutoverAction.LEAVE_ON, reason=CutoverReason.NO_DATA, detail=words, wave=None)
     return replace(judged, row=row)
 
 
-_LACKS_LIFE = {SwitchReason.NO_TRAFFIC, SwitchReason.NOT_ALIVE_LATELY}
+_LACKS_LIFE = {CutoverReason.NO_TRAFFIC, CutoverReason.NOT_ALIVE_LATELY}
 
 
 def _imeis(one: _Found) -> tuple[str | None, str | None]:
@@ -471,11 +471,11 @@ def _judged_from(line: str) -> Judged:
     return Judged(row_from(document), NewLife(alive_s, claimed_s), None if doubt is None else ImeiDoubt(doubt))
 
 
-def _rows_of(lines: Iterable[str]) -> Iterator[SwitchRow]:
+def _rows_of(lines: Iterable[str]) -> Iterator[CutoverRow]:
     return map(row_from, map(json.loads, lines))
 
 
-def _in_waves(rows: Iterable[SwitchRow], counts: Sequence[int]) -> Iterator[SwitchRow]:
+def _in_waves(rows: Iterable[CutoverRow], counts: Sequence[int]) -> Iterator[CutoverRow]:
     """Yield the rows, in new waves where counts are given.
 
     The first wave gets as many of the SIMs that act as its count says, and so on; the last wave gets the rest.
@@ -493,7 +493,7 @@ def _kept(
     store: "Store",
     header: PlanHeader,
     direction: Direction,
-    rows: Iterable[SwitchRow],
+    rows: Iterable[CutoverRow],
     *,
     waves: Sequence[int],
     summary: dict[str, Any],
@@ -502,13 +502,13 @@ def _kept(
     demand: Demand | None = None,
     keeps_empty: bool = True,
     by_hand: bool = False,
-) -> SwitchHeader:
+) -> CutoverHeader:
     counts, reasons, used = Counter[str](), Counter[str](), dict[str, None]()
-    units = Counter[tuple[SwitchAction, Unit | None]]()
+    units = Counter[tuple[CutoverAction, Unit | None]]()
     asked = () if demand is None else _asked_for(demand)
     with LineSpool(NO_PLAN) as kept:
 
-        def counted() -> Iterator[SwitchRow]:
+        def counted() -> Iterator[CutoverRow]:
             for row in rows:
                 counts[row.action.value] += 1
                 reasons[row.reason.value] += 1
@@ -520,7 +520,7 @@ def _kept(
 
         print_ = fingerprint_of((store.lineage, header.plan_id, direction.value, *asked), counted())
         names = tuple(used) if waves else tuple(name for name in dict.fromkeys((*header.waves, REST)) if name in used)
-        count = sum(counts[action.value] for action in SwitchAction if action.acts)
+        count = sum(counts[action.value] for action in CutoverAction if action.acts)
         inventory = store.inventory.summary()
         calls = source_calls(
             0 if by_hand else count,
@@ -529,8 +529,8 @@ def _kept(
             asks_for_use=demand is not None and demand.old_sim is not OldSim.NOT_ASKED,
             max_rps=source_rps,
         )
-        made = SwitchHeader(
-            switch_id=_unused_id(store, direction, print_),
+        made = CutoverHeader(
+            cutover_id=_unused_id(store, direction, print_),
             direction=direction,
             plan_id=header.plan_id,
             lineage=store.lineage,
@@ -550,7 +550,7 @@ def _kept(
             },
         )
         if count or keeps_empty:
-            store.switches.add(made, _rows_of(kept), now)
+            store.cutovers.add(made, _rows_of(kept), now)
         return made
 
 
@@ -567,13 +567,13 @@ def _asked_for(demand: Demand) -> tuple[str, ...]:
     return demand.require.value, str(demand.rest_s), str(demand.verified_share), *accepted, *observed, *old_sim, *lately
 
 
-def _of_units(units: Counter[tuple[SwitchAction, Unit | None]], reminders: Sequence[str]) -> dict[str, Any]:
+def _of_units(units: Counter[tuple[CutoverAction, Unit | None]], reminders: Sequence[str]) -> dict[str, Any]:
     """Return the units of new SIMs, in counts and in words.
 
     Only new SIMs whose old SIM qualifies by all else are counted.
     """
     told = {one.value: sum(count for (_, unit), count in units.items() if unit is one) for one in Unit}
-    unseen, elsewhere = units[SwitchAction.SWITCH_OFF, Unit.NEVER_SEEN], units[SwitchAction.SWITCH_OFF, Unit.MOVED]
+    unseen, elsewhere = units[CutoverAction.SWITCH_OFF, Unit.NEVER_SEEN], units[CutoverAction.SWITCH_OFF, Unit.MOVED]
     words = []
     if elsewhere:
         words.append(
@@ -595,7 +595,7 @@ def _unused_id(store: "Store", direction: Direction, fingerprint: str) -> str:
     """
     name = direction.value[0] + hashlib.sha256(fingerprint.encode()).hexdigest()[:ID_DIGITS]
     number = 1
-    while store.switches.exists(name) in {"started", "finished"}:
+    while store.cutovers.exists(name) in {"started", "finished"}:
         number += 1
         name = f"{name.partition('-')[0]}-{number}"
     return name
@@ -609,32 +609,32 @@ def _price(header: PlanHeader) -> Decimal | None:
 # --- using --------------------------------------------------------------------------------------------------------
 
 
-def stale_reasons(store: "Store", header: SwitchHeader) -> list[str]:
+def stale_reasons(store: "Store", header: CutoverHeader) -> list[str]:
     """Return the changes that forbid the use of a plan.
 
     Empty: the plan may be used.
     """
     reasons = []
-    newer = store.switches.superseded_by(header.switch_id)
+    newer = store.cutovers.superseded_by(header.cutover_id)
     if newer is not None:
         reasons.append(f"plan {newer}, which was started later, switches some of the same SIMs")
-    if header.direction is Direction.CUTOVER and store.switches.state(header.switch_id) == "created":
+    if header.direction is Direction.CUTOVER and store.cutovers.state(header.cutover_id) == "created":
         share = Decimal(header.summary.get("verified_share", "0"))
         reasons += filter(None, [_too_few_verified(store, header.plan_id, share)])
         reasons += islice(_no_longer_verified(store, header), 20)
-    if header.direction is Direction.ROLLBACK or store.switches.state(header.switch_id) == "created":
+    if header.direction is Direction.ROLLBACK or store.cutovers.state(header.cutover_id) == "created":
         reasons += islice(_corrected(store, header), 20)  # a begun cutover leaves such a SIM on, and ends
     return reasons
 
 
-def _corrected(store: "Store", header: SwitchHeader) -> Iterator[str]:
+def _corrected(store: "Store", header: CutoverHeader) -> Iterator[str]:
     """Yield SIMs of the plan that have another new SIM now.
 
     Only SIMs that the plan acts on and is not done with count.
     """
     if not store.corrections.count():
         return
-    for chunk in chunks(store.switches.all_items(header.switch_id)):
+    for chunk in chunks(store.cutovers.all_items(header.cutover_id)):
         open_ = [item for item in chunk if is_open(item, header.direction)]
         taken_away = store.corrections.taken_away([item.key for item in open_])
         for item in open_:
@@ -655,8 +655,8 @@ def _too_few_verified(store: "Store", plan_id: str, share: Decimal) -> str | Non
     return f"{verified} of {total} SIMs of plan {plan_id} are verified, and [cutover] verified_share asks for {share}"
 
 
-def _no_longer_verified(store: "Store", header: SwitchHeader) -> Iterator[str]:
-    meant = (row for row in store.switches.rows(header.switch_id) if row.action is SwitchAction.SWITCH_OFF)
+def _no_longer_verified(store: "Store", header: CutoverHeader) -> Iterator[str]:
+    meant = (row for row in store.cutovers.rows(header.cutover_id) if row.action is CutoverAction.SWITCH_OFF)
     for chunk in chunks(meant):
         for item in store.journal.items_by_key(header.plan_id, [row.source_iccid.key for row in chunk]):
             if item.verdict is not Verdict.OK:
@@ -664,8 +664,8 @@ def _no_longer_verified(store: "Store", header: SwitchHeader) -> Iterator[str]:
                 yield f"{item.change.source_iccid} was verified, and is {verdict} now"
 
 
-def switch_lines(store: "Store", switch_id: str) -> Iterator[str]:
+def cutover_lines(store: "Store", cutover_id: str) -> Iterator[str]:
     """Yield the plan's file, line by line."""
-    yield header_line(store.switches.header(switch_id)) + "\n"
-    for row in store.switches.rows(switch_id):
+    yield header_line(store.cutovers.header(cutover_id)) + "\n"
+    for row in store.cutovers.rows(cutover_id):
         yield row_line(row) + "\n"

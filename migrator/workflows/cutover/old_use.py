@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from migrator.core.cutover.old_use import OldUse, UseOfOld, days_to_ask, use_of_old
-from migrator.core.cutover.plan import SwitchAction, SwitchReason, SwitchRow
+from migrator.core.cutover.plan import CutoverAction, CutoverReason, CutoverRow
 from migrator.core.cutover.rules import Demand, Judged, in_use_words, unknown_words
 from migrator.core.fleet.imei import ImeiDoubt, Unit
 from migrator.core.policy.policy import OldSim
@@ -73,7 +73,7 @@ class OldSimJudge:
     def expect(self, chunk: Iterable[Judged]) -> None:
         """Count the SIMs that will be asked about, and the requests."""
         for one in chunk:
-            if one.row.action is SwitchAction.SWITCH_OFF:
+            if one.row.action is CutoverAction.SWITCH_OFF:
                 self._sims += 1
                 self._requests += calls_for_use(days_to_ask(one.life, self._today), self.usage)
 
@@ -85,12 +85,12 @@ class OldSimJudge:
         if self._sims and self.usage is not None:
             progress("asking_old_sims", asking(self.demand.source, self._sims, self._requests, rps))
 
-    async def judged(self, chunk: Sequence[Judged], stopper: Stopper) -> list[SwitchRow]:
+    async def judged(self, chunk: Sequence[Judged], stopper: Stopper) -> list[CutoverRow]:
         """Return the rows of a chunk, after judging their old SIMs.
 
         Old SIMs that are in use stay on. By the policy, old SIMs whose use nobody knows stay on, too.
         """
-        meant = [one for one in chunk if one.row.action is SwitchAction.SWITCH_OFF]
+        meant = [one for one in chunk if one.row.action is CutoverAction.SWITCH_OFF]
         known = self.notes.last_uses([one.row.source_iccid.key for one in meant])
         answers = await self._answers(meant, stopper)
         rows = {id(one): self._row(one, known, answers) for one in meant}
@@ -124,7 +124,7 @@ class OldSimJudge:
     def _today(self) -> date:
         return datetime.fromtimestamp(self.demand.now_s, UTC).date()
 
-    def _row(self, one: Judged, known: Mapping[str, date], answers: Mapping[str, Answer]) -> SwitchRow:
+    def _row(self, one: Judged, known: Mapping[str, date], answers: Mapping[str, Answer]) -> CutoverRow:
         key = one.row.source_iccid.key
         noted = [known[key]] if key in known else []
         was_asked = self._wants_answers
@@ -132,19 +132,19 @@ class OldSimJudge:
         if was_asked or found.use is OldUse.IN_USE:
             self.uses[found.use] += 1
         row = self._by_policy(one.row, found)
-        if row.action is SwitchAction.SWITCH_OFF and one.doubt is not None and row.unit is Unit.NEVER_SEEN:
+        if row.action is CutoverAction.SWITCH_OFF and one.doubt is not None and row.unit is Unit.NEVER_SEEN:
             self.doubts[one.doubt] += 1
         return row
 
-    def _by_policy(self, row: SwitchRow, found: UseOfOld) -> SwitchRow:
-        left_on = replace(row, action=SwitchAction.LEAVE_ON, wave=None)
+    def _by_policy(self, row: CutoverRow, found: UseOfOld) -> CutoverRow:
+        left_on = replace(row, action=CutoverAction.LEAVE_ON, wave=None)
         if found.use is OldUse.IN_USE:
-            return replace(left_on, reason=SwitchReason.OLD_SIM_IN_USE, detail=in_use_words(found.used_on))
+            return replace(left_on, reason=CutoverReason.OLD_SIM_IN_USE, detail=in_use_words(found.used_on))
         if found.use is OldUse.SILENT or not self._wants_answers:
             return row
         words = unknown_words(self.demand.source)
         if self.demand.old_sim is OldSim.MUST_BE_SILENT:
-            return replace(left_on, reason=SwitchReason.OLD_SIM_UNKNOWN, detail=words)
+            return replace(left_on, reason=CutoverReason.OLD_SIM_UNKNOWN, detail=words)
         return replace(row, detail=words)
 
     # --- in words -------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 
 from migrator import wiring
-from migrator.core.cutover.plan import SwitchHeader
+from migrator.core.cutover.plan import CutoverHeader
 from migrator.core.cutover.rules import Demand
 from migrator.core.plan.plan import PlanHeader
 from migrator.core.policy.policy import OldSim
@@ -24,7 +24,7 @@ def plan_cutover(
     waves: Sequence[int] = (),
     listed: Collection[str] | None = None,
     is_small: bool = False,
-) -> SwitchHeader:
+) -> CutoverHeader:
     """Make a cutover plan under the lease; send no write.
 
     Args:
@@ -47,7 +47,7 @@ def plan_cutover(
         chosen.source()  # missing settings are reported before anything is read
     with holding(site) as me:
 
-        async def body(stopper: Stopper) -> SwitchHeader:
+        async def body(stopper: Stopper) -> CutoverHeader:
             async with (
                 site.outside.target(chosen, store, stopper, read_only=True) as target,
                 site.outside.source(chosen, store, stopper) if asks else nullcontext() as usage,

@@ -15,17 +15,17 @@ from migrator.reports.model import moment
 if TYPE_CHECKING:
     from migrator.store import Store
 
-__all__ = ["switch_line", "switches_of", "taken_back", "taken_back_and_no_more"]
+__all__ = ["cutover_line", "cutovers_of", "taken_back", "taken_back_and_no_more"]
 
 
-def switches_of(store: "Store", plan_id: str) -> list[dict[str, Any]]:
+def cutovers_of(store: "Store", plan_id: str) -> list[dict[str, Any]]:
     """Return a migration's cutover and rollback plans as JSON values.
 
     The oldest plan comes first; counts are SIMs. `switched` were proved or found so already, `failed` were refused,
     `aside` were skipped because of trouble, and `paused` are new SIMs that a rollback paused. `ran_by` names who ran
     the plan, each person once, and `refs` the changes or tickets that they named.
     """
-    return [_values(store, one) for one in store.switches.of_plan(plan_id)]
+    return [_values(store, one) for one in store.cutovers.of_plan(plan_id)]
 
 
 def _values(store: "Store", one: dict[str, Any]) -> dict[str, Any]:
@@ -51,10 +51,10 @@ def _values(store: "Store", one: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def switch_line(values: dict[str, Any]) -> str:
+def cutover_line(values: dict[str, Any]) -> str:
     """Return one line about a cutover or rollback plan.
 
-    `values` are an entry of `switches_of`.
+    `values` are an entry of `cutovers_of`.
     """
     way = "off" if values["direction"] == "cutover" else "on again"
     parts = [f"{values['switched']} of {values['count']} SIMs switched {way}"]
@@ -72,7 +72,7 @@ def taken_back(store: "Store", plan_id: str) -> dict[str, str]:
 
     Returns: the rollback's id, by key.
     """
-    back = store.switches.rolled_back(plan_id)
+    back = store.cutovers.rolled_back(plan_id)
     return {
         item.key: back[item.key]
         for keys in chunks(sorted(back))

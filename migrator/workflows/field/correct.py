@@ -74,41 +74,41 @@ def keep_corrections(store: Store, wanted: Sequence[Correction], *, now: float) 
 
     Raises: InputError; then nothing is changed.
     """
-    problems = tuple(_open_switches(store, store.corrections.concerned(wanted)))
+    problems = tuple(_open_cutovers(store, store.corrections.concerned(wanted)))
     if problems:
         raise InputError(problems[0].message, code="switch_open", hint=problems[0].hint, problems=problems)
     return store.corrections.keep(wanted, now=now)
 
 
-def _open_switches(store: Store, olds: Mapping[str, Iccid]) -> Iterator[Problem]:
+def _open_cutovers(store: Store, olds: Mapping[str, Iccid]) -> Iterator[Problem]:
     """Yield problems with begun cutovers of some old SIMs.
 
     A plan that a later one has overtaken sends nothing any more. Its orders in doubt count all the same.
     """
     for direction in Direction:
-        for switch_id, state in store.switches.known(direction).items():
+        for cutover_id, state in store.cutovers.known(direction).items():
             if state != "started":
                 continue
-            is_overtaken = store.switches.superseded_by(switch_id) is not None
+            is_overtaken = store.cutovers.superseded_by(cutover_id) is not None
             found = [
                 old
                 for key, old in sorted(olds.items())
-                if _is_concerned(store, switch_id, direction, key, is_overtaken=is_overtaken)
+                if _is_concerned(store, cutover_id, direction, key, is_overtaken=is_overtaken)
             ]
             if found:
                 named = ", ".join(map(str, found[:MOST_SHOWN])) + (", ..." if len(found) > MOST_SHOWN else "")
                 yield Problem(
                     "switch_open",
-                    f"{direction} {switch_id} was begun and is not through with {len(found)} of these old SIMs "
+                    f"{direction} {cutover_id} was begun and is not through with {len(found)} of these old SIMs "
                     f"({named}); nothing was changed",
-                    f"let `migrator {direction} apply {switch_id}` end first: it leaves an old SIM on whose new SIM is "
-                    "in another unit",
+                    f"let `migrator {direction} apply {cutover_id}` end first: it leaves an old SIM on whose new SIM "
+                    "is in another unit",
                 )
 
 
-def _is_concerned(store: Store, switch_id: str, direction: Direction, key: str, *, is_overtaken: bool) -> bool:
+def _is_concerned(store: Store, cutover_id: str, direction: Direction, key: str, *, is_overtaken: bool) -> bool:
     try:
-        (item,) = store.switches.items_by_key(switch_id, [key])
+        (item,) = store.cutovers.items_by_key(cutover_id, [key])
     except InputError:  # the plan does not hold it
         return False
     if not item.row.action.acts or not is_open(item, direction):

@@ -31,16 +31,16 @@ def checked_order(url: str, account: str, order: Order) -> Order:
                 code="campaign_open",
                 hint=f"`migrator fleet go {account}` calls it; `migrator --account {account} campaign end` ends it",
             )
-        switch_state = store.switches.exists(order.plan)
-        state = store.plans.state(order.plan) if switch_state is None else switch_state
+        cutover_state = store.cutovers.exists(order.plan)
+        state = store.plans.state(order.plan) if cutover_state is None else cutover_state
         if state == "finished":
             raise InputError(
                 f"plan {order.plan} is used up: there is nothing to begin",
                 code="plan_used",
                 hint=f"make a new one: `migrator --account {account} plan create`",
             )
-        if switch_state is not None:
-            _must_be_a_switch(store, account, order)
+        if cutover_state is not None:
+            _must_be_a_cutover(store, account, order)
             return order
         header = store.plans.header(order.plan)
         _must_be_a_wave(order, header.waves)
@@ -66,12 +66,12 @@ def not_ordered(url: str, account: Account) -> list[Unordered]:
         return [one for one in begun_without_order(store) if one.plan_id != ordered]
 
 
-def _must_be_a_switch(store: Store, account: str, order: Order) -> None:
+def _must_be_a_cutover(store: Store, account: str, order: Order) -> None:
     """Refuse what no worker can do of a cutover or rollback.
 
     Raises: InputError.
     """
-    header = store.switches.header(order.plan)
+    header = store.cutovers.header(order.plan)
     if header.is_by_hand:
         raise InputError(
             f"plan {order.plan} is a list for a portal: no worker can switch its SIMs",

@@ -8,7 +8,7 @@ from typing import Any
 from migrator.carriers.hologram.wire import sim_numbers
 from migrator.core.cutover.handover import UnitLife, was_live
 from migrator.core.cutover.life import Life
-from migrator.core.cutover.plan import SwitchItem
+from migrator.core.cutover.plan import CutoverItem
 from migrator.core.cutover.rules import alive_at_s, claimed_at_s, is_before_swap
 from migrator.core.fleet.identifiers import Iccid, Imei, NotAnIdentifier
 from migrator.core.fleet.imei import Unit
@@ -36,8 +36,8 @@ class _Switched:
     """
 
     off: SwitchedOff | None = None
-    cutover: SwitchItem | None = None
-    rollback: SwitchItem | None = None
+    cutover: CutoverItem | None = None
+    rollback: CutoverItem | None = None
 
 
 class HandoverRows:
@@ -46,7 +46,7 @@ class HandoverRows:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._org_id = last_organization(store)
-        self._back = store.switches.rolled_back()
+        self._back = store.cutovers.rolled_back()
 
     def all(self) -> Iterator[HandoverRow]:
         """Yield the row of every pair, sorted by key."""
@@ -63,19 +63,18 @@ class HandoverRows:
         yield from (_row(unit, switched.get(unit.pair.source.key, _Switched()), self._org_id) for unit in page)
 
     def _switched(self, keys: list[str]) -> dict[str, _Switched]:
-        switches = self._store.switches
-        off = switches.switched_off(keys)
-        cutovers = self._items({key: one.switch_id for key, one in off.items()})
+        off = self._store.cutovers.switched_off(keys)
+        cutovers = self._items({key: one.cutover_id for key, one in off.items()})
         rollbacks = self._items({key: self._back[key] for key in keys if key in self._back})
         return {
             key: _Switched(off.get(key), cutovers.get(key), rollbacks.get(key)) for key in off.keys() | rollbacks.keys()
         }
 
-    def _items(self, switch_of: Mapping[str, str]) -> dict[str, SwitchItem]:
-        found: dict[str, SwitchItem] = {}
-        for switch_id in sorted(set(switch_of.values())):
-            mine = [key for key, other in switch_of.items() if other == switch_id]
-            found |= {item.key: item for item in self._store.switches.items_by_key(switch_id, mine)}
+    def _items(self, cutover_of: Mapping[str, str]) -> dict[str, CutoverItem]:
+        found: dict[str, CutoverItem] = {}
+        for cutover_id in sorted(set(cutover_of.values())):
+            mine = [key for key, other in cutover_of.items() if other == cutover_id]
+            found |= {item.key: item for item in self._store.cutovers.items_by_key(cutover_id, mine)}
         return found
 
 
@@ -197,7 +196,7 @@ def _is_of_before(unit: HandoverUnit, sight: ProvedSight) -> bool:
     return sight.alive_s is not None and is_before_swap(sight.alive_s, unit.swapped_s, sight.unit)
 
 
-def _where(unit: HandoverUnit, cutover: SwitchItem | None) -> Unit:
+def _where(unit: HandoverUnit, cutover: CutoverItem | None) -> Unit:
     """Return the place of the new SIM by the last clear proof.
 
     The cutover judged the same evidence, for this new SIM.

@@ -150,7 +150,7 @@ async def _stored(
         account,
         repeated,
         None if selection is None else selection.selects,
-        store.switches.rolled_back(),
+        store.cutovers.rolled_back(),
         takes_rolled_back,
         source,
         fleet.may_pause_live,

@@ -1,6 +1,6 @@
 """Refusals of a plan that may not be carried out."""
 
-from migrator.core.cutover.plan import SwitchHeader
+from migrator.core.cutover.plan import CutoverHeader
 from migrator.core.fleet.units import n_people
 from migrator.core.plan.approvals import approvers
 from migrator.core.plan.plan import PlanHeader
@@ -12,7 +12,7 @@ from migrator.store import Store
 from migrator.store.campaigns.campaigns import Campaign, CampaignState
 from migrator.workflows.plans.changes_since import changes_since
 
-__all__ = ["must_be_whole", "must_know_users", "refuse_stale", "require_approvals", "switch_must_be_whole"]
+__all__ = ["cutover_must_be_whole", "must_be_whole", "must_know_users", "refuse_stale", "require_approvals"]
 
 WHO = "find out who writes to the store: `migrator audit verify` looks at all of it"
 
@@ -31,13 +31,13 @@ def must_be_whole(store: Store, header: PlanHeader, *, lines: bool = True) -> No
         raise _edited(header.plan_id, words, "make a new plan, which adopts SIMs that are claimed already")
 
 
-def switch_must_be_whole(store: Store, header: SwitchHeader) -> None:
+def cutover_must_be_whole(store: Store, header: CutoverHeader) -> None:
     """Refuse a cutover or rollback plan that was changed in the store.
 
     Raises: StalePlan, if that plan, or the migration's plan behind it, is not what was made.
     """
-    if words := store.switches.edited(header.switch_id):
-        raise _edited(header.switch_id, words, f"run `migrator {header.direction} plan` again")
+    if words := store.cutovers.edited(header.cutover_id):
+        raise _edited(header.cutover_id, words, f"run `migrator {header.direction} plan` again")
     must_be_whole(store, store.plans.header(header.plan_id))
 
 

@@ -25,7 +25,7 @@ def life_of(document: Mapping[str, Any]) -> list[dict[str, Any]]:
     Times that can be read are given in UTC; a time that cannot be read stands as its carrier wrote it, and first. A day
     of the source's has no time.
     """
-    events = [*_of_unit(document), *_of_requests(document), *_of_plans(document), *_of_switches(document)]
+    events = [*_of_unit(document), *_of_requests(document), *_of_plans(document), *_of_cutovers(document)]
     told = [(moment_s(at) or 0.0, at, clock, words, of) for at, clock, words, of in events if at]
     return [
         {"at": _shown(at), "clock": clock, "what": words, "of": of}
@@ -100,12 +100,12 @@ def _plain(word: str | None) -> str:
     return (word or "").replace("_", " ")
 
 
-def _of_switches(document: Mapping[str, Any]) -> Iterator[Event]:
-    for switch in document["switches"]:
-        of = switch["switch_id"]
-        detail = f": {switch['detail']}" if switch["detail"] else ""
-        yield switch["created_at"], OURS, f"{switch['direction']} planned: {switch['action']}{detail}", of
-        for step in switch["steps"]:
+def _of_cutovers(document: Mapping[str, Any]) -> Iterator[Event]:
+    for cutover in document["switches"]:
+        of = cutover["switch_id"]
+        detail = f": {cutover['detail']}" if cutover["detail"] else ""
+        yield cutover["created_at"], OURS, f"{cutover['direction']} planned: {cutover['action']}{detail}", of
+        for step in cutover["steps"]:
             words = {"source": "old SIM switched", "pause": "new SIM paused"}[step["kind"]]
             yield step["since"], OURS, _step_words({**step, "kind": words}), of
 

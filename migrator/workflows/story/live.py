@@ -136,7 +136,7 @@ def ask_carriers(store: "Store", settings: "Settings", asking: Asking) -> Live:
             old_iccid = asking.source
 
             async def old() -> None:
-                async with wiring.source_switch(settings, store, stopper, read_only=True) as source:
+                async with wiring.source_control(settings, store, stopper, read_only=True) as source:
                     await _ask_source(source, old_iccid, asking, live)
 
             await _troubled(SOURCE, settings.carrier.name, old, live)

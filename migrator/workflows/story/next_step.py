@@ -22,7 +22,7 @@ class UnitStanding:
         is_listed: whether the inventory holds the old SIM.
         is_paired: whether the old SIM has a new one.
         plan: the plan that counts, with its bucket, code and remedy, as JSON values; None where no plan holds the SIM.
-        open_switch: a cutover or rollback that has still to order something for the SIM, as (direction, command).
+        open_cutover: a cutover or rollback that has still to order something for the SIM, as (direction, command).
         old_status: the old SIM's status, as it was read last.
         is_taken_back: whether a rollback took the unit back to its old SIM.
         silence: why the new SIM is silent; None where nothing is known of it.
@@ -32,7 +32,7 @@ class UnitStanding:
     is_listed: bool
     is_paired: bool
     plan: dict[str, Any] | None = None
-    open_switch: tuple[str, str] | None = None
+    open_cutover: tuple[str, str] | None = None
     old_status: str | None = None
     is_taken_back: bool = False
     silence: Silence | None = None
@@ -58,8 +58,8 @@ def next_step(stands: UnitStanding) -> NextStep:
     begun = _before_the_plan(stands)
     if begun is not None:
         return begun
-    if stands.open_switch is not None:
-        direction, command = stands.open_switch
+    if stands.open_cutover is not None:
+        direction, command = stands.open_cutover
         return NextStep(command, f"The {direction} that holds it is not finished.")
     if stands.is_taken_back:
         return NextStep(None, "Nothing: a rollback took it back to its old SIM, and paused the new one.")

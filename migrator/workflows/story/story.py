@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from migrator.carriers.hologram.wire import recorded_traffic
 from migrator.core.cutover.life import KeptProof, silent_as_kept
-from migrator.core.cutover.plan import SwitchStep
+from migrator.core.cutover.plan import CutoverStep
 from migrator.core.cutover.rules import claimed_at_s, is_open
 from migrator.core.cutover.silence import MEANING, Recorded, Silence, Silent
 from migrator.core.fleet.identifiers import Iccid, luhn_digit
@@ -120,7 +120,7 @@ def _known(store: "Store", found: Found) -> _Known:
         recorded=recorded_traffic(records.get(target or "", {})),
     )
     if source is not None:
-        back = store.switches.rolled_back().get(source)
+        back = store.cutovers.rolled_back().get(source)
         for plan in store.story.plans(source):
             known.plans.append(_plan(store, plan, source, back, known))
     return known
@@ -185,7 +185,7 @@ def _plan(store: "Store", plan: dict[str, Any], source: str, back: str | None, k
     }
 
 
-def _step(step: Step | SwitchStep) -> dict[str, Any]:
+def _step(step: Step | CutoverStep) -> dict[str, Any]:
     told = {"kind": step.kind.value, "state": step.state.value, "since": moment(step.since), "attempts": step.attempts}
     return {**told, "code": step.code, "message": step.message}
 
@@ -202,7 +202,7 @@ def _claimed_at(store: "Store", item: Item, plan_id: str, source: str) -> float 
 
 
 def _document(store: "Store", known: _Known, text: str, live: Live | None) -> dict[str, Any]:
-    switches = _switches(store, known)
+    cutovers = _cutovers(store, known)
     silent = _silence(known)
     document = {
         "story_version": STORY_VERSION,
@@ -215,12 +215,12 @@ def _document(store: "Store", known: _Known, text: str, live: Live | None) -> di
         "new_sim": _new_sim(known),
         "silence": None if silent is None else {**silent.as_dict(), "meaning": MEANING[silent.silence]},
         "plans": known.plans,
-        "switches": switches,
-        "requests": _requests(store, known, switches),
+        "switches": cutovers,
+        "requests": _requests(store, known, cutovers),
         "live": None if live is None else live.as_dict(),
     }
     told = silent if live is None or live.silent is None else live.silent
-    step = next_step(_standing(store, known, switches, None if told is None else told.silence, live))
+    step = next_step(_standing(store, known, cutovers, None if told is None else told.silence, live))
     return {**document, "life": life_of(document), "next": step.as_dict()}
 
 
@@ -236,33 +236,33 @@ def _silence(known: _Known) -> Silent | None:
 
 
 def _standing(
-    store: "Store", known: _Known, switches: list[dict[str, Any]], silence: Silence | None, live: Live | None
+    store: "Store", known: _Known, cutovers: list[dict[str, Any]], silence: Silence | None, live: Live | None
 ) -> UnitStanding:
     source, target = known.source, known.target_iccid
     sim = known.sim if live is None or live.sim is None else live.sim
-    open_switches = [one for one in switches if one["is_open"]]
-    back = known.found.source_key is not None and known.found.source_key in store.switches.rolled_back()
+    open_cutovers = [one for one in cutovers if one["is_open"]]
+    back = known.found.source_key is not None and known.found.source_key in store.cutovers.rolled_back()
     return UnitStanding(
         iccid=str(source or target),
         is_listed=known.sim is not None,
         is_paired=known.pair is not None,
         plan=_plan_that_counts(known.plans),
-        open_switch=_command(store, open_switches[-1]) if open_switches else None,
+        open_cutover=_command(store, open_cutovers[-1]) if open_cutovers else None,
         old_status=_status_now(store, sim, is_live=live is not None and live.sim is not None),
         is_taken_back=back,
         silence=silence,
     )
 
 
-def _command(store: "Store", switch: Mapping[str, Any]) -> tuple[str, str]:
-    return switch["direction"], store.switches.header(switch["switch_id"]).command
+def _command(store: "Store", cutover: Mapping[str, Any]) -> tuple[str, str]:
+    return cutover["direction"], store.cutovers.header(cutover["switch_id"]).command
 
 
 def _status_now(store: "Store", sim: SourceSim | None, *, is_live: bool) -> str | None:
     """Return the old SIM's status, also by our cutovers since."""
     if sim is None:
         return None
-    off = None if is_live else store.switches.switched_off([sim.iccid.key]).get(sim.iccid.key)
+    off = None if is_live else store.cutovers.switched_off([sim.iccid.key]).get(sim.iccid.key)
     return SourceStatus.DISABLED.value if off is not None and not off.is_on_again else sim.status.value
 
 
@@ -330,7 +330,7 @@ def _old_sim(store: "Store", known: _Known) -> dict[str, Any] | None:
     iccid, sim = known.source, known.sim
     if iccid is None:
         return None
-    pulled, off = store.story.inventory(), store.switches.switched_off([iccid.key]).get(iccid.key)
+    pulled, off = store.story.inventory(), store.cutovers.switched_off([iccid.key]).get(iccid.key)
     told = {"iccid": iccid.digits, "iccid_with_check_digit": _printed(iccid), "is_listed": sim is not None}
     history = [
         {"imei": seen.imei, "first_pulled_at": moment(seen.first_seen_s), "last_pulled_at": moment(seen.last_seen_s)}
@@ -407,20 +407,20 @@ def _new_sim(known: _Known) -> dict[str, Any] | None:
 # --- cutovers, rollbacks and requests -----------------------------------------------------------------------------
 
 
-def _switches(store: "Store", known: _Known) -> list[dict[str, Any]]:
+def _cutovers(store: "Store", known: _Known) -> list[dict[str, Any]]:
     source = known.found.source_key
     if source is None:
         return []
-    return [_switch(store, switch_id, source) for switch_id in store.story.switches(source)]
+    return [_cutover(store, cutover_id, source) for cutover_id in store.story.cutovers(source)]
 
 
-def _switch(store: "Store", switch_id: str, source: str) -> dict[str, Any]:
-    header, state = store.switches.header(switch_id), store.switches.state(switch_id)
-    times = next(one for one in store.switches.of_plan(header.plan_id) if one["switch_id"] == switch_id)
-    (item,) = store.switches.items_by_key(switch_id, [source])
+def _cutover(store: "Store", cutover_id: str, source: str) -> dict[str, Any]:
+    header, state = store.cutovers.header(cutover_id), store.cutovers.state(cutover_id)
+    times = next(one for one in store.cutovers.of_plan(header.plan_id) if one["switch_id"] == cutover_id)
+    (item,) = store.cutovers.items_by_key(cutover_id, [source])
     row = item.row
     return {
-        "switch_id": switch_id,
+        "switch_id": cutover_id,
         "plan_id": header.plan_id,
         "direction": header.direction.value,
         "state": str(state),
@@ -436,15 +436,15 @@ def _switch(store: "Store", switch_id: str, source: str) -> dict[str, Any]:
     }
 
 
-def _requests(store: "Store", known: _Known, switches: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _requests(store: "Store", known: _Known, cutovers: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return every request that named one of the SIMs, oldest first."""
     source = known.found.source_key
     if source is None:
         return []
     sent = [_request(one, one["plan_id"]) for one in store.story.requests(source)]
-    for switch in switches:
-        named = store.story.switch_requests(switch["switch_id"], source)
-        sent += [_request(one, switch["switch_id"]) for one in named]
+    for cutover in cutovers:
+        named = store.story.cutover_requests(cutover["switch_id"], source)
+        sent += [_request(one, cutover["switch_id"]) for one in named]
     return sorted(sent, key=lambda one: (one["sent_at"] or "", one["request_id"]))
 
 

@@ -192,14 +192,14 @@ def _noting(plan_id: str, did: list[Done]) -> Iterator[None]:
 
 
 def _state(store: Store, plan_id: str) -> str:
-    return store.plans.state(plan_id) if store.switches.exists(plan_id) is None else store.switches.state(plan_id)
+    return store.plans.state(plan_id) if store.cutovers.exists(plan_id) is None else store.cutovers.state(plan_id)
 
 
 def _carried_out(site: Site, plan_id: str, order: Order | None) -> Done:
     """Carry out a plan of either kind, or go on with it."""
     if _state(site.store, plan_id) == "finished":
         return Done(f"plan {plan_id}", ExitCode.DONE, "was carried out before")
-    if site.store.switches.exists(plan_id) is None:
+    if site.store.cutovers.exists(plan_id) is None:
         return _applied(site, plan_id, order)
     return _switched(site, plan_id, order)
 
@@ -239,11 +239,11 @@ def _at_its_bound(site: Site, result: ApplyResult, given: Given) -> Done:
     return Done(f"plan {result.plan_id}", ExitCode.HALTED, words, hint)
 
 
-def _switched(site: Site, switch_id: str, order: Order | None) -> Done:
-    store, header = site.store, site.store.switches.header(switch_id)
+def _switched(site: Site, cutover_id: str, order: Order | None) -> Done:
+    store, header = site.store, site.store.cutovers.header(cutover_id)
     cutover_must_be_ready(store, header)
     cutover_must_be_confirmed(store, header, None if order is None else order.confirm)
-    given = _given(store, switch_id, order, 0)
+    given = _given(store, cutover_id, order, 0)
     bounds = CutoverBounds(
         wave=None if given is None else given.wave,
         wait_s=_wait_s(site),
@@ -251,7 +251,7 @@ def _switched(site: Site, switch_id: str, order: Order | None) -> Done:
     )
     result = carry_out_cutover(site, header, bounds)
     again_at = _again_at(site, result.exit_code, None)
-    return Done(f"plan {switch_id}", result.exit_code, result.reason, result.hint, again_at)
+    return Done(f"plan {cutover_id}", result.exit_code, result.reason, result.hint, again_at)
 
 
 def _given(store: Store, plan_id: str, order: Order | None, claimed: int) -> Given | None:

@@ -37,7 +37,7 @@ def begun_by_order(store: Store) -> list[str]:
 
     Plans come first, then rollbacks, then cutovers; the oldest first.
     """
-    return [plan_id for plan_id in (*_plans(store), *_switches(store)) if store.given.of(plan_id) is not None]
+    return [plan_id for plan_id in (*_plans(store), *_cutovers(store)) if store.given.of(plan_id) is not None]
 
 
 def begun_without_order(store: Store) -> list[Unordered]:
@@ -50,11 +50,11 @@ def begun_without_order(store: Store) -> list[Unordered]:
         for plan_id, claims in _plans(store).items()
         if store.given.of(plan_id) is None
     ]
-    headers = [store.switches.header(switch_id) for switch_id in _switches(store)]
+    headers = [store.cutovers.header(cutover_id) for cutover_id in _cutovers(store)]
     return found + [
-        Unordered(header.switch_id, header.count, header.command)
+        Unordered(header.cutover_id, header.count, header.command)
         for header in headers
-        if not header.is_by_hand and store.given.of(header.switch_id) is None
+        if not header.is_by_hand and store.given.of(header.cutover_id) is None
     ]
 
 
@@ -65,12 +65,12 @@ def _plans(store: Store) -> dict[str, int]:
     }
 
 
-def _switches(store: Store) -> list[str]:
+def _cutovers(store: Store) -> list[str]:
     """Return the rollbacks that are begun, then the cutovers."""
     found = [
-        switch_id
+        cutover_id
         for direction in (Direction.CUTOVER, Direction.ROLLBACK)
-        for switch_id, state in store.switches.known(direction).items()
+        for cutover_id, state in store.cutovers.known(direction).items()
         if state == "started"
     ]
     return found[::-1]

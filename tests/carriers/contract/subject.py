@@ -10,17 +10,17 @@ from typing import Any, Protocol
 import httpx
 
 from migrator.carriers.onence.adapter import OnenceSource
-from migrator.carriers.onence.simulator import OnenceSimulator, OnenceSwitches, SimStatus, SimulatedSourceSim
-from migrator.carriers.onence.switch import OnenceSwitch
+from migrator.carriers.onence.control import OnenceControl
+from migrator.carriers.onence.simulator import OnenceBehaviour, OnenceSimulator, SimStatus, SimulatedSourceSim
 from migrator.carriers.onomondo.adapter import OnomondoSource
-from migrator.carriers.onomondo.simulator import OnomondoSimulator, OnomondoSwitches, SimulatedOnomondoSim
-from migrator.carriers.onomondo.switch import OnomondoSwitch
+from migrator.carriers.onomondo.control import OnomondoControl
+from migrator.carriers.onomondo.simulator import OnomondoBehaviour, OnomondoSimulator, SimulatedOnomondoSim
 from migrator.carriers.pacing import Pacer
 from migrator.carriers.simulation import Fault, FaultPlan, InProcessTransport
 from migrator.core.fleet.identifiers import luhn_digit
-from migrator.ports import SourcePlatform, SourceSight, SourceSwitch, SourceUsage
+from migrator.ports import SourceControl, SourcePlatform, SourceSight, SourceUsage
 
-__all__ = ["DAY", "Known", "OnenceSubject", "OnomondoSubject", "Reader", "Subject", "Switcher", "fleet_of"]
+__all__ = ["DAY", "Controller", "Known", "OnenceSubject", "OnomondoSubject", "Reader", "Subject", "fleet_of"]
 
 DAY = date(2026, 11, 19)
 BASE_URL = "https://carrier.example/management-api"
@@ -46,7 +46,7 @@ class Reader(SourcePlatform, SourceUsage, Protocol):
     """The part that reads."""
 
 
-class Switcher(SourceSwitch, SourceSight, Protocol):
+class Controller(SourceControl, SourceSight, Protocol):
     """The part that also switches."""
 
 
@@ -62,7 +62,7 @@ class Subject(ABC):
         """A new process's adapter."""
 
     @abstractmethod
-    def switcher(self) -> AbstractAsyncContextManager[Switcher]:
+    def controller(self) -> AbstractAsyncContextManager[Controller]:
         """A new process's adapter that may write."""
 
     @abstractmethod
@@ -111,7 +111,7 @@ class OnenceSubject(Subject):
             )
             for number, (iccid, one) in enumerate(zip(self.iccids, known, strict=True))
         ]
-        self.carrier = OnenceSimulator.from_fleet(sims, switches=OnenceSwitches(required_fields_enforced=True))
+        self.carrier = OnenceSimulator.from_fleet(sims, behaviour=OnenceBehaviour(required_fields_enforced=True))
 
     @asynccontextmanager
     async def reader(self) -> AsyncIterator[Reader]:
@@ -119,9 +119,9 @@ class OnenceSubject(Subject):
             yield OnenceSource(http, **self._login)
 
     @asynccontextmanager
-    async def switcher(self) -> AsyncIterator[Switcher]:
+    async def controller(self) -> AsyncIterator[Controller]:
         async with httpx.AsyncClient(transport=InProcessTransport(self.carrier), base_url=BASE_URL) as http:
-            yield OnenceSwitch(http, **self._login)
+            yield OnenceControl(http, **self._login)
 
     @property
     def _login(self) -> dict[str, Any]:
@@ -149,7 +149,7 @@ class OnenceSubject(Subject):
         self.secret = "no-longer-the-secret"
 
     def revoke(self) -> None:
-        self.carrier.switches = replace(self.carrier.switches, token_revoked_after=0)
+        self.carrier.behaviour = replace(self.carrier.behaviour, token_revoked_after=0)
 
 
 class OnomondoSubject(Subject):
@@ -157,7 +157,7 @@ class OnomondoSubject(Subject):
 
     stranger = "89457387309999999990"
 
-    def __init__(self, known: list[Known], **switches: Any) -> None:
+    def __init__(self, known: list[Known], **behaviour: Any) -> None:
         bodies = [f"8945738730{number + 1:09d}" for number in range(len(known))]
         self.iccids = [body + luhn_digit(body) for body in bodies]
         sims = [
@@ -172,7 +172,7 @@ class OnomondoSubject(Subject):
             for iccid, one in zip(self.iccids, known, strict=True)
         ]
         self.carrier = OnomondoSimulator(
-            fleet=sims, switches=OnomondoSwitches(largest_limit=100, effect_s=3, **switches)
+            fleet=sims, behaviour=OnomondoBehaviour(largest_limit=100, effect_s=3, **behaviour)
         )
         self.secret = self.carrier.api_key
 
@@ -182,9 +182,9 @@ class OnomondoSubject(Subject):
             yield OnomondoSource(http, api_key=self.secret, pacer=Pacer(8.0))
 
     @asynccontextmanager
-    async def switcher(self) -> AsyncIterator[Switcher]:
+    async def controller(self) -> AsyncIterator[Controller]:
         async with httpx.AsyncClient(transport=InProcessTransport(self.carrier), base_url="https://o.example") as http:
-            yield OnomondoSwitch(http, api_key=self.secret, pacer=Pacer(8.0))
+            yield OnomondoControl(http, api_key=self.secret, pacer=Pacer(8.0))
 
     def is_on(self, iccid: str) -> bool:
         return self._sim(iccid).activated

@@ -15,16 +15,16 @@ from migrator.core.fleet.sims import AccountLimits, QuotaReading, SourceStatus, 
 from migrator.engine.pull import Pulling
 from migrator.engine.run.context import Stopper
 from migrator.errors import InputError, Interrupted, NotAuthorised, Outdated, Transient
-from migrator.ports import SetSource, SwitchOrder
+from migrator.ports import SetSourceState, SourceSimState
 from migrator.store import Store
 from tests.carriers.contract.subject import (
     DAY,
+    Controller,
     Known,
     OnenceSubject,
     OnomondoSubject,
     Reader,
     Subject,
-    Switcher,
     fleet_of,
 )
 from tests.carriers.contract.third_source import ThirdSubject
@@ -56,23 +56,23 @@ def reading(subject: Subject, use: Callable[[Reader], Awaitable[T]]) -> T:
     return run_virtual(main)
 
 
-def switching(subject: Subject, use: Callable[[Switcher], Awaitable[T]]) -> T:
+def controlling(subject: Subject, use: Callable[[Controller], Awaitable[T]]) -> T:
     async def main() -> T:
-        async with subject.switcher() as switch:
-            await switch.open()
-            return await use(switch)
+        async with subject.controller() as control:
+            await control.open()
+            return await use(control)
 
     return run_virtual(main)
 
 
-async def ordered(switch: Switcher, iccids: Sequence[str], *, enabled: bool) -> SetSource:
+async def ordered(control: Controller, iccids: Sequence[str], *, enabled: bool) -> SetSourceState:
     """The order as the engine makes it: of what was read just now."""
     sims = []
     for text in iccids:
-        sim = (await switch.look(Iccid.parse(text))).sim
+        sim = (await control.look(Iccid.parse(text))).sim
         assert sim is not None
-        sims.append(SwitchOrder(sim.iccid, enabled=enabled, label=sim.label, imei_lock=bool(sim.imei_lock)))
-    return SetSource(sims)
+        sims.append(SourceSimState(sim.iccid, enabled=enabled, label=sim.label, imei_lock=bool(sim.imei_lock)))
+    return SetSourceState(sims)
 
 
 # --- reading ------------------------------------------------------------------------------------------------------
@@ -137,9 +137,9 @@ def test_credentials_that_are_revoked_under_way_end_every_read_and_make_no_sim_a
     subject = making(fleet_of(1))
     ours = Iccid.parse(subject.iccids[0])
 
-    async def use(switch: Switcher) -> None:
+    async def use(control: Controller) -> None:
         subject.revoke()
-        for ask in (switch.look(ours), switch.session(ours), switch.used_days(ours, DAY, DAY)):
+        for ask in (control.look(ours), control.session(ours), control.used_days(ours, DAY, DAY)):
             with pytest.raises(NotAuthorised):
                 await ask
 
@@ -148,7 +148,7 @@ def test_credentials_that_are_revoked_under_way_end_every_read_and_make_no_sim_a
         with pytest.raises(NotAuthorised):
             await source.reading(ours)
 
-    switching(subject, use)
+    controlling(subject, use)
     subject = making(fleet_of(1))
     reading(subject, read)
 
@@ -173,12 +173,12 @@ def test_a_day_of_use_is_told_from_a_silent_one_and_no_answer_from_both(making: 
 def test_whoever_insists_on_usage_learns_that_no_answer_came(making: Making) -> None:
     subject = making(fleet_of(1))
 
-    async def use(switch: Switcher) -> None:
+    async def use(control: Controller) -> None:
         subject.fall_silent()
-        await switch.used_days(Iccid.parse(subject.iccids[0]), DAY, DAY, insists=True)
+        await control.used_days(Iccid.parse(subject.iccids[0]), DAY, DAY, insists=True)
 
     with pytest.raises(Transient):
-        switching(subject, use)
+        controlling(subject, use)
 
 
 def test_credentials_that_are_not_taken_end_the_opening_and_are_shown_to_nobody(making: Making) -> None:
@@ -198,13 +198,13 @@ def test_credentials_that_are_not_taken_end_the_opening_and_are_shown_to_nobody(
 def test_reading_writes_nothing(making: Making) -> None:
     subject = making(fleet_of(3))
 
-    async def use(switch: Switcher) -> None:
+    async def use(control: Controller) -> None:
         for text in subject.iccids:
-            await switch.look(Iccid.parse(text))
-            await switch.session(Iccid.parse(text))
-            await switch.used_days(Iccid.parse(text), DAY, DAY)
+            await control.look(Iccid.parse(text))
+            await control.session(Iccid.parse(text))
+            await control.used_days(Iccid.parse(text), DAY, DAY)
 
-    switching(subject, use)
+    controlling(subject, use)
     assert not subject.writes()
 
 
@@ -259,10 +259,10 @@ def test_a_look_shows_the_sim_as_it_is_and_that_it_is_gone_where_nobody_knows_it
     known = fleet_of(6)
     subject = making(known)
 
-    async def use(switch: Switcher) -> list[Any]:
-        return [await switch.look(Iccid.parse(text)) for text in [*subject.iccids, subject.stranger]]
+    async def use(control: Controller) -> list[Any]:
+        return [await control.look(Iccid.parse(text)) for text in [*subject.iccids, subject.stranger]]
 
-    *seen, gone = switching(subject, use)
+    *seen, gone = controlling(subject, use)
     assert gone.sighting is Sighting.GONE
     assert {sight.sighting for sight in seen} == {Sighting.SEEN}
     assert [sight.sim.label for sight in seen] == [one.label for one in known]
@@ -273,12 +273,12 @@ def test_a_look_shows_the_sim_as_it_is_and_that_it_is_gone_where_nobody_knows_it
 def test_a_look_that_gets_no_answer_says_nothing_of_the_sim(making: Making) -> None:
     subject = making(fleet_of(1))
 
-    async def use(switch: Switcher) -> None:
+    async def use(control: Controller) -> None:
         subject.fall_silent()
-        await switch.look(Iccid.parse(subject.iccids[0]))
+        await control.look(Iccid.parse(subject.iccids[0]))
 
     with pytest.raises(Transient):
-        switching(subject, use)
+        controlling(subject, use)
 
 
 @pytest.mark.parametrize("enabled", [False, True])
@@ -286,16 +286,16 @@ def test_an_order_changes_the_status_of_its_sims_and_nothing_else(making: Making
     subject = making([Known(not enabled, "  Zähler 7  "), Known(not enabled), Known(not enabled, "not ordered")])
     before = [subject.rest(iccid) for iccid in subject.iccids]
 
-    async def use(switch: Switcher) -> list[Any]:
+    async def use(control: Controller) -> list[Any]:
         ours = subject.iccids[:2]
-        for some in [ours[at : at + switch.most] for at in range(0, 2, switch.most)]:
-            await switch.send(await ordered(switch, some, enabled=enabled))
+        for some in [ours[at : at + control.most] for at in range(0, 2, control.most)]:
+            await control.send(await ordered(control, some, enabled=enabled))
         await anyio.sleep(60)
-        return [(await switch.look(Iccid.parse(text))).sim for text in subject.iccids]
+        return [(await control.look(Iccid.parse(text))).sim for text in subject.iccids]
 
     on, off = SourceStatus.ENABLED, SourceStatus.DISABLED
     wanted, other = (on, off) if enabled else (off, on)
-    assert [sim.status for sim in switching(subject, use)] == [wanted, wanted, other]
+    assert [sim.status for sim in controlling(subject, use)] == [wanted, wanted, other]
     assert [subject.is_on(iccid) for iccid in subject.iccids] == [enabled, enabled, not enabled]
     assert [subject.rest(iccid) for iccid in subject.iccids] == before
 
@@ -303,14 +303,14 @@ def test_an_order_changes_the_status_of_its_sims_and_nothing_else(making: Making
 def test_what_is_announced_is_what_arrives(making: Making) -> None:
     subject = making(fleet_of(2))
 
-    async def use(switch: Switcher) -> Any:
-        order = await ordered(switch, subject.iccids[:1], enabled=False)
-        announced = switch.request(order)
+    async def use(control: Controller) -> Any:
+        order = await ordered(control, subject.iccids[:1], enabled=False)
+        announced = control.request(order)
         assert not subject.writes()
-        await switch.send(order)
+        await control.send(order)
         return announced
 
-    announced = switching(subject, use)
+    announced = controlling(subject, use)
     ((method, path, body),) = subject.writes()
     assert (announced.method, announced.body) == (method, body)
     assert path.endswith(announced.path)
@@ -319,16 +319,16 @@ def test_what_is_announced_is_what_arrives(making: Making) -> None:
 def test_an_order_of_nobody_or_of_too_many_never_leaves(making: Making) -> None:
     subject = making([Known()] * 60)
 
-    async def use(switch: Switcher) -> None:
-        whole = await ordered(switch, subject.iccids[: switch.most], enabled=False)
-        assert switch.request(whole)
+    async def use(control: Controller) -> None:
+        whole = await ordered(control, subject.iccids[: control.most], enabled=False)
+        assert control.request(whole)
         for sims in ([], [*whole.sims, *whole.sims[:1]]):
             with pytest.raises(InputError):
-                switch.request(SetSource(sims))
+                control.request(SetSourceState(sims))
             with pytest.raises(InputError):
-                await switch.send(SetSource(sims))
+                await control.send(SetSourceState(sims))
 
-    switching(subject, use)
+    controlling(subject, use)
     assert not subject.writes()
 
 
@@ -338,9 +338,9 @@ def test_an_order_that_nobody_vouches_for_does_not_leave(making: Making) -> None
     def too_old() -> None:
         raise Outdated("what it rests on is too old")
 
-    async def use(switch: Switcher) -> None:
-        await switch.send(await ordered(switch, subject.iccids, enabled=False), vouch=too_old)
+    async def use(control: Controller) -> None:
+        await control.send(await ordered(control, subject.iccids, enabled=False), vouch=too_old)
 
     with pytest.raises(Outdated):
-        switching(subject, use)
+        controlling(subject, use)
     assert not subject.writes()

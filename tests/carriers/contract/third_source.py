@@ -10,8 +10,8 @@ from migrator.core.cutover.rules import Sight, Sighting
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import AccountLimits, QuotaReading, SourceSim, SourceStatus
 from migrator.errors import InputError, LoginRefused, Transient
-from migrator.ports import Answer, Reading, Remaining, Request, SetSource, SourcePage, SourceRow, Vouch
-from tests.carriers.contract.subject import DAY, Known, Reader, Subject, Switcher
+from migrator.ports import Answer, Reading, Remaining, Request, SetSourceState, SourcePage, SourceRow, Vouch
+from tests.carriers.contract.subject import DAY, Controller, Known, Reader, Subject
 
 PAGE = 100
 GATES = ("shut", "open")
@@ -94,12 +94,12 @@ class MadeUpSource:
     async def session(self, iccid: Iccid) -> str | None:
         return "ONLINE" if iccid.digits in self._carrier.ask(self._key) else None
 
-    def request(self, order: SetSource) -> Request:
+    def request(self, order: SetSourceState) -> Request:
         if not 1 <= len(order.sims) <= self.most:
             raise InputError("too many gates, or none", code="order_size")
         return Request("POST", "/gates", {sim.iccid.digits: GATES[sim.enabled] for sim in order.sims})
 
-    async def send(self, order: SetSource, *, vouch: Vouch | None = None) -> Answer:
+    async def send(self, order: SetSourceState, *, vouch: Vouch | None = None) -> Answer:
         request, gates = self.request(order), {sim.iccid.digits: sim.enabled for sim in order.sims}
         sims = self._carrier.ask(self._key)
         if vouch is not None:
@@ -126,7 +126,7 @@ class ThirdSubject(Subject):
         yield MadeUpSource(self.carrier, self.secret)
 
     @asynccontextmanager
-    async def switcher(self) -> AsyncIterator[Switcher]:
+    async def controller(self) -> AsyncIterator[Controller]:
         yield MadeUpSource(self.carrier, self.secret)
 
     def is_on(self, iccid: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, ParamSpec
 
 import httpx
 
-from migrator.carriers.hologram.simulator import HologramSimulator, HologramSwitches
+from migrator.carriers.hologram.simulator import HologramBehaviour, HologramSimulator
 from migrator.carriers.simulation import FaultPlan, InProcessTransport
 from tests.support import run_virtual
 
@@ -81,14 +81,14 @@ class Api:
         return (await self.device(iccid))["links"]["cellular"][-1]
 
 
-def with_stock(*, faults: FaultPlan | None = None, **switches: Any) -> Api:
-    sim = HologramSimulator(seed=7, switches=HologramSwitches(**switches), faults=faults)
+def with_stock(*, faults: FaultPlan | None = None, **behaviour: Any) -> Api:
+    sim = HologramSimulator(seed=7, behaviour=HologramBehaviour(**behaviour), faults=faults)
     sim.stock(SIMS)
     return Api(sim)
 
 
-def with_claimed(**switches: Any) -> Api:
-    sim = HologramSimulator(seed=7, switches=HologramSwitches(**switches))
+def with_claimed(**behaviour: Any) -> Api:
+    sim = HologramSimulator(seed=7, behaviour=HologramBehaviour(**behaviour))
     sim.stock_claimed(SIMS)
     return Api(sim)
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from migrator.carriers.hologram.adapter import HologramTarget
-from migrator.carriers.hologram.simulator import HologramSimulator, HologramSwitches
+from migrator.carriers.hologram.simulator import HologramBehaviour, HologramSimulator
 from migrator.carriers.pacing import Pacer
 from migrator.carriers.simulation import Fault, FaultPlan, InProcessTransport
 from migrator.core.fleet.identifiers import Iccid
@@ -49,14 +49,14 @@ A, B, C = SIMS[:3]
 LOST_WRITES = [Fault.LOSE_AFTER, Fault.LOSE_BEFORE, Fault.HANG_AFTER, Fault.SERVER_ERROR_AFTER, Fault.HTML_OK]
 
 
-def simulator(*, faults: FaultPlan | None = None, balance: Decimal | None = Decimal(100), **switches: Any) -> Any:
-    carrier = HologramSimulator(seed=7, switches=HologramSwitches(**switches), faults=faults, balance=balance)
+def simulator(*, faults: FaultPlan | None = None, balance: Decimal | None = Decimal(100), **behaviour: Any) -> Any:
+    carrier = HologramSimulator(seed=7, behaviour=HologramBehaviour(**behaviour), faults=faults, balance=balance)
     carrier.stock(SIMS)
     return carrier
 
 
-def claimed_fleet(**switches: Any) -> Any:
-    carrier = HologramSimulator(seed=7, switches=HologramSwitches(**switches))
+def claimed_fleet(**behaviour: Any) -> Any:
+    carrier = HologramSimulator(seed=7, behaviour=HologramBehaviour(**behaviour))
     carrier.stock_claimed(SIMS)
     return carrier
 

@@ -11,8 +11,8 @@ from migrator.carriers.hologram.adapter import HologramTarget
 from migrator.carriers.hologram.simulator import (
     Continues,
     Edition,
+    HologramBehaviour,
     HologramSimulator,
-    HologramSwitches,
     LastId,
     NextLink,
     Operation,
@@ -147,7 +147,7 @@ def test_a_sim_of_ours_in_another_organization_is_seen_as_such() -> None:
 def test_unclaimed_sims_are_not_links_or_not_claimed() -> None:
     wanted = [Iccid.parse(A)]
     assert with_target(simulator(), lambda target: target.links_by_iccid(wanted)) == []
-    shown = HologramSimulator(switches=HologramSwitches(inventory_in_links=True))
+    shown = HologramSimulator(behaviour=HologramBehaviour(inventory_in_links=True))
     shown.stock(SIMS)
     links = with_target(shown, lambda target: target.links_by_iccid(wanted))
     assert [(link.is_claimed, link.device_id) for link in links] == [(False, None)]

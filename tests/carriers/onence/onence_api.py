@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import anyio
 import httpx
 
-from migrator.carriers.onence.simulator import OnenceSimulator, OnenceSwitches, SimulatedSourceSim
+from migrator.carriers.onence.simulator import OnenceBehaviour, OnenceSimulator, SimulatedSourceSim
 from migrator.carriers.simulation import FaultPlan, InProcessTransport
 from tests.support import run_virtual
 
@@ -85,9 +85,9 @@ def walk(simulator: OnenceSimulator, *, version: str = "v1", **query: str) -> li
     return as_customer(simulator, read)
 
 
-def of_one(*, switches: OnenceSwitches | None = None, faults: FaultPlan | None = None, **sim: Any) -> OnenceSimulator:
+def of_one(*, behaviour: OnenceBehaviour | None = None, faults: FaultPlan | None = None, **sim: Any) -> OnenceSimulator:
     """A simulator of a single SIM."""
-    return OnenceSimulator.from_fleet([SimulatedSourceSim(ICCID, **sim)], switches=switches, faults=faults)
+    return OnenceSimulator.from_fleet([SimulatedSourceSim(ICCID, **sim)], behaviour=behaviour, faults=faults)
 
 
 def row_of(simulator: OnenceSimulator, version: str = "v1") -> dict[str, Any]:

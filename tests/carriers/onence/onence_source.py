@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from migrator.carriers.onence.adapter import OnenceSource
-from migrator.carriers.onence.simulator import OnenceSimulator, OnenceSwitches, SimulatedSourceSim
+from migrator.carriers.onence.simulator import OnenceBehaviour, OnenceSimulator, SimulatedSourceSim
 from migrator.carriers.pacing import Pacer
 from migrator.carriers.simulation import Fault, FaultPlan, InProcessTransport
 from migrator.core.fleet.identifiers import Iccid
@@ -40,12 +40,12 @@ SIM = Iccid.parse("8988228066600000001")
 UNKNOWN_SIM = Iccid.parse("8988228066699999999")
 
 
-def simulator(*, sims: int = 250, faults: FaultPlan | None = None, **switches: Any) -> OnenceSimulator:
-    return OnenceSimulator(seed=7, sims=sims, switches=OnenceSwitches(**switches), faults=faults)
+def simulator(*, sims: int = 250, faults: FaultPlan | None = None, **behaviour: Any) -> OnenceSimulator:
+    return OnenceSimulator(seed=7, sims=sims, behaviour=OnenceBehaviour(**behaviour), faults=faults)
 
 
-def of_one(*, faults: FaultPlan | None = None, switches: OnenceSwitches | None = None, **sim: Any) -> OnenceSimulator:
-    return OnenceSimulator.from_fleet([SimulatedSourceSim(SIM.digits, **sim)], switches=switches, faults=faults)
+def of_one(*, faults: FaultPlan | None = None, behaviour: OnenceBehaviour | None = None, **sim: Any) -> OnenceSimulator:
+    return OnenceSimulator.from_fleet([SimulatedSourceSim(SIM.digits, **sim)], behaviour=behaviour, faults=faults)
 
 
 def source_at(http: httpx.AsyncClient, carrier: OnenceSimulator, **settings: Any) -> OnenceSource:

@@ -14,7 +14,7 @@ from migrator.carriers.onence.simulator import (
     ExpiredSims,
     Missing,
     NoLimit,
-    OnenceSwitches,
+    OnenceBehaviour,
     TotalsHeaders,
     UnknownSim,
 )
@@ -169,13 +169,13 @@ def test_what_remains_is_read_from_either_version(version: str) -> None:
 @pytest.mark.parametrize("said", UnknownSim)
 @pytest.mark.parametrize("version", ["v1", "v2"])
 def test_a_sim_without_a_record_is_told_as_such(version: str, said: UnknownSim) -> None:
-    carrier = of_one(switches=OnenceSwitches(unknown_sim=said))
+    carrier = of_one(behaviour=OnenceBehaviour(unknown_sim=said))
     left = with_source(carrier, lambda s: s.data_remaining(UNKNOWN_SIM), api_version=version)
     assert (left.reading, left.volume) == (QuotaReading.NO_RECORD, None)
 
 
 def test_an_expired_sim_that_may_not_be_read_has_no_record() -> None:
-    carrier = of_one(status="Expired", switches=OnenceSwitches(expired=ExpiredSims.UNREADABLE))
+    carrier = of_one(status="Expired", behaviour=OnenceBehaviour(expired=ExpiredSims.UNREADABLE))
     assert with_source(carrier, lambda s: s.data_remaining(SIM)).reading is QuotaReading.NO_RECORD
 
 
@@ -201,7 +201,7 @@ def test_one_sims_refusal_is_that_sims_alone(status: int) -> None:
 def test_a_token_refused_for_good_while_reading_quotas_stops_everything() -> None:
     async def use(source: OnenceSource) -> None:
         await source.open()
-        carrier.switches = OnenceSwitches(token_revoked_after=0, revoked_token_reissued=True)
+        carrier.behaviour = OnenceBehaviour(token_revoked_after=0, revoked_token_reissued=True)
         await source.data_remaining(SIM)
 
     carrier = of_one()

@@ -28,7 +28,7 @@ def test_every_day_that_was_asked_for_is_told_and_the_sum_is_not(version: str) -
 def test_a_sim_that_gets_no_usable_answer_is_unknown_and_not_silent() -> None:
     ask = with_source(simulator(), lambda source: source.used_days(UNKNOWN_SIM, FIRST, LAST))
     gone = of_one(status=SimStatus.EXPIRED)
-    gone.switches = type(gone.switches)(expired=ExpiredSims.UNREADABLE)
+    gone.behaviour = type(gone.behaviour)(expired=ExpiredSims.UNREADABLE)
     assert (ask, with_source(gone, lambda source: source.used_days(SIM, FIRST, LAST))) == (None, None)
 
 

@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from migrator.carriers.onomondo.adapter import OnomondoSource
-from migrator.carriers.onomondo.simulator import OnomondoSimulator, OnomondoSwitches, SimulatedOnomondoSim
-from migrator.carriers.onomondo.switch import OnomondoSwitch
+from migrator.carriers.onomondo.control import OnomondoControl
+from migrator.carriers.onomondo.simulator import OnomondoBehaviour, OnomondoSimulator, SimulatedOnomondoSim
 from migrator.carriers.pacing import Pacer
 from migrator.carriers.simulation import FaultPlan, InProcessTransport
 from migrator.core.fleet.identifiers import Iccid
@@ -26,8 +26,8 @@ __all__ = [
     "failing",
     "of_one",
     "simulator",
+    "with_control",
     "with_source",
-    "with_switch",
 ]
 
 T = TypeVar("T")
@@ -37,16 +37,16 @@ IMEI = "861340049971524"
 BASE_URL = "https://onomondo.example"
 
 
-def simulator(*, sims: int = 250, faults: FaultPlan | None = None, **switches: Any) -> OnomondoSimulator:
-    return OnomondoSimulator(seed=7, sims=sims, switches=OnomondoSwitches(**switches), faults=faults)
+def simulator(*, sims: int = 250, faults: FaultPlan | None = None, **behaviour: Any) -> OnomondoSimulator:
+    return OnomondoSimulator(seed=7, sims=sims, behaviour=OnomondoBehaviour(**behaviour), faults=faults)
 
 
 def of_one(
-    *, switches: OnomondoSwitches | None = None, faults: FaultPlan | None = None, **sim: Any
+    *, behaviour: OnomondoBehaviour | None = None, faults: FaultPlan | None = None, **sim: Any
 ) -> OnomondoSimulator:
     """SIM as told, and OTHER beside it."""
     fleet = [SimulatedOnomondoSim(SIM.digits, **sim), SimulatedOnomondoSim(OTHER.digits, imei="350000000000006")]
-    return OnomondoSimulator(fleet=fleet, switches=switches, faults=faults)
+    return OnomondoSimulator(fleet=fleet, behaviour=behaviour, faults=faults)
 
 
 def with_source(carrier: OnomondoSimulator, use: Callable[[OnomondoSource], Awaitable[T]], key: str = "") -> T:
@@ -57,10 +57,10 @@ def with_source(carrier: OnomondoSimulator, use: Callable[[OnomondoSource], Awai
     return run_virtual(main)
 
 
-def with_switch(carrier: OnomondoSimulator, use: Callable[[OnomondoSwitch], Awaitable[T]]) -> T:
+def with_control(carrier: OnomondoSimulator, use: Callable[[OnomondoControl], Awaitable[T]]) -> T:
     async def main() -> T:
         async with httpx.AsyncClient(transport=InProcessTransport(carrier), base_url=BASE_URL) as http:
-            return await use(OnomondoSwitch(http, api_key=carrier.api_key, pacer=Pacer(8.0)))
+            return await use(OnomondoControl(http, api_key=carrier.api_key, pacer=Pacer(8.0)))
 
     return run_virtual(main)
 
@@ -83,7 +83,7 @@ async def every_page(source: OnomondoSource) -> list[SourcePage]:
     return pages
 
 
-def answered(use: Callable[[OnomondoSwitch], Awaitable[T]], *answers: httpx.Response) -> T:
+def answered(use: Callable[[OnomondoControl], Awaitable[T]], *answers: httpx.Response) -> T:
     """A stand-in for answers that the simulator cannot give: these in turn, the last one for ever."""
     left = list(answers)
 
@@ -93,6 +93,6 @@ def answered(use: Callable[[OnomondoSwitch], Awaitable[T]], *answers: httpx.Resp
 
     async def main() -> T:
         async with httpx.AsyncClient(transport=httpx.MockTransport(answer), base_url=BASE_URL) as http:
-            return await use(OnomondoSwitch(http, api_key="onok_invented", pacer=Pacer(8.0)))
+            return await use(OnomondoControl(http, api_key="onok_invented", pacer=Pacer(8.0)))
 
     return run_virtual(main)

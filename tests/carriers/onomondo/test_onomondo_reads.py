@@ -16,7 +16,7 @@ from migrator.carriers.onomondo.simulator import (
     AboveLargestLimit,
     KeyForm,
     LastToken,
-    OnomondoSwitches,
+    OnomondoBehaviour,
     OnomondoTag,
     OnomondoUsage,
     TokenPlace,
@@ -191,7 +191,7 @@ def test_sims_that_come_and_go_shift_no_page() -> None:
 @pytest.mark.parametrize("body", [b"[]", b'{"sims": {}}', b'{"message": "ok"}'])
 def test_what_is_no_list_is_never_taken_for_an_empty_fleet(body: bytes) -> None:
     with pytest.raises(WireMismatch):
-        answered(lambda switch: switch.open(), httpx.Response(200, content=body))
+        answered(lambda control: control.open(), httpx.Response(200, content=body))
 
 
 # --- one row ------------------------------------------------------------------------------------------------------
@@ -206,7 +206,7 @@ def test_a_row_brings_status_label_tags_lock_and_limit_as_they_are() -> None:
         imei=IMEI,
         imei_lock=IMEI,
         limit_bytes=50_000_001,
-        switches=OnomondoSwitches(list_imei=True, list_imsi=True, list_data_limit=True),
+        behaviour=OnomondoBehaviour(list_imei=True, list_imsi=True, list_data_limit=True),
     )
     row = with_source(carrier, row_of)
     sim = row.sim
@@ -218,9 +218,9 @@ def test_a_row_brings_status_label_tags_lock_and_limit_as_they_are() -> None:
     assert not row.problem
 
 
-@pytest.mark.parametrize("switches", [{}, {"list_imei": True}, {"list_data_limit": True}])
-def test_a_list_that_lacks_hardware_or_limit_leaves_the_sim_to_be_read(switches: dict[str, Any]) -> None:
-    carrier = of_one(imei=IMEI, limit_bytes=1_000_000, limit_type="hourly", switches=OnomondoSwitches(**switches))
+@pytest.mark.parametrize("behaviour", [{}, {"list_imei": True}, {"list_data_limit": True}])
+def test_a_list_that_lacks_hardware_or_limit_leaves_the_sim_to_be_read(behaviour: dict[str, Any]) -> None:
+    carrier = of_one(imei=IMEI, limit_bytes=1_000_000, limit_type="hourly", behaviour=OnomondoBehaviour(**behaviour))
     assert with_source(carrier, row_of).sim.data_reading is QuotaReading.NOT_READ
     told = with_source(carrier, lambda source: source.reading(SIM))
     assert told.sim is not None
@@ -270,7 +270,7 @@ def test_a_status_that_is_neither_yes_nor_no_is_unknown_and_a_problem(told: Any,
 
 @pytest.mark.parametrize("told", [7, {"text": "pump"}, f"Z{BROKEN}hler"])
 def test_a_label_that_was_not_read_whole_is_told_as_such(told: Any) -> None:
-    carrier = of_one(switches=OnomondoSwitches(said=((SIM.digits, "label", told),)))
+    carrier = of_one(behaviour=OnomondoBehaviour(said=((SIM.digits, "label", told),)))
     row = with_source(carrier, row_of)
     assert UNREAD in row.sim.label
     assert row.label_trouble
@@ -278,7 +278,7 @@ def test_a_label_that_was_not_read_whole_is_told_as_such(told: Any) -> None:
 
 
 def test_a_row_without_an_iccid_is_told_as_one_that_cannot_be_read() -> None:
-    carrier = of_one(switches=OnomondoSwitches(said=((SIM.digits, "iccid", None),)))
+    carrier = of_one(behaviour=OnomondoBehaviour(said=((SIM.digits, "iccid", None),)))
     row = with_source(carrier, row_of)
     assert row.sim is None
     assert row.problem
@@ -293,7 +293,7 @@ def test_an_iccid_without_its_check_digit_asks_for_the_sim_that_has_it() -> None
 
 
 def test_a_record_of_another_sim_is_no_reading() -> None:
-    carrier = of_one(switches=OnomondoSwitches(single_reads_of_others=frozenset({SIM.digits})))
+    carrier = of_one(behaviour=OnomondoBehaviour(single_reads_of_others=frozenset({SIM.digits})))
     told = with_source(carrier, lambda source: source.reading(SIM))
     assert told.data is not None
     assert (told.sim, told.data.reading) == (None, QuotaReading.FAILED)
@@ -336,7 +336,7 @@ def used(carrier: Any, first: date = DAY, last: date = DAY) -> Any:
 
 
 def test_each_day_is_asked_for_and_read_to_its_last_page() -> None:
-    carrier = of_one(imei=IMEI, used_on=(DAY,), silent_from=DAY, switches=OnomondoSwitches(usage_page_rows=1))
+    carrier = of_one(imei=IMEI, used_on=(DAY,), silent_from=DAY, behaviour=OnomondoBehaviour(usage_page_rows=1))
     assert used(carrier) == {DAY: True}
     assert [entry.query.get("filter") for entry in carrier.ledger.entries] == ["time:2026-11-19"] * 3
 
@@ -350,7 +350,7 @@ def test_only_the_last_days_of_a_long_time_are_asked_for() -> None:
 
 @pytest.mark.parametrize("call", [OnomondoUsage.FORBIDDEN, OnomondoUsage.UNKNOWN, OnomondoUsage.ANY_DAY])
 def test_usage_that_is_not_told_is_unknown_and_not_silence(call: OnomondoUsage) -> None:
-    carrier = of_one(imei=IMEI, used_on=(DAY,), switches=OnomondoSwitches(usage_call=call))
+    carrier = of_one(imei=IMEI, used_on=(DAY,), behaviour=OnomondoBehaviour(usage_call=call))
     assert used(carrier) is None
 
 
@@ -375,7 +375,7 @@ def test_a_day_is_silent_only_where_every_row_says_so(bodies: list[Any], *, expe
 
 def test_a_day_with_more_pages_than_anybody_reads_is_unknown_and_not_silent() -> None:
     pages = [httpx.Response(200, json={"pagination": {"next_page": f"t{n}"}, "usage": []}) for n in range(30)]
-    assert answered(lambda switch: switch.used_days(SIM, DAY, DAY), *pages) is None
+    assert answered(lambda control: control.used_days(SIM, DAY, DAY), *pages) is None
 
 
 def test_the_word_for_a_session_is_told() -> None:
@@ -391,9 +391,9 @@ def test_a_refusal_of_one_sim_is_no_refusal_of_the_key() -> None:
     refused = httpx.Response(403, json={"message": "sim_forbidden"})
     listed = httpx.Response(200, json={"sims": [], "total": 0})
 
-    async def use(switch: Any) -> Any:
-        await switch.open()
-        return await switch._source.reading(SIM), await switch._source.used_days(SIM, DAY, DAY)
+    async def use(control: Any) -> Any:
+        await control.open()
+        return await control._source.reading(SIM), await control._source.used_days(SIM, DAY, DAY)
 
     told, days = answered(use, listed, refused)
     assert (told.data.reading, days) == (QuotaReading.FAILED, None)

@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 import pytest
 
-from migrator.carriers.hologram.simulator import HologramSwitches, MixedClaims
-from migrator.carriers.onence.simulator import OnenceSwitches
+from migrator.carriers.hologram.simulator import HologramBehaviour, MixedClaims
+from migrator.carriers.onence.simulator import OnenceBehaviour
 from migrator.carriers.onence.simulator.choices import ExpiredSims
 from tests.cli.conftest import Desk
 from tests.cli.cutover.test_cutover import pairs_of, pass_data, unit_of
@@ -22,10 +22,10 @@ KEY, SECRET = "hologram/invented+key=42", "1nce/invented+secret=43"
 def desk(make_desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch) -> Desk:
     made = make_desk(
         sims=8,
-        switches=HologramSwitches(
+        behaviour=HologramBehaviour(
             claim_pending_s=(0, 0), state_pending_s=(0, 0), echoes_key=True, claim_policy=MixedClaims.FALSE_BUT_SOME
         ),
-        onence=OnenceSwitches(rate_limit=None, put_effect_s=0.0, bulk_effect_s=0.0, echoes_credentials=True),
+        onence=OnenceBehaviour(rate_limit=None, put_effect_s=0.0, bulk_effect_s=0.0, echoes_credentials=True),
     )
     hologram, onence = made.rehearsal.hologram, made.rehearsal.onence
     hologram.api_key, onence._tokens.client_secret, onence.client_secret = KEY, SECRET, SECRET
@@ -68,7 +68,7 @@ def test_no_echoed_credential_is_kept_shown_or_logged(desk: Desk) -> None:
     run("inventory", "pull", "--quotas")
     run("pair", "pool", desk.pool())
     bad = min(desk.rehearsal.hologram.sims)
-    desk.rehearsal.hologram.switches = replace(desk.rehearsal.hologram.switches, poison=frozenset({bad}))
+    desk.rehearsal.hologram.behaviour = replace(desk.rehearsal.hologram.behaviour, poison=frozenset({bad}))
     policy = 'policy_version = 1\n[claim]\ndata_plan_id = 2096\nzone = "global"\n[[waves]]\nname = "all"\n'
     gates = "[gates]\nmax_failures = 100\nmax_failure_share = 1.0\nverified_share = 0.0\n"
     run("plan", "create", "--policy", desk.write("policy.toml", policy + gates))
@@ -78,15 +78,15 @@ def test_no_echoed_credential_is_kept_shown_or_logged(desk: Desk) -> None:
     for new, old in pairs_of(desk).items():
         pass_data(desk, new, unit_of(desk, old), after_s=1.0)
     run("cutover", "plan", "--verified-share", "0")
-    expired = OnenceSwitches(rate_limit=None, echoes_credentials=True, expired=ExpiredSims.UNREADABLE)
-    desk.rehearsal.onence.switches = expired
+    expired = OnenceBehaviour(rate_limit=None, echoes_credentials=True, expired=ExpiredSims.UNREADABLE)
+    desk.rehearsal.onence.behaviour = expired
     run("cutover", "apply", "--confirm", str(desk.json("cutover", "show").data["count"]), code=None)
     run("verify", "--source", code=None)
     run("report", "--format", "html,json,csv,md", code=None)
     run("report", "--evidence", "evidence.zip", code=None)
     run("jobs", "list", "--all", "--json")
     run("audit", "log")
-    desk.rehearsal.hologram.switches = replace(desk.rehearsal.hologram.switches, bad_key_status=403)
+    desk.rehearsal.hologram.behaviour = replace(desk.rehearsal.hologram.behaviour, bad_key_status=403)
     desk.rehearsal.hologram.api_key = f"{KEY}-revoked"
     run("verify", code=4)
     for secret in spellings(desk):

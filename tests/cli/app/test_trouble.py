@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from migrator.carriers.hologram.simulator import HologramSwitches
+from migrator.carriers.hologram.simulator import HologramBehaviour
 from migrator.carriers.simulation import Fault, FaultPlan
 from migrator.errors import Interrupted
 from migrator.store import Store
@@ -232,7 +232,7 @@ def test_caps_stop_before_anything_is_sent(desk: Desk) -> None:
 
 
 def test_a_wave_that_does_not_verify_keeps_the_next_one_closed(make_desk: Callable[..., Desk]) -> None:
-    desk = make_desk(switches=HologramSwitches(claim_pending_s=(0, 0), state_pending_s=(0, 0), max_name=3))
+    desk = make_desk(behaviour=HologramBehaviour(claim_pending_s=(0, 0), state_pending_s=(0, 0), max_name=3))
     plan = desk.planned()
     ended = desk.run("apply", "--confirm", str(plan["claims"]))
     assert ended.code == 6
@@ -241,7 +241,7 @@ def test_a_wave_that_does_not_verify_keeps_the_next_one_closed(make_desk: Callab
 
 def test_an_account_that_may_not_set_limits_on_the_claim_is_told_the_key(make_desk: Callable[..., Desk]) -> None:
     flags = frozenset({"bmp_feature_lite_data_usage_limits"})
-    desk = make_desk(switches=HologramSwitches(claim_pending_s=(0, 0), state_pending_s=(0, 0), features=flags))
+    desk = make_desk(behaviour=HologramBehaviour(claim_pending_s=(0, 0), state_pending_s=(0, 0), features=flags))
     plan = desk.planned()
     ended = desk.run("apply", "--confirm", str(plan["claims"]))
     assert ended.code == 6
@@ -251,7 +251,7 @@ def test_an_account_that_may_not_set_limits_on_the_claim_is_told_the_key(make_de
 
 def test_limits_after_the_claim_work_for_such_an_account(make_desk: Callable[..., Desk]) -> None:
     flags = frozenset({"bmp_feature_lite_data_usage_limits"})
-    desk = make_desk(switches=HologramSwitches(claim_pending_s=(0, 0), state_pending_s=(0, 0), features=flags))
+    desk = make_desk(behaviour=HologramBehaviour(claim_pending_s=(0, 0), state_pending_s=(0, 0), features=flags))
     plan = desk.planned(POLICY.replace('zone = "global"', 'zone = "global"\nlimits = "after_claim"'))
     assert desk.run("apply", "--confirm", str(plan["claims"])).code == 0
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from migrator.carriers.hologram.simulator import HologramSwitches, MixedClaims
+from migrator.carriers.hologram.simulator import HologramBehaviour, MixedClaims
 from migrator.store import Owner, Store
 from migrator.wiring import SystemClock, operator, owner
 from migrator.wiring.rehearsal import pool_of
@@ -21,8 +21,8 @@ def sent(desk: Desk) -> int:
 @pytest.fixture
 def failed(make_desk: Callable[..., Desk]) -> Desk:
     """A finished plan, two SIMs of which Hologram did not know."""
-    quick = HologramSwitches(claim_pending_s=(0, 0), state_pending_s=(0, 0), claim_policy=MixedClaims.ALL_OR_NOTHING)
-    desk = make_desk(switches=quick)
+    quick = HologramBehaviour(claim_pending_s=(0, 0), state_pending_s=(0, 0), claim_policy=MixedClaims.ALL_OR_NOTHING)
+    desk = make_desk(behaviour=quick)
     desk.rehearsal.hologram.stock(pool_of(desk.sims)[2:])
     plan = desk.planned(POLICY)
     assert desk.run("apply", "--confirm", str(plan["claims"])).code == 3
@@ -238,7 +238,7 @@ def test_a_bad_interval_is_refused(desk: Desk, every: str) -> None:
 
 
 def test_stuck_sims_are_told_with_what_to_do(make_desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch) -> None:
-    desk = make_desk(sims=4, switches=HologramSwitches(stuck_share=1.0))
+    desk = make_desk(sims=4, behaviour=HologramBehaviour(stuck_share=1.0))
     plan = desk.planned()
     assert desk.run("apply", "--confirm", str(plan["claims"]), "--wait", "0s").code == 7
     assert "Stuck" not in desk.run("status").out

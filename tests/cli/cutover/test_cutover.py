@@ -15,15 +15,15 @@ from typing import Any
 import jsonschema
 import pytest
 
-from migrator.carriers.hologram.simulator import HologramSwitches
-from migrator.carriers.onence.simulator import OnenceSwitches
+from migrator.carriers.hologram.simulator import HologramBehaviour
+from migrator.carriers.onence.simulator import OnenceBehaviour
 from migrator.store import Owner, Store
 from migrator.wiring.rehearsal import pool_of
 from migrator.wiring.rehearsal_units import LOOK_EVERY_S, UnitsOutside
 from tests.cli.conftest import POLICY, Desk
 
 MEGABYTE = 1_048_576
-QUICK = OnenceSwitches(rate_limit=None, put_effect_s=0.0, bulk_effect_s=0.0)
+QUICK = OnenceBehaviour(rate_limit=None, put_effect_s=0.0, bulk_effect_s=0.0)
 
 
 @pytest.fixture
@@ -554,7 +554,7 @@ def test_a_new_sim_that_moved_after_the_plan_was_made_keeps_its_old_one_on(desk:
 
 def test_hardware_that_the_record_does_not_tell_is_asked_of_usage(make_desk: Callable[..., Desk]) -> None:
     desk = make_desk(
-        onence=QUICK, switches=HologramSwitches(claim_pending_s=(0, 0), state_pending_s=(0, 0), imei_shown=False)
+        onence=QUICK, behaviour=HologramBehaviour(claim_pending_s=(0, 0), state_pending_s=(0, 0), imei_shown=False)
     )
     alive(desk)
     count = desk.json("cutover", "plan").data["count"]

@@ -151,7 +151,7 @@ def test_no_order_about_such_a_fleet_reaches_1nce(
         assert problem["code"] == "other_source"
         assert "Elsewhere" in problem["message"]
     with wiring.open_store("sqlite:///migrator.db") as store:
-        header = store.switches.header(str(store.switches.newest(Direction.CUTOVER)))
+        header = store.cutovers.header(str(store.cutovers.newest(Direction.CUTOVER)))
         site = Site(store, wiring.settings(None))
         with pytest.raises(InputError, match="Elsewhere"):
             carry_out_cutover(site, header, CutoverBounds())

@@ -41,12 +41,12 @@ def test_a_price_that_rose_ends_with_exit_5_and_both_prices(desk: Desk) -> None:
 
     plan = desk.planned()
     hologram = desk.rehearsal.hologram
-    hologram.switches = replace(hologram.switches, price_times=Decimal("12.5"))
+    hologram.behaviour = replace(hologram.behaviour, price_times=Decimal("12.5"))
     for words in (["--dry-run"], ["--confirm", str(plan["claims"])]):
         ended = desk.run("apply", *words)
         assert ended.code == 5
         assert "costs 12.50 now, and cost 1.00 when the plan was made" in ended.err
-    hologram.switches = replace(hologram.switches, amount_shown="USD 90.00")
+    hologram.behaviour = replace(hologram.behaviour, amount_shown="USD 90.00")
     ended = desk.run("plan", "create", "--policy", "policy.toml")
     assert ended.code == 6
     assert "USD 90.00" in ended.err

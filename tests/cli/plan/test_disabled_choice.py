@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from migrator.carriers.hologram.simulator import HologramSwitches
+from migrator.carriers.hologram.simulator import HologramBehaviour
 from migrator.carriers.onence.simulator import SimStatus
 from migrator.inputs.policy.file import parse_policy
 from tests.cli.conftest import POLICY, Desk, Ended
@@ -83,7 +83,7 @@ def test_a_rule_may_make_the_choice_for_its_sims(desk: Desk) -> None:
 
 
 def test_where_no_price_is_shown_the_choice_is_asked_for_all_the_same(make_desk: Callable[..., Desk]) -> None:
-    desk = some_off(make_desk(switches=HologramSwitches(plan_prices_shown=False)))
+    desk = some_off(make_desk(behaviour=HologramBehaviour(plan_prices_shown=False)))
     desk.paired()
     ended = made(desk, SILENT)
     assert ended.code == 2

@@ -99,7 +99,7 @@ def test_an_edit_while_the_number_is_typed_is_found_too(desk: Desk, monkeypatch:
     assert writes(desk) == 0
 
 
-SWITCH_EDITS = {
+CUTOVER_EDITS = {
     "what becomes of a SIM": "UPDATE changes SET action = 'SWITCH_OFF' WHERE action = 'LEAVE_ON'",
     "the line of a SIM": "UPDATE changes SET document = replace(document, 'NO_TRAFFIC', 'QUALIFIES'), wave = 'x' "
     "WHERE position >= 0",
@@ -110,7 +110,7 @@ SWITCH_EDITS = {
 }
 
 
-@pytest.mark.parametrize("statement", SWITCH_EDITS.values(), ids=SWITCH_EDITS)
+@pytest.mark.parametrize("statement", CUTOVER_EDITS.values(), ids=CUTOVER_EDITS)
 @pytest.mark.parametrize("words", [("--confirm", "{count}"), ("--dry-run",)], ids=["apply", "dry run"])
 def test_a_cutover_that_was_edited_in_the_store_is_not_carried_out(
     make_desk: Callable[..., Desk], statement: str, words: tuple[str, ...]

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from migrator.carriers.hologram.simulator import HologramSwitches
+from migrator.carriers.hologram.simulator import HologramBehaviour
 from tests.cli.conftest import Desk, Ended
 
 
@@ -40,13 +40,13 @@ def test_a_wrong_key_is_refused_and_the_other_carrier_is_looked_at(desk: Desk, m
 
 
 def test_a_key_that_may_not_claim_is_told_before_the_first_claim(make_desk: Callable[..., Desk]) -> None:
-    desk = make_desk(switches=HologramSwitches(permissions=frozenset({"billing_visible"})))
+    desk = make_desk(behaviour=HologramBehaviour(permissions=frozenset({"billing_visible"})))
     ended = desk.json("doctor")
     assert (ended.code, found(ended)["Hologram key and organization"]) == (4, "bad")
 
 
 def test_what_is_unusual_is_a_warning(make_desk: Callable[..., Desk]) -> None:
-    desk = make_desk(switches=HologramSwitches(jobs_forbidden=True, balance_forbidden=True, features=frozenset()))
+    desk = make_desk(behaviour=HologramBehaviour(jobs_forbidden=True, balance_forbidden=True, features=frozenset()))
     ended = desk.run("doctor")
     assert ended.code == 0
     assert "one by one" in ended.out

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from migrator import open_site, show
-from migrator.carriers.onence.simulator import OnenceSwitches
+from migrator.carriers.onence.simulator import OnenceBehaviour
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.unit_facts import UnitFacts
 from migrator.store import Store
@@ -23,7 +23,7 @@ FACTS = {"unit": "M-7", "site": "Well 3", "ticket": "T-55", "scanned_by": "kim"}
 @pytest.fixture
 def desk(make_desk: Callable[..., Desk]) -> Desk:
     """A fleet of six that is planned and claimed, with facts about the unit of one."""
-    made = make_desk(sims=6, onence=OnenceSwitches(rate_limit=None, put_effect_s=0.0), epoch=datetime.now(UTC))
+    made = make_desk(sims=6, onence=OnenceBehaviour(rate_limit=None, put_effect_s=0.0), epoch=datetime.now(UTC))
     made.applied()
     return made
 
@@ -75,7 +75,7 @@ def test_the_story_of_a_claimed_unit_is_told_without_asking_anybody(desk: Desk) 
 
 
 def test_the_end_of_a_test_mode_is_told_by_plan_status_and_show(make_desk: Callable[..., Desk]) -> None:
-    desk = make_desk(sims=2, onence=OnenceSwitches(rate_limit=None), epoch=datetime.now(UTC))
+    desk = make_desk(sims=2, onence=OnenceBehaviour(rate_limit=None), epoch=datetime.now(UTC))
     hologram, cards = desk.rehearsal.hologram, pool_of(2)
     hologram.stock_test_mode(cards, ends_in=timedelta(days=5))
     day = (hologram.now + timedelta(days=5)).date().isoformat()
@@ -164,7 +164,7 @@ def test_several_sims_of_one_name_are_listed_with_what_tells_them_apart(desk: De
 
 
 def test_the_next_step_is_told_from_the_pull_to_the_last_cutover(make_desk: Callable[..., Desk]) -> None:
-    desk = make_desk(sims=3, onence=OnenceSwitches(rate_limit=None, put_effect_s=0.0), epoch=datetime.now(UTC))
+    desk = make_desk(sims=3, onence=OnenceBehaviour(rate_limit=None, put_effect_s=0.0), epoch=datetime.now(UTC))
     old = min(sim.iccid for sim in desk.rehearsal.onence.fleet)
 
     def command() -> str | None:
@@ -183,15 +183,15 @@ def test_the_next_step_is_told_from_the_pull_to_the_last_cutover(make_desk: Call
         passes_data(desk, new)
     desk.run("verify", "--traffic")
     assert command() == "migrator cutover plan"
-    switch = desk.json("cutover", "plan", "--rest", "0s", "--old-sim", "not_asked", "--accept-other-units").data
-    assert command() == f"migrator cutover apply {switch['switch_id']}"
-    assert desk.run("cutover", "apply", "--confirm", str(switch["count"])).code == 0
+    cutover = desk.json("cutover", "plan", "--rest", "0s", "--old-sim", "not_asked", "--accept-other-units").data
+    assert command() == f"migrator cutover apply {cutover['switch_id']}"
+    assert desk.run("cutover", "apply", "--confirm", str(cutover["count"])).code == 0
     assert desk.run("inventory", "pull").code == 0
     story = desk.json("show", old).data
     assert (story["next"]["command"], story["old_sim"]["status"]) == (None, "disabled")
-    assert f"cutover {switch['switch_id']}" in story["old_sim"]["switched_off"]
+    assert f"cutover {cutover['switch_id']}" in story["old_sim"]["switched_off"]
     assert [one["kind"] for one in story["requests"]][-1] == "source"
-    assert story["requests"][-1]["of"] == switch["switch_id"]
+    assert story["requests"][-1]["of"] == cutover["switch_id"]
     back = desk.json("rollback", "plan").data
     assert command() == f"migrator rollback apply {back['switch_id']}"
     assert desk.run("rollback", "apply", "--confirm", str(back["count"])).code == 0

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from migrator.carriers.onence.simulator import OnenceSwitches, SimStatus
+from migrator.carriers.onence.simulator import OnenceBehaviour, SimStatus
 from migrator.store import Store
 from tests.cli.conftest import POLICY, Desk
 
@@ -77,8 +77,8 @@ def test_a_1nce_side_that_stayed_as_it_was_is_told_so_and_nothing_is_written(des
 
 
 def test_sims_that_our_own_cutover_switched_off_did_not_change(make_desk: Callable[..., Desk]) -> None:
-    switches = OnenceSwitches(rate_limit=None, put_effect_s=0.0, bulk_effect_s=0.0)
-    desk = make_desk(onence=switches, epoch=datetime.now(UTC))
+    behaviour = OnenceBehaviour(rate_limit=None, put_effect_s=0.0, bulk_effect_s=0.0)
+    desk = make_desk(onence=behaviour, epoch=datetime.now(UTC))
     desk.applied()
     for _, new in claimed(desk):
         pass_data(desk, new, "352099001761481")

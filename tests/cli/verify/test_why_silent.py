@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from migrator.carriers.onence.simulator import OnenceSwitches
+from migrator.carriers.onence.simulator import OnenceBehaviour
 from migrator.core.fleet.unit_facts import UnitFacts
 from migrator.store import Store
 from migrator.wiring.rehearsal import pool_of
@@ -19,7 +19,7 @@ DAYS = timedelta(days=5)
 
 def swapped(make_desk: Callable[..., Desk]) -> tuple[Desk, str, str]:
     """A fleet that is claimed for five days, and one of its SIMs, old and new, whose unit talked until then."""
-    desk = make_desk(sims=6, onence=OnenceSwitches(rate_limit=None, put_effect_s=0.0), epoch=datetime.now(UTC))
+    desk = make_desk(sims=6, onence=OnenceBehaviour(rate_limit=None, put_effect_s=0.0), epoch=datetime.now(UTC))
     desk.applied()
     with Store.open(f"sqlite:///{desk.folder}/migrator.db", now=0.0, create=False) as store:
         pairs = sorted((pair.source.digits, pair.target.digits) for pair in store.pairs.all())
@@ -153,7 +153,7 @@ def test_a_scan_in_the_field_is_the_day_of_the_swap(make_desk: Callable[..., Des
 
 
 def test_every_silence_can_be_rehearsed(make_desk: Callable[..., Desk]) -> None:
-    desk = make_desk(sims=24, onence=OnenceSwitches(rate_limit=None), epoch=datetime.now(UTC))
+    desk = make_desk(sims=24, onence=OnenceBehaviour(rate_limit=None), epoch=datetime.now(UTC))
     carriers = desk.rehearsal
     units = UnitsOutside(carriers.onence, carriers.hologram, pool_of(24), share=0.2, after_s=0, silent=1.0)
     desk.applied()

@@ -6,10 +6,10 @@ from decimal import Decimal
 import pytest
 
 from migrator.core.cutover.plan import (
+    CutoverAction,
+    CutoverReason,
+    CutoverRow,
     Direction,
-    SwitchAction,
-    SwitchReason,
-    SwitchRow,
     fingerprint_of,
     row_document,
     row_from,
@@ -30,7 +30,7 @@ from tests.builders import ORG, sim, source_iccid, target, target_iccid
 
 ON = replace(sim(1), status=SourceStatus.ENABLED, status_word="Enabled", label="Unit 1", imei_lock=False)
 OFF = replace(ON, status=SourceStatus.DISABLED, status_word="Disabled")
-ROW = SwitchRow(source_iccid(1), target_iccid(1), SwitchAction.SWITCH_OFF, SwitchReason.QUALIFIES, wave="all")
+ROW = CutoverRow(source_iccid(1), target_iccid(1), CutoverAction.SWITCH_OFF, CutoverReason.QUALIFIES, wave="all")
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_values_that_an_order_echoes_are_compared_with_what_was_read_before_it()
 
 def test_a_row_travels_through_its_document_and_the_fingerprint_sees_every_value() -> None:
     assert row_from(row_document(ROW)) == ROW
-    others = [replace(ROW, wave="rest"), replace(ROW, action=SwitchAction.LEAVE_ON), replace(ROW, proof="x")]
+    others = [replace(ROW, wave="rest"), replace(ROW, action=CutoverAction.LEAVE_ON), replace(ROW, proof="x")]
     assert len({fingerprint_of(("p1",), [row]) for row in (ROW, *others)}) == 4
 
 

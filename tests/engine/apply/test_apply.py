@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from migrator.carriers.hologram.simulator import Edition, HologramSwitches, MixedClaims
+from migrator.carriers.hologram.simulator import Edition, HologramBehaviour, MixedClaims
 from migrator.carriers.simulation import Fault, FaultPlan
 from migrator.core.plan.plan import Action
 from migrator.core.run.results import ExitCode
@@ -55,7 +55,7 @@ def test_planning_again_after_a_full_apply_changes_nothing(world: World) -> None
 
 @pytest.mark.parametrize("edition", list(Edition))
 def test_every_edition_of_the_replies_leads_to_the_same_end(tmp_path: Path, edition: Edition) -> None:
-    world = World(tmp_path, switches=HologramSwitches(edition=edition))
+    world = World(tmp_path, behaviour=HologramBehaviour(edition=edition))
     world.ready()
     assert world.apply().exit_code is ExitCode.DONE
     world.check_fulfilled()
@@ -98,7 +98,7 @@ def test_a_carrier_in_maintenance_ends_the_run_so_that_it_goes_on_later(tmp_path
 
 def test_a_lost_claim_is_not_sent_again_before_the_lag_has_passed(tmp_path: Path) -> None:
     """The reads lag 40 s behind: absent at first, and yet claimed."""
-    world = World(tmp_path, switches=HologramSwitches(read_lag_s=40.0), faults=claims_faulted(Fault.LOSE_AFTER))
+    world = World(tmp_path, behaviour=HologramBehaviour(read_lag_s=40.0), faults=claims_faulted(Fault.LOSE_AFTER))
     world.ready()
     assert world.apply_until_quiet().exit_code is ExitCode.DONE
     assert len(world.claims_sent()) == 1
@@ -126,7 +126,7 @@ def test_a_process_that_dies_between_intent_and_outcome_is_resumed(tmp_path: Pat
 
 @pytest.mark.parametrize("policy", list(MixedClaims))
 def test_a_claim_that_partly_fails_charges_the_good_once_and_names_the_bad(tmp_path: Path, policy: MixedClaims) -> None:
-    world = World(tmp_path, switches=HologramSwitches(claim_policy=policy))
+    world = World(tmp_path, behaviour=HologramBehaviour(claim_policy=policy))
     world.pull()
     targets = new_sims(world.sims)
     world.target.stock(targets[2:])
@@ -145,8 +145,8 @@ def test_a_claim_that_partly_fails_charges_the_good_once_and_names_the_bad(tmp_p
 @pytest.mark.parametrize("status", [200, 400, 409, 422])
 def test_a_poisoned_claim_is_halved_down_to_the_sim_that_is_meant(tmp_path: Path, status: int) -> None:
     bad = "8944500000000000005"
-    switches = HologramSwitches(poison=frozenset({bad}), claim_failure_status=status)
-    world = World(tmp_path, switches=switches)
+    behaviour = HologramBehaviour(poison=frozenset({bad}), claim_failure_status=status)
+    world = World(tmp_path, behaviour=behaviour)
     world.ready()
     result = world.apply_until_quiet()
     assert result.exit_code is ExitCode.ATTENTION
@@ -177,8 +177,8 @@ def test_a_balance_for_the_first_wave_alone_is_too_little_for_the_plan(tmp_path:
 
 def test_a_balance_that_vanishes_under_a_claim_halts_the_run_with_nothing_marked_failed(world: World) -> None:
     """The carrier's wording says nothing of money here; the balance itself tells."""
-    world.switches = HologramSwitches(insufficient_text="The order could not be placed")
-    world.target.switches = world.switches
+    world.behaviour = HologramBehaviour(insufficient_text="The order could not be placed")
+    world.target.behaviour = world.behaviour
     world.ready()
     world.target.faults = FaultPlan(scripted=(), spare=lambda _m, _p: True)
     original = world.target.balance
@@ -205,7 +205,7 @@ def test_invoiced_organizations_have_no_balance_and_go_on(world: World) -> None:
 
 
 def test_a_cap_on_money_that_cannot_be_checked_is_told(tmp_path: Path) -> None:
-    world = World(tmp_path, switches=HologramSwitches(plan_prices_shown=False))
+    world = World(tmp_path, behaviour=HologramBehaviour(plan_prices_shown=False))
     header = world.ready()
     assert any("cannot be checked without a price" in words for words in header.summary["warnings"])
     told: list[str] = []
@@ -215,19 +215,19 @@ def test_a_cap_on_money_that_cannot_be_checked_is_told(tmp_path: Path) -> None:
 
 def test_a_cap_on_money_that_cannot_be_checked_stops_the_run_where_the_policy_says_so(tmp_path: Path) -> None:
     policy = f'{POLICY}[caps]\nwithout_price = "stop"\n'
-    world = World(tmp_path, switches=HologramSwitches(plan_prices_shown=False), policy_text=policy)
+    world = World(tmp_path, behaviour=HologramBehaviour(plan_prices_shown=False), policy_text=policy)
     world.ready()
     result = world.apply()
     assert result.exit_code is ExitCode.HALTED
     assert "without_price" in result.hint
     assert world.claims_sent() == []
-    world.target.switches = HologramSwitches()
+    world.target.behaviour = HologramBehaviour()
     assert world.apply().exit_code is ExitCode.DONE
 
 
 def test_a_key_that_may_not_claim_ends_with_exit_4_and_nothing_failed(world: World) -> None:
     world.ready()
-    world.target.switches = HologramSwitches(permissions=frozenset({"billing_visible"}))
+    world.target.behaviour = HologramBehaviour(permissions=frozenset({"billing_visible"}))
     result = world.apply()
     assert result.exit_code is ExitCode.REFUSED
     assert (result.failed, world.claims_sent()) == ({}, [])
@@ -251,7 +251,7 @@ def test_claims_hold_at_most_the_batch_and_go_out_one_at_a_time(tmp_path: Path) 
 
 
 def test_sims_that_stay_pending_end_the_run_resumable(tmp_path: Path) -> None:
-    world = World(tmp_path, switches=HologramSwitches(stuck_share=1.0))
+    world = World(tmp_path, behaviour=HologramBehaviour(stuck_share=1.0))
     world.ready()
     result = world.apply(options=ApplyOptions(wait_s=600))
     assert result.exit_code is ExitCode.RESUMABLE
@@ -260,7 +260,7 @@ def test_sims_that_stay_pending_end_the_run_resumable(tmp_path: Path) -> None:
 
 
 def test_names_that_the_carrier_cuts_show_up_as_mismatches(tmp_path: Path) -> None:
-    world = World(tmp_path, switches=HologramSwitches(max_name=4))
+    world = World(tmp_path, behaviour=HologramBehaviour(max_name=4))
     world.ready()
     result = world.apply()
     assert result.exit_code is ExitCode.ATTENTION
@@ -269,7 +269,7 @@ def test_names_that_the_carrier_cuts_show_up_as_mismatches(tmp_path: Path) -> No
 
 
 def test_a_job_list_that_is_forbidden_is_no_trouble(tmp_path: Path) -> None:
-    world = World(tmp_path, switches=HologramSwitches(jobs_forbidden=True))
+    world = World(tmp_path, behaviour=HologramBehaviour(jobs_forbidden=True))
     world.ready()
     assert world.apply().exit_code is ExitCode.DONE
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from migrator.carriers.hologram.simulator import HologramSwitches
+from migrator.carriers.hologram.simulator import HologramBehaviour
 from migrator.core.plan.plan import PlanHeader
 from migrator.core.run.results import ExitCode
 from migrator.core.run.states import StepKind
 from migrator.engine.run.context import ApplyOptions
 from tests.worlds.world import POLICY, Crash, World, crash_at
 
-QUICK = HologramSwitches(claim_pending_s=(0.0, 0.0), state_pending_s=(0.0, 0.0))
+QUICK = HologramBehaviour(claim_pending_s=(0.0, 0.0), state_pending_s=(0.0, 0.0))
 
 
 def caps(text: str, more: int = 0) -> str:
@@ -28,7 +28,7 @@ def make(tmp_path: Path) -> Callable[..., World]:
     """A world of which an earlier plan has claimed some SIMs."""
 
     def make(earlier: int, policy: str = POLICY) -> World:
-        world = World(tmp_path, switches=QUICK, policy_text=policy)
+        world = World(tmp_path, behaviour=QUICK, policy_text=policy)
         world.ready()
         world.apply(options=ApplyOptions(max_sims=earlier))
         assert len(world.target.ledger.charges) == earlier
@@ -70,7 +70,7 @@ def test_a_cap_may_be_held_against_each_plan_alone(make: Callable[..., World]) -
 def test_money_counts_over_all_plans_at_the_price_of_its_time(make: Callable[..., World]) -> None:
     """Seven at a dollar each, and then five at two."""
     world = make(7)
-    world.target.switches = replace(QUICK, price_times=Decimal(2))
+    world.target.behaviour = replace(QUICK, price_times=Decimal(2))
     planned(world, "max_spend_now = 16.99")
     assert world.apply().exit_code is ExitCode.HALTED
     assert len(world.target.ledger.charges) == 7
@@ -81,7 +81,7 @@ def test_money_counts_over_all_plans_at_the_price_of_its_time(make: Callable[...
 
 
 def test_a_claim_that_may_have_happened_counts(tmp_path: Path) -> None:
-    world = World(tmp_path, switches=QUICK, options=ApplyOptions(claim_batch=5))
+    world = World(tmp_path, behaviour=QUICK, options=ApplyOptions(claim_batch=5))
     header = world.ready()
     with pytest.raises(Crash):
         world.apply(hooks=crash_at("after_effect", 1, StepKind.CLAIM))
@@ -113,10 +113,10 @@ def test_a_plan_shows_what_is_used_up_and_what_is_left(make: Callable[..., World
 
 
 def test_a_price_that_no_plan_told_is_not_counted_and_that_is_said(tmp_path: Path) -> None:
-    world = World(tmp_path, switches=replace(QUICK, plan_prices_shown=False))
+    world = World(tmp_path, behaviour=replace(QUICK, plan_prices_shown=False))
     world.ready()
     world.apply(options=ApplyOptions(max_sims=7))
-    world.target.switches = QUICK
+    world.target.behaviour = QUICK
     header = planned(world, "max_spend_now = 5.00")
     assert header.summary["caps"]["unpriced_sims"] == 7
     assert any("does not count, as their price is not known: 7" in words for words in header.summary["warnings"])

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from migrator.carriers.hologram.simulator import HologramSwitches, MixedClaims
+from migrator.carriers.hologram.simulator import HologramBehaviour, MixedClaims
 from migrator.carriers.simulation import Fault, FaultPlan, InProcessTransport
 from migrator.core.run.doubts import Doubt
 from migrator.core.run.results import ExitCode
@@ -16,7 +16,7 @@ from migrator.engine.run.context import ApplyOptions, Hooks
 from tests.worlds.mishaps import People
 from tests.worlds.world import Crash, World, crash_at, new_sims
 
-QUICK = HologramSwitches(claim_pending_s=(0.0, 0.0), state_pending_s=(0.0, 0.0))
+QUICK = HologramBehaviour(claim_pending_s=(0.0, 0.0), state_pending_s=(0.0, 0.0))
 FIRST = new_sims(1)[0]
 
 
@@ -53,7 +53,7 @@ def test_a_lost_claim_is_sent_again_only_once_it_took_longer_than_the_operator_s
 ) -> None:
     """This one is carried out 400 s after the connection broke."""
     late = FaultPlan(scripted=[Fault.LATE], scripted_for=is_claim)
-    world = World(tmp_path, sims=2, switches=replace(QUICK, late_s=400.0), faults=late)
+    world = World(tmp_path, sims=2, behaviour=replace(QUICK, late_s=400.0), faults=late)
     world.options = ApplyOptions(claim_timeout_s=timeout_s)
     world.ready()
     world.apply_until_quiet()
@@ -64,7 +64,7 @@ def test_a_lost_claim_is_sent_again_only_once_it_took_longer_than_the_operator_s
 def test_a_claim_may_take_as_long_as_was_allowed_when_it_was_sent(tmp_path: Path) -> None:
     """The operator lowers the time-out while a claim of before is still under way at Hologram."""
     late = FaultPlan(scripted=[Fault.LATE], scripted_for=is_claim)
-    world = World(tmp_path, sims=2, switches=replace(QUICK, late_s=400.0), faults=late)
+    world = World(tmp_path, sims=2, behaviour=replace(QUICK, late_s=400.0), faults=late)
     world.options = ApplyOptions(claim_timeout_s=600.0)
     world.ready()
     with pytest.raises(Crash):
@@ -82,7 +82,7 @@ def test_the_answer_to_a_claim_is_waited_for_as_long_as_the_operator_says(
     tmp_path: Path, timeout_s: float, *, is_lost: bool
 ) -> None:
     slow = FaultPlan(scripted=[Fault.SLOW], scripted_for=is_claim)
-    world = World(tmp_path, sims=2, switches=replace(QUICK, slow_s=400.0), faults=slow)
+    world = World(tmp_path, sims=2, behaviour=replace(QUICK, slow_s=400.0), faults=slow)
     world.options = ApplyOptions(claim_timeout_s=timeout_s)
     world.ready()
     told: list[str] = []
@@ -92,7 +92,7 @@ def test_the_answer_to_a_claim_is_waited_for_as_long_as_the_operator_says(
 
 
 def test_a_claim_that_is_refused_for_now_again_and_again_ends_the_run_resumable(tmp_path: Path) -> None:
-    world = World(tmp_path, switches=QUICK, faults=too_many(20))
+    world = World(tmp_path, behaviour=QUICK, faults=too_many(20))
     world.ready()
     result = world.apply()
     assert (result.exit_code, result.failed) == (ExitCode.RESUMABLE, {})
@@ -118,7 +118,7 @@ def test_a_claim_that_was_carried_out_for_all_that_it_was_refused_for_now_is_not
             self.is_over = True
             return httpx.Response(429, json={"success": False, "error": "API rate limit exceeded"}, request=request)
 
-    world = World(tmp_path, switches=QUICK)
+    world = World(tmp_path, behaviour=QUICK)
     world.ready()
     plain = World.http
     monkeypatch.setattr(World, "http", lambda self: plain(self, Belated(self.target)))
@@ -128,7 +128,7 @@ def test_a_claim_that_was_carried_out_for_all_that_it_was_refused_for_now_is_not
 
 
 def test_a_sim_that_another_organization_took_meanwhile_is_told_after_a_refusal_for_now(tmp_path: Path) -> None:
-    world = World(tmp_path, switches=QUICK, faults=too_many(1))
+    world = World(tmp_path, behaviour=QUICK, faults=too_many(1))
     world.ready()
     people = People(world)
     elsewhere = world.target.other_org_id
@@ -143,7 +143,7 @@ def test_a_sim_that_another_organization_took_meanwhile_is_told_after_a_refusal_
 
 def test_a_refusal_of_several_sims_is_not_held_against_the_one_that_is_left(tmp_path: Path) -> None:
     """A person claimed the other one meanwhile: that may have been the reason, and the carrier names none."""
-    world = World(tmp_path, sims=2, switches=replace(QUICK, claim_policy=MixedClaims.REFUSE_SILENTLY))
+    world = World(tmp_path, sims=2, behaviour=replace(QUICK, claim_policy=MixedClaims.REFUSE_SILENTLY))
     world.ready()
     people = People(world)
     result = world.apply(hooks=as_the_first_claim_leaves(lambda: people.claim(FIRST)))
@@ -157,7 +157,7 @@ def test_a_refusal_of_several_sims_is_not_held_against_the_one_that_is_left(tmp_
 
 
 def test_a_sim_that_three_accepted_claims_left_out_is_shown_to_a_person(tmp_path: Path) -> None:
-    world = World(tmp_path, switches=replace(QUICK, claim_policy=MixedClaims.SKIP_BAD))
+    world = World(tmp_path, behaviour=replace(QUICK, claim_policy=MixedClaims.SKIP_BAD))
     world.pull()
     world.target.stock(new_sims(world.sims)[1:])
     world.pair(new_sims(world.sims))
@@ -172,7 +172,7 @@ def test_a_sim_that_three_accepted_claims_left_out_is_shown_to_a_person(tmp_path
 
 def test_a_sim_that_a_reply_named_is_looked_for_ten_times_as_long_as_others(tmp_path: Path) -> None:
     """Reads are five minutes old: after one minute, as others are given, it would be taken for never seen."""
-    world = World(tmp_path, switches=replace(QUICK, read_lag_s=300.0))
+    world = World(tmp_path, behaviour=replace(QUICK, read_lag_s=300.0))
     world.ready()
     result = world.apply()
     assert (result.claimed, result.failed) == (world.sims, {})
@@ -185,7 +185,7 @@ def test_a_sim_that_a_reply_named_is_looked_for_ten_times_as_long_as_others(tmp_
 def test_a_sim_that_a_reply_named_and_no_read_ever_shows_is_shown_to_a_person_and_never_sent_again(
     tmp_path: Path,
 ) -> None:
-    world = World(tmp_path, switches=replace(QUICK, read_lag_s=10_000.0))
+    world = World(tmp_path, behaviour=replace(QUICK, read_lag_s=10_000.0))
     world.ready()
     began_s = world.elapsed_s
     result = world.apply()

@@ -6,21 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from migrator.carriers.hologram.simulator import HologramSwitches
+from migrator.carriers.hologram.simulator import HologramBehaviour
 from migrator.carriers.simulation import Fault, FaultPlan
 from migrator.core.run.states import StepKind
 from migrator.engine.run.context import ApplyOptions
 from migrator.store.database.sqlite import SqliteDatabase
 from tests.worlds.world import Crash, World, crash_at
 
-QUICK = HologramSwitches(claim_pending_s=(0.0, 0.0), state_pending_s=(0.0, 0.0))
+QUICK = HologramBehaviour(claim_pending_s=(0.0, 0.0), state_pending_s=(0.0, 0.0))
 SIMS = 4
 
 
-def failed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, switches: HologramSwitches, fault: Fault) -> World:
+def failed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, behaviour: HologramBehaviour, fault: Fault) -> World:
     """A world that died as its claim had left, and goes on with a store that does not know of it."""
     faults = FaultPlan(scripted=[fault], scripted_for=lambda method, path: method == "POST" and "bulkclaim" in path)
-    world = World(tmp_path, sims=SIMS, switches=switches, faults=faults, options=ApplyOptions(adopt_tagged=SIMS))
+    world = World(tmp_path, sims=SIMS, behaviour=behaviour, faults=faults, options=ApplyOptions(adopt_tagged=SIMS))
     world.ready()
     monkeypatch.setattr(SqliteDatabase, "server", lambda _file: "1/00000001")
     with world.store() as store:
@@ -37,7 +37,7 @@ def failed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, switches: Holog
 
 
 @pytest.mark.parametrize(
-    ("switches", "fault"),
+    ("behaviour", "fault"),
     [
         (QUICK, Fault.NONE),
         (replace(QUICK, read_lag_s=50.0), Fault.NONE),  # no read shows it at first
@@ -46,9 +46,9 @@ def failed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, switches: Holog
     ],
 )
 def test_no_sim_is_claimed_again_whose_intent_was_lost(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, switches: HologramSwitches, fault: Fault
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, behaviour: HologramBehaviour, fault: Fault
 ) -> None:
-    world = failed_over(tmp_path, monkeypatch, switches, fault)
+    world = failed_over(tmp_path, monkeypatch, behaviour, fault)
     told: list[str] = []
     world.apply(progress=lambda event, _: told.append(event))
     world.apply_until_quiet()
@@ -61,7 +61,7 @@ def test_no_sim_is_claimed_again_whose_intent_was_lost(
 
 def test_on_the_same_server_nothing_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SqliteDatabase, "server", lambda _file: "1/00000001")
-    world = World(tmp_path, sims=SIMS, switches=QUICK)
+    world = World(tmp_path, sims=SIMS, behaviour=QUICK)
     world.ready()
     with world.store() as store:
         store.journal.note_server()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from migrator.carriers.hologram.simulator import HologramSwitches, MixedClaims
+from migrator.carriers.hologram.simulator import HologramBehaviour, MixedClaims
 from migrator.core.run.control import Selection
 from migrator.core.run.doubts import Doubt
 from migrator.core.run.results import ExitCode
@@ -47,7 +47,7 @@ def claim_states(world: World) -> list[StepState]:
 @pytest.fixture
 def refused(tmp_path: Path) -> World:
     """A finished plan: two of twelve SIMs could not be claimed, as the carrier did not know them yet."""
-    world = World(tmp_path, switches=HologramSwitches(claim_policy=MixedClaims.SKIP_BAD, latency_s=0.15))
+    world = World(tmp_path, behaviour=HologramBehaviour(claim_policy=MixedClaims.SKIP_BAD, latency_s=0.15))
     world.pull()
     targets = new_sims(world.sims)
     world.target.stock(targets[2:])
@@ -202,8 +202,8 @@ def device_ids(world: World, chosen: list[str]) -> set[int | None]:
 def test_skipped_failures_no_longer_need_attention_and_no_gate_waits_for_them(tmp_path: Path) -> None:
     waves = '[[waves]]\nname = "first"\ncount = 4\n[[waves]]\nname = "rest"\n'
     policy = POLICY.replace('[[waves]]\nname = "all"\n', waves)
-    switches = HologramSwitches(claim_policy=MixedClaims.SKIP_BAD)
-    world = World(tmp_path, policy_text=policy, switches=switches)
+    behaviour = HologramBehaviour(claim_policy=MixedClaims.SKIP_BAD)
+    world = World(tmp_path, policy_text=policy, behaviour=behaviour)
     world.pull()
     targets = new_sims(world.sims)
     world.target.stock(targets[2:])
@@ -223,7 +223,7 @@ def test_skipped_failures_no_longer_need_attention_and_no_gate_waits_for_them(tm
 @pytest.mark.parametrize("cap", ["max_sims = 3", "max_spend_now = 3.00"])
 def test_a_sim_that_a_reply_named_as_claimed_stays_in_the_caps_when_it_is_skipped(tmp_path: Path, cap: str) -> None:
     """No read shows it in time, and yet it was charged."""
-    world = World(tmp_path, switches=HologramSwitches(read_lag_s=5000.0), policy_text=f"{POLICY}[caps]\n{cap}\n")
+    world = World(tmp_path, behaviour=HologramBehaviour(read_lag_s=5000.0), policy_text=f"{POLICY}[caps]\n{cap}\n")
     world.ready()
     two = ApplyOptions(max_sims=2)
     assert world.apply(options=two).failed == {Doubt.CLAIMED_UNSEEN: 2}

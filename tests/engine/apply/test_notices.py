@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from migrator.carriers.hologram.simulator import HologramSwitches
+from migrator.carriers.hologram.simulator import HologramBehaviour
 from migrator.core.campaign.notices import masked
 from migrator.core.policy.outside import NoticeEvent as Event
 from migrator.core.run.results import ExitCode
 from migrator.engine.run.around import Veto
 from migrator.engine.run.context import ApplyOptions
 from migrator.store.campaigns.outbox import Delivery
-from tests.worlds.cutover_world import SwitchWorld
+from tests.worlds.cutover_world import CutoverWorld
 from tests.worlds.world import POLICY, World
 
-QUICK = HologramSwitches(claim_pending_s=(0.0, 0.0), state_pending_s=(0.0, 0.0))
+QUICK = HologramBehaviour(claim_pending_s=(0.0, 0.0), state_pending_s=(0.0, 0.0))
 ALL = '", "'.join(event for event in Event if event is not Event.TEST)
 NOTIFY = f'[[notify]]\nto = "webhook"\nurl_from = "OUR_URL"\non = ["{ALL}"]\n'
 TWO = POLICY.replace('name = "all"', 'name = "canary"\ncount = 4\n[[waves]]\nname = "rest"')
@@ -36,7 +36,7 @@ def events(world: World) -> list[Event]:
 
 
 def world_of(folder: Path, policy: str = POLICY + NOTIFY) -> World:
-    world = World(folder, switches=QUICK, policy_text=policy)
+    world = World(folder, behaviour=QUICK, policy_text=policy)
     world.ready()
     world.ref = "CHG0042"
     return world
@@ -85,7 +85,7 @@ def test_the_words_of_a_hook_or_a_carrier_make_no_new_notice_of_the_same_stop(tm
     world.ask, world.target.balance = None, Decimal(1)
     for request in ("7f3a", "81bc"):
         text = f"insufficient funds (request {request})"
-        world.target.switches = replace(QUICK, balance_forbidden=True, insufficient_text=text)
+        world.target.behaviour = replace(QUICK, balance_forbidden=True, insufficient_text=text)
         stopped = world.apply()
         assert request in stopped.reason
     assert len(told(world)) == 3
@@ -138,7 +138,7 @@ def test_a_run_whose_end_was_not_written_tells_nothing(tmp_path: Path, monkeypat
 
 
 def test_a_cutover_tells_its_waves_and_its_end(tmp_path: Path) -> None:
-    world = SwitchWorld(tmp_path, sims=8, policy_text=POLICY + NOTIFY)
+    world = CutoverWorld(tmp_path, sims=8, policy_text=POLICY + NOTIFY)
     world.migrated(silent=1)
     with world.store() as store:
         before = len(store.outbox.open())
@@ -147,8 +147,8 @@ def test_a_cutover_tells_its_waves_and_its_end(tmp_path: Path) -> None:
     done = told(world)[before:]
     assert [one.event for one in done] == [Event.WAVE_DONE, Event.CUTOVER_DONE]
     assert done[1].told["counts"]["proved"] == header.count
-    assert (done[1].told["switch_id"], done[1].plan_id) == (header.switch_id, header.plan_id)
-    assert done[1].told["next"] == f"migrator cutover show {header.switch_id}"
+    assert (done[1].told["switch_id"], done[1].plan_id) == (header.cutover_id, header.plan_id)
+    assert done[1].told["next"] == f"migrator cutover show {header.cutover_id}"
 
 
 def test_no_iccid_is_left_in_what_is_masked() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from migrator.carriers.hologram.simulator import HologramSwitches
+from migrator.carriers.hologram.simulator import HologramBehaviour
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import Pair
 from migrator.core.plan.plan import Change
@@ -18,13 +18,13 @@ from migrator.errors import InputError
 from tests.worlds.world import Crash, World, crash_at, new_sims
 
 SPARE = new_sims(40)[-1]
-QUICK = HologramSwitches(claim_pending_s=(0.0, 0.0), state_pending_s=(0.0, 0.0))
+QUICK = HologramBehaviour(claim_pending_s=(0.0, 0.0), state_pending_s=(0.0, 0.0))
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     """A plan for twelve SIMs, claimed four at a time; one more card lies in the drawer."""
-    world = World(tmp_path, switches=QUICK, options=ApplyOptions(claim_batch=4))
+    world = World(tmp_path, behaviour=QUICK, options=ApplyOptions(claim_batch=4))
     world.ready()
     world.target.stock([SPARE])
     return world

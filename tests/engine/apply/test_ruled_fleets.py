@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from migrator.carriers.hologram.simulator import HologramSwitches
+from migrator.carriers.hologram.simulator import HologramBehaviour
 from migrator.core.plan.plan import Action
 from migrator.core.run.results import ExitCode
 from tests.worlds.world import POLICY, World
@@ -48,8 +48,8 @@ RULED = POLICY.replace('\n[[waves]]\nname = "all"\n', WAVES) + RULES
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    quick = HologramSwitches(claim_pending_s=(0, 0), state_pending_s=(0, 0))
-    return World(tmp_path, sims=60, switches=quick, policy_text=RULED)
+    quick = HologramBehaviour(claim_pending_s=(0, 0), state_pending_s=(0, 0))
+    return World(tmp_path, sims=60, behaviour=quick, policy_text=RULED)
 
 
 def test_every_sim_ends_as_its_rule_says_and_planning_again_changes_nothing(world: World) -> None:

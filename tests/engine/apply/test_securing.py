@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from migrator.carriers.hologram.simulator import Edition, HologramSwitches
+from migrator.carriers.hologram.simulator import Edition, HologramBehaviour
 from migrator.carriers.simulation import Fault, FaultPlan
 from migrator.core.run.results import ExitCode
 from migrator.core.run.states import StepKind
@@ -84,7 +84,7 @@ def test_nor_while_a_later_order_for_a_wave_before_is_lost(tmp_path: Path) -> No
         sims=12,
         policy_text=f"{policy}verified_share = 0.5\n",
         options=ApplyOptions(claim_batch=4, batch=50),
-        switches=HologramSwitches(
+        behaviour=HologramBehaviour(
             limits_edition=Edition.REF_3, limits_locked_while_pending=True, claim_pending_s=(20.0, 20.0)
         ),
         faults=FaultPlan(
@@ -106,7 +106,7 @@ def test_a_sim_whose_lock_ends_gets_its_limit_before_the_wave_ends(
         sims=120,
         policy_text=AFTER_CLAIM,
         options=ApplyOptions(claim_batch=5, batch=5),
-        switches=HologramSwitches(
+        behaviour=HologramBehaviour(
             limits_edition=Edition.REF_3, limits_locked_while_pending=True, claim_pending_s=(20.0, 20.0)
         ),
     )
@@ -133,7 +133,7 @@ def test_what_is_locked_is_not_loaded_again_with_every_batch(tmp_path: Path, mon
         sims=120,
         policy_text=AFTER_CLAIM,
         options=ApplyOptions(claim_batch=10, batch=10, wait_s=0),
-        switches=HologramSwitches(limits_locked_while_pending=True, claim_pending_s=(HOUR_S, HOUR_S)),
+        behaviour=HologramBehaviour(limits_locked_while_pending=True, claim_pending_s=(HOUR_S, HOUR_S)),
     )
     world.ready()
     world.apply()
@@ -163,7 +163,7 @@ def test_a_pause_that_an_earlier_run_lost_comes_before_the_next_claim(tmp_path: 
         sims=6,
         policy_text=POLICY.replace("[status]\n", '[status]\nenabled = "pause"\n'),
         options=ApplyOptions(claim_batch=2, batch=2),
-        switches=HologramSwitches(claim_pending_s=(0.0, 0.0)),
+        behaviour=HologramBehaviour(claim_pending_s=(0.0, 0.0)),
         faults=FaultPlan(scripted=[Fault.LOSE_BEFORE], scripted_for=lambda _verb, path: path.endswith("batch/state")),
     )
     world.ready()
@@ -192,7 +192,7 @@ def test_a_pause_whose_answer_was_lost_is_ordered_again_once_reads_would_show_it
         tmp_path,
         sims=3,
         policy_text=PAUSED,
-        switches=HologramSwitches(claim_pending_s=(0.0, 0.0), state_pending_s=(0.0, 0.0)),
+        behaviour=HologramBehaviour(claim_pending_s=(0.0, 0.0), state_pending_s=(0.0, 0.0)),
         faults=FaultPlan(scripted=[fault], scripted_for=lambda _verb, path: path.endswith("batch/state")),
     )
     world.ready()
@@ -207,7 +207,7 @@ def test_a_pause_that_is_lost_each_time_gets_more_time_with_each_order(tmp_path:
         tmp_path,
         sims=3,
         policy_text=PAUSED,
-        switches=HologramSwitches(claim_pending_s=(0.0, 0.0), state_pending_s=(0.0, 0.0)),
+        behaviour=HologramBehaviour(claim_pending_s=(0.0, 0.0), state_pending_s=(0.0, 0.0)),
         faults=FaultPlan(
             scripted=[Fault.LOSE_BEFORE] * 4, scripted_for=lambda _verb, path: path.endswith("batch/state")
         ),
@@ -226,7 +226,7 @@ def test_a_pause_that_was_accepted_is_given_ten_minutes(tmp_path: Path) -> None:
         tmp_path,
         sims=3,
         policy_text=PAUSED,
-        switches=HologramSwitches(claim_pending_s=(0.0, 0.0), state_pending_s=(0.0, 0.0), read_lag_s=5 * LAG_S),
+        behaviour=HologramBehaviour(claim_pending_s=(0.0, 0.0), state_pending_s=(0.0, 0.0), read_lag_s=5 * LAG_S),
     )
     world.ready()
     assert world.apply_until_quiet().exit_code is ExitCode.DONE
@@ -253,11 +253,11 @@ def test_nor_after_a_crash(tmp_path: Path) -> None:
 @pytest.mark.parametrize("edition", list(Edition))
 def test_a_lock_is_outlasted_whatever_the_reply_says_of_it(tmp_path: Path, edition: Edition, timing: str) -> None:
     """Limits do not take while the SIM is pending, for an hour; one edition of the reply does not even say so."""
-    switches = HologramSwitches(
+    behaviour = HologramBehaviour(
         limits_edition=edition, limits_locked_while_pending=True, claim_pending_s=(HOUR_S, HOUR_S)
     )
     policy = POLICY.replace('zone = "global"', f'zone = "global"\nlimits = "{timing}"')
-    world = World(tmp_path, sims=6, switches=switches, policy_text=policy)
+    world = World(tmp_path, sims=6, behaviour=behaviour, policy_text=policy)
     world.ready()
     assert world.apply_until_quiet().exit_code is ExitCode.DONE
     world.check_fulfilled()
@@ -265,7 +265,7 @@ def test_a_lock_is_outlasted_whatever_the_reply_says_of_it(tmp_path: Path, editi
 
 def test_a_limit_that_never_takes_is_given_up_all_the_same(tmp_path: Path) -> None:
     """The record is free, each order is accepted, and nothing comes of it: that is for a person to see."""
-    world = World(tmp_path, sims=6, switches=HologramSwitches(limits_lag_s=1e6))
+    world = World(tmp_path, sims=6, behaviour=HologramBehaviour(limits_lag_s=1e6))
     world.ready()
     result = world.apply_until_quiet()
     assert result.exit_code is ExitCode.ATTENTION

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from migrator.carriers.hologram.simulator import HologramSwitches
+from migrator.carriers.hologram.simulator import HologramBehaviour
 from migrator.carriers.simulation import Fault, FaultPlan
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import LinkState, TargetLink
@@ -17,20 +17,20 @@ from migrator.core.run.results import ExitCode
 from migrator.store import Store
 from tests.worlds.world import POLICY, Crash, World, crash_at, new_sims
 
-QUICK = HologramSwitches(claim_pending_s=(0.0, 0.0), state_pending_s=(0.0, 0.0))
+QUICK = HologramBehaviour(claim_pending_s=(0.0, 0.0), state_pending_s=(0.0, 0.0))
 SIMS = 6
 TESTED = new_sims(SIMS)[1::2]
 FREE = new_sims(SIMS)[0::2]
 
 
-def world_of(tmp_path: Path, mode: str, *, waves: bool = False, **switches: object) -> World:
+def world_of(tmp_path: Path, mode: str, *, waves: bool = False, **behaviour: object) -> World:
     """Every second new SIM is in Test Mode."""
     policy = POLICY.replace('zone = "global"', f'zone = "global"\ntest_mode = "{mode}"')
     if waves:
         policy = policy.replace(
             '[[waves]]\nname = "all"', '[[waves]]\nname = "canary"\ncount = 2\n[[waves]]\nname = "rest"'
         )
-    world = World(tmp_path, sims=SIMS, policy_text=policy, switches=replace(QUICK, **switches))  # type: ignore[arg-type]
+    world = World(tmp_path, sims=SIMS, policy_text=policy, behaviour=replace(QUICK, **behaviour))  # type: ignore[arg-type]
     world.pull()
     world.target.stock(FREE)
     world.target.stock_test_mode(TESTED)
@@ -102,7 +102,7 @@ def test_the_end_is_kept_from_the_record_and_warned_of_when_it_is_near(tmp_path:
         tmp_path,
         sims=SIMS,
         policy_text=POLICY.replace('zone = "global"', 'zone = "global"\ntest_mode = "adopt_when_live"'),
-        switches=QUICK,
+        behaviour=QUICK,
     )
     world.pull()
     world.target.stock(FREE)

@@ -9,14 +9,14 @@ from typing import Any, ClassVar
 import anyio
 import pytest
 
-from migrator.carriers.hologram.simulator import HologramSwitches
+from migrator.carriers.hologram.simulator import HologramBehaviour
 from migrator.core.run.results import ExitCode
 from migrator.core.run.states import StepKind, StepState
 from migrator.engine.run.around import AGREEMENT_LASTS_S, Veto
 from migrator.engine.run.context import ApplyOptions
 from tests.worlds.world import EPOCH, POLICY, World
 
-QUICK = HologramSwitches(claim_pending_s=(0.0, 0.0), state_pending_s=(0.0, 0.0))
+QUICK = HologramBehaviour(claim_pending_s=(0.0, 0.0), state_pending_s=(0.0, 0.0))
 TWO = POLICY.replace('name = "all"', 'name = "canary"\ncount = 4\nsoak = "{soak}"\n[[waves]]\nname = "rest"')
 CLOSED = Veto("the window is closed", "veto")
 
@@ -34,7 +34,7 @@ class Window:
 
 
 def world_of(folder: Path, window: Window, policy: str = POLICY, **values: Any) -> World:
-    world = World(folder, switches=QUICK, policy_text=policy, **values)
+    world = World(folder, behaviour=QUICK, policy_text=policy, **values)
     world.ready()
     world.ask, world.ref = window.ask, "CHG0042"
     return world
@@ -112,7 +112,7 @@ def test_no_claim_leaves_on_an_answer_older_than_a_minute_however_long_the_looks
 ) -> None:
     world = world_of(tmp_path, Window(), options=ApplyOptions(claim_batch=3))
     agreed = answered_at(world)
-    world.target.switches = HologramSwitches(
+    world.target.behaviour = HologramBehaviour(
         claim_pending_s=(0.0, 0.0), state_pending_s=(0.0, 0.0), latency_s=latency_s
     )
     assert world.apply().exit_code is ExitCode.DONE
@@ -124,7 +124,7 @@ def test_a_window_that_closes_between_two_claims_of_a_wave_stops_the_run_in_good
     world = world_of(tmp_path, Window(), options=ApplyOptions(claim_batch=3))
     began_s = world.now().timestamp() - EPOCH.timestamp()
     answered_at(world, open_for_s=began_s + 400.0)
-    world.target.switches = HologramSwitches(claim_pending_s=(0.0, 0.0), state_pending_s=(0.0, 0.0), latency_s=25.0)
+    world.target.behaviour = HologramBehaviour(claim_pending_s=(0.0, 0.0), state_pending_s=(0.0, 0.0), latency_s=25.0)
     result = world.apply()
     assert (result.exit_code, result.reason) == (ExitCode.HALTED, "the window is closed")
     claimed = len(world.target.ledger.charges)
@@ -138,7 +138,7 @@ def test_a_window_that_closes_between_two_claims_of_a_wave_stops_the_run_in_good
 
 
 def test_a_claim_whose_turn_comes_too_late_for_the_answer_is_not_sent(tmp_path: Path) -> None:
-    world = SlowWorld(tmp_path, switches=QUICK)
+    world = SlowWorld(tmp_path, behaviour=QUICK)
     world.ready()
     agreed = answered_at(world)
     result = world.apply()
@@ -153,14 +153,14 @@ def test_the_price_is_looked_at_again_after_a_hook_that_took_its_time(tmp_path: 
     async def ask(told: Mapping[str, Any]) -> Veto | None:
         if asked:
             await anyio.sleep(45.0)
-            world.target.switches = replace(QUICK, price_times=Decimal(3))
+            world.target.behaviour = replace(QUICK, price_times=Decimal(3))
         asked.append(told)
         return None
 
     asked: list[Mapping[str, Any]] = []
     world.ask = ask
     world.options = ApplyOptions(claim_batch=3)
-    world.target.switches = replace(QUICK, latency_s=25.0)
+    world.target.behaviour = replace(QUICK, latency_s=25.0)
     assert world.apply().exit_code is ExitCode.STALE
     assert len(asked) == 2
     assert world.claims_sent() == []

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from migrator.carriers.hologram.simulator import HologramSwitches, Operation
+from migrator.carriers.hologram.simulator import HologramBehaviour, Operation
 from migrator.carriers.simulation import Fault, FaultPlan
 from migrator.core.policy.policy import Gates, Policy, Wave
 from migrator.core.run.results import ExitCode
@@ -181,8 +181,8 @@ def test_a_rest_begins_anew_in_the_run_that_waits_for_it_when_verify_finds_the_g
 
 
 def test_a_stuck_sim_that_the_gate_bears_does_not_hold_the_next_wave(tmp_path: Path) -> None:
-    switches = HologramSwitches(stuck=frozenset(new_sims(12)[:1]))
-    world = staged(tmp_path, gates=replace(BEARING, verified_share=Decimal("0.7")), switches=switches)
+    behaviour = HologramBehaviour(stuck=frozenset(new_sims(12)[:1]))
+    world = staged(tmp_path, gates=replace(BEARING, verified_share=Decimal("0.7")), behaviour=behaviour)
     result = world.apply(options=ApplyOptions(wait_s=600))
     assert result.exit_code is ExitCode.RESUMABLE
     assert len(world.ours()) == 12
@@ -192,14 +192,14 @@ def test_a_stuck_sim_that_the_gate_bears_does_not_hold_the_next_wave(tmp_path: P
 
 
 def test_a_gate_that_cannot_decide_pauses_the_run(tmp_path: Path) -> None:
-    world = staged(tmp_path, switches=HologramSwitches(stuck=frozenset(new_sims(12)[:1])))
+    world = staged(tmp_path, behaviour=HologramBehaviour(stuck=frozenset(new_sims(12)[:1])))
     result = world.apply(options=ApplyOptions(wait_s=600))
     assert result.exit_code is ExitCode.RESUMABLE
     assert len(world.ours()) == 4
 
 
 def test_a_gate_that_too_many_sims_keep_closed_halts_the_run(tmp_path: Path) -> None:
-    world = staged(tmp_path, switches=HologramSwitches(names_refused=frozenset(new_sims(12)[:2])))
+    world = staged(tmp_path, behaviour=HologramBehaviour(names_refused=frozenset(new_sims(12)[:2])))
     result = world.apply()
     assert (result.exit_code, len(world.ours())) == (ExitCode.HALTED, 4)
     with world.store() as store:
@@ -285,7 +285,7 @@ def test_a_wave_that_the_plan_does_not_have_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_run_stops_in_good_order_when_its_time_is_up(tmp_path: Path) -> None:
-    world = staged(tmp_path, switches=HologramSwitches(claim_pending_s=(900.0, 900.0)))
+    world = staged(tmp_path, behaviour=HologramBehaviour(claim_pending_s=(900.0, 900.0)))
     began_s = world.elapsed_s
     result = world.apply(options=ApplyOptions(max_duration_s=60.0))
     assert (result.exit_code, result.reason) == (ExitCode.RESUMABLE, "--max-duration is over")
@@ -299,9 +299,9 @@ def test_a_run_stops_in_good_order_when_its_time_is_up(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("most", [0, 3])
 def test_no_request_is_sent_after_one_failure_too_many(tmp_path: Path, most: int) -> None:
-    refused = HologramSwitches(names_refused=frozenset(new_sims(40)), latency_s=0.2)
+    refused = HologramBehaviour(names_refused=frozenset(new_sims(40)), latency_s=0.2)
     gates = replace(BEARING, max_failures=most)
-    world = staged(tmp_path, waves=(Wave("all"),), gates=gates, sims=40, switches=refused)
+    world = staged(tmp_path, waves=(Wave("all"),), gates=gates, sims=40, behaviour=refused)
     assert world.apply().exit_code is ExitCode.HALTED
     names = world.target.ledger.requests("PUT", "devices/")
     assert len(names) == most + 1
@@ -314,7 +314,7 @@ def test_one_name_at_a_time_goes_out_when_the_next_sim_may_make_the_share_count(
     world.apply()
     for link in world.target.sims.values():
         link.change(world.target._clock.now_s(), name="theirs")
-    world.target.switches = HologramSwitches(names_refused=frozenset(new_sims(80)[::2]), latency_s=1.0)
+    world.target.behaviour = HologramBehaviour(names_refused=frozenset(new_sims(80)[::2]), latency_s=1.0)
     world.wait(100)
     world.plan()
     world.target.ledger.entries.clear()
@@ -329,8 +329,8 @@ def test_one_name_at_a_time_goes_out_when_the_next_sim_may_make_the_share_count(
 def test_limits_are_not_tried_sim_by_sim_once_too_many_were_refused(tmp_path: Path) -> None:
     policy = POLICY.replace('zone = "global"', 'zone = "global"\nlimits = "after_claim"')
     gates = replace(BEARING, max_failures=5)
-    switches = HologramSwitches(max_devices=0)
-    world = staged(tmp_path, waves=(Wave("all"),), gates=gates, sims=300, switches=switches, policy_text=policy)
+    behaviour = HologramBehaviour(max_devices=0)
+    world = staged(tmp_path, waves=(Wave("all"),), gates=gates, sims=300, behaviour=behaviour, policy_text=policy)
     result = world.apply()
     assert result.exit_code is ExitCode.HALTED
     assert sum(result.failed.values()) <= 7
@@ -341,7 +341,9 @@ def test_limits_are_not_tried_sim_by_sim_once_too_many_were_refused(tmp_path: Pa
 
 
 def test_sims_that_failed_and_were_mended_are_no_failures_any_more(tmp_path: Path) -> None:
-    world = staged(tmp_path, switches=HologramSwitches(names_refused=frozenset(new_sims(12)[:2])), waves=(Wave("all"),))
+    world = staged(
+        tmp_path, behaviour=HologramBehaviour(names_refused=frozenset(new_sims(12)[:2])), waves=(Wave("all"),)
+    )
     assert world.apply().exit_code is ExitCode.ATTENTION
     with world.store() as store:
         plan_id = store.plans.newest() or ""
@@ -358,7 +360,7 @@ def test_stuck_sims_are_told_after_half_an_hour_and_after_a_day(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("migrator.engine.run.context.SLEEP_SLICE_S", 300.0)  # nobody gives orders here
-    world = staged(tmp_path, waves=(Wave("all"),), switches=HologramSwitches(stuck=frozenset(new_sims(12)[:3])))
+    world = staged(tmp_path, waves=(Wave("all"),), behaviour=HologramBehaviour(stuck=frozenset(new_sims(12)[:3])))
     told: list[Mapping[str, Any]] = []
     world.apply(
         options=ApplyOptions(wait_s=100_000),
@@ -380,7 +382,7 @@ def test_a_part_of_a_plan_that_the_caps_do_not_allow_as_a_whole_can_be_applied(t
 
 
 def test_a_tag_that_cannot_be_made_halts_the_run_before_anything_is_claimed(tmp_path: Path) -> None:
-    world = staged(tmp_path, switches=HologramSwitches(denied=frozenset({Operation.TAGS})))
+    world = staged(tmp_path, behaviour=HologramBehaviour(denied=frozenset({Operation.TAGS})))
     result = world.apply()
     assert result.exit_code in {ExitCode.REFUSED, ExitCode.HALTED}
     assert world.claims_sent() == []

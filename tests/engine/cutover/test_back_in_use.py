@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from migrator.carriers.onence.simulator import OnenceSwitches, UsageCall, V1Retired
+from migrator.carriers.onence.simulator import OnenceBehaviour, UsageCall, V1Retired
 from migrator.core.cutover.plan import Direction
 from migrator.core.policy.policy import OldSim
 from migrator.core.run.results import ExitCode
@@ -16,21 +16,21 @@ from migrator.core.run.states import StepKind
 from migrator.engine.run.context import Hooks
 from migrator.workflows.cutover import old_use
 from migrator.workflows.cutover.old_use import WORKERS
-from tests.worlds.cutover_world import SwitchWorld
+from tests.worlds.cutover_world import CutoverWorld
 from tests.worlds.meanwhile import HoldingBack, suspend
 
 DAY_S = 86_400
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[SwitchWorld]:
-    made = SwitchWorld(tmp_path, sims=14)
+def world(tmp_path: Path) -> Iterator[CutoverWorld]:
+    made = CutoverWorld(tmp_path, sims=14)
     made.migrated()
     yield made
     made.check_values()
 
 
-def back_in_use(world: SwitchWorld, *, days: int = 5) -> str:
+def back_in_use(world: CutoverWorld, *, days: int = 5) -> str:
     """Days later, one unit is back on its old SIM, and in use yesterday and today. Returns: that old SIM."""
     old = min(world.meant(world.cutover_plan()))
     world.wait(days * DAY_S)
@@ -39,7 +39,7 @@ def back_in_use(world: SwitchWorld, *, days: int = 5) -> str:
     return old
 
 
-def test_an_old_sim_that_is_in_use_after_its_new_one_lived_stays_on(world: SwitchWorld) -> None:
+def test_an_old_sim_that_is_in_use_after_its_new_one_lived_stays_on(world: CutoverWorld) -> None:
     old = back_in_use(world)
     header = world.cutover_plan()
     assert world.rows(header)[old] == ("LEAVE_ON", "old_sim_in_use")
@@ -48,7 +48,7 @@ def test_an_old_sim_that_is_in_use_after_its_new_one_lived_stays_on(world: Switc
     assert world.old_state(old) == "Enabled"
 
 
-def test_once_the_new_sim_lived_on_a_later_day_the_old_ones_use_is_history(world: SwitchWorld) -> None:
+def test_once_the_new_sim_lived_on_a_later_day_the_old_ones_use_is_history(world: CutoverWorld) -> None:
     old = back_in_use(world)
     world.wait(2 * DAY_S)
     age_s = (world.now() - world.claimed_at(old)).total_seconds()
@@ -56,7 +56,7 @@ def test_once_the_new_sim_lived_on_a_later_day_the_old_ones_use_is_history(world
     assert world.rows(world.cutover_plan())[old] == ("SWITCH_OFF", "qualifies")
 
 
-def test_what_a_proof_noted_counts_though_1nce_is_not_asked(world: SwitchWorld) -> None:
+def test_what_a_proof_noted_counts_though_1nce_is_not_asked(world: CutoverWorld) -> None:
     old = back_in_use(world)
     assert world.rows(world.cutover_plan(old_sim=OldSim.NOT_ASKED))[old][0] == "SWITCH_OFF"
     asked = len(world.source.ledger.requests("GET", "/usage"))
@@ -66,7 +66,7 @@ def test_what_a_proof_noted_counts_though_1nce_is_not_asked(world: SwitchWorld) 
     assert len(world.source.ledger.requests("GET", "/usage")) == asked + len(world.connected)
 
 
-def test_a_proof_that_was_noted_for_an_earlier_plan_counts_for_a_later_one(world: SwitchWorld) -> None:
+def test_a_proof_that_was_noted_for_an_earlier_plan_counts_for_a_later_one(world: CutoverWorld) -> None:
     old = back_in_use(world)
     world.proves_life()
     world.policy_text += "[approvals]\nrequired = 0\n"
@@ -79,8 +79,8 @@ def test_where_1nce_cannot_tell_the_policy_decides_and_it_is_said(
     tmp_path: Path, version: str, usage: UsageCall
 ) -> None:
     retired = V1Retired.GONE if version == "v2" else V1Retired.NO
-    switches = OnenceSwitches(usage_call=usage, v1_retired=retired)
-    world = SwitchWorld(tmp_path, sims=14, api_version=version, onence_switches=switches)  # type: ignore[arg-type]
+    behaviour = OnenceBehaviour(usage_call=usage, v1_retired=retired)
+    world = CutoverWorld(tmp_path, sims=14, api_version=version, onence_behaviour=behaviour)  # type: ignore[arg-type]
     world.migrated()
     free = world.cutover_plan(old_sim=OldSim.NOT_ASKED)
     strict = world.cutover_plan()
@@ -92,7 +92,7 @@ def test_where_1nce_cannot_tell_the_policy_decides_and_it_is_said(
     assert world.cut_over().exit_code is ExitCode.DONE
 
 
-def test_an_old_sim_that_comes_back_into_use_after_the_plan_stays_on(world: SwitchWorld) -> None:
+def test_an_old_sim_that_comes_back_into_use_after_the_plan_stays_on(world: CutoverWorld) -> None:
     header = world.cutover_plan()
     old = min(world.meant(header))
     world.wait(3 * DAY_S)
@@ -102,7 +102,7 @@ def test_an_old_sim_that_comes_back_into_use_after_the_plan_stays_on(world: Swit
     assert world.old_state(old) == "Enabled"
 
 
-def test_what_was_noted_between_plan_and_order_counts(world: SwitchWorld) -> None:
+def test_what_was_noted_between_plan_and_order_counts(world: CutoverWorld) -> None:
     header = world.cutover_plan(old_sim=OldSim.NOT_ASKED)
     old = min(world.meant(header))
     world.wait(3 * DAY_S)
@@ -112,13 +112,13 @@ def test_what_was_noted_between_plan_and_order_counts(world: SwitchWorld) -> Non
     assert world.old_state(old) == "Enabled"
 
 
-def test_an_old_sim_of_which_1nce_tells_nothing_any_more_stays_on(world: SwitchWorld) -> None:
+def test_an_old_sim_of_which_1nce_tells_nothing_any_more_stays_on(world: CutoverWorld) -> None:
     header = world.cutover_plan()
-    world.source.switches = OnenceSwitches(usage_call=UsageCall.FORBIDDEN)
+    world.source.behaviour = OnenceBehaviour(usage_call=UsageCall.FORBIDDEN)
     assert dict(world.cut_over().aside) == {"old_sim_unknown": header.count}
 
 
-def test_a_session_of_long_ago_is_no_proof_that_the_new_sim_works_today(world: SwitchWorld) -> None:
+def test_a_session_of_long_ago_is_no_proof_that_the_new_sim_works_today(world: CutoverWorld) -> None:
     count = world.cutover_plan().count
     world.wait(15 * DAY_S)
     header = world.cutover_plan()
@@ -126,7 +126,7 @@ def test_a_session_of_long_ago_is_no_proof_that_the_new_sim_works_today(world: S
     assert world.cutover_plan(alive_within_s=20.0 * DAY_S).count == count
 
 
-def test_a_plan_of_spring_is_not_carried_out_in_autumn(world: SwitchWorld) -> None:
+def test_a_plan_of_spring_is_not_carried_out_in_autumn(world: CutoverWorld) -> None:
     header = world.cutover_plan()
     lives_on = min(world.meant(header))
     before = world.off()
@@ -138,7 +138,7 @@ def test_a_plan_of_spring_is_not_carried_out_in_autumn(world: SwitchWorld) -> No
     assert world.off() - before == {lives_on}
 
 
-def test_the_cost_is_told_before_1nce_is_asked(world: SwitchWorld) -> None:
+def test_the_cost_is_told_before_1nce_is_asked(world: CutoverWorld) -> None:
     told: list[tuple[str, int]] = []
 
     def progress(event: str, values: Mapping[str, Any]) -> None:
@@ -155,8 +155,8 @@ def test_where_nothing_is_told_of_the_first_the_others_are_not_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(old_use, "ENOUGH_UNTOLD", 3)
-    switches = OnenceSwitches(usage_call=UsageCall.V1_ONLY, v1_retired=V1Retired.NOT_FOUND)
-    world = SwitchWorld(tmp_path, sims=14, onence_switches=switches)
+    behaviour = OnenceBehaviour(usage_call=UsageCall.V1_ONLY, v1_retired=V1Retired.NOT_FOUND)
+    world = CutoverWorld(tmp_path, sims=14, onence_behaviour=behaviour)
     world.migrated()
     header = world.cutover_plan(old_sim=OldSim.IF_KNOWN)
     assert header.count > 5
@@ -167,7 +167,7 @@ def test_where_nothing_is_told_of_the_first_the_others_are_not_asked(
 
 
 def test_while_v1_lives_it_tells_the_use_that_v2_has_no_path_for(tmp_path: Path) -> None:
-    world = SwitchWorld(tmp_path, sims=14, onence_switches=OnenceSwitches(usage_call=UsageCall.V1_ONLY))
+    world = CutoverWorld(tmp_path, sims=14, onence_behaviour=OnenceBehaviour(usage_call=UsageCall.V1_ONLY))
     world.migrated()
     old = back_in_use(world)
     before = len(world.source.ledger.requests("GET", "/usage"))
@@ -180,11 +180,11 @@ def test_while_v1_lives_it_tells_the_use_that_v2_has_no_path_for(tmp_path: Path)
     assert sum("/v1/" in path for path in asked) == header.summary["old_sims"]["asked"]
 
 
-def test_answers_of_before_a_long_wait_are_no_ground_for_an_order(world: SwitchWorld) -> None:
+def test_answers_of_before_a_long_wait_are_no_ground_for_an_order(world: CutoverWorld) -> None:
     """Every unit goes back to its old SIM while a 429 holds the run up, between the question and the order."""
     header = world.cutover_plan()
     before = world.off()
-    world.source.switches = replace(world.source.switches, too_many_retry_after_s=600)
+    world.source.behaviour = replace(world.source.behaviour, too_many_retry_after_s=600)
 
     def all_come_back() -> None:
         for old in world.meant(header):
@@ -194,12 +194,12 @@ def test_answers_of_before_a_long_wait_are_no_ground_for_an_order(world: SwitchW
         return method == "GET" and "usage" not in path and "/sims/" in path
 
     world.source.faults = HoldingBack(is_read, all_come_back)  # type: ignore[assignment]  # asked like one
-    result = world.switch(Direction.CUTOVER)
+    result = world.carry_out(Direction.CUTOVER)
     assert world.off() == before
     assert result.exit_code is ExitCode.ATTENTION
 
 
-def test_the_day_is_that_of_the_host_after_a_machine_has_slept(world: SwitchWorld) -> None:
+def test_the_day_is_that_of_the_host_after_a_machine_has_slept(world: CutoverWorld) -> None:
     """Every unit goes back to its old SIM on the day after, while the machine sleeps right before the order."""
     header = world.cutover_plan()
     before, nights = world.off(), [2 * DAY_S]
@@ -210,7 +210,7 @@ def test_the_day_is_that_of_the_host_after_a_machine_has_slept(world: SwitchWorl
             for old in world.meant(header):
                 world.comes_back(old, world.now().date())
 
-    result = world.switch(Direction.CUTOVER, hooks=Hooks(after_intent=sleep))
+    result = world.carry_out(Direction.CUTOVER, hooks=Hooks(after_intent=sleep))
     assert nights == []
     assert world.off() == before
     assert set(result.aside) == {"old_sim_in_use"}

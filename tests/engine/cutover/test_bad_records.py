@@ -4,28 +4,28 @@ from pathlib import Path
 
 import pytest
 
-from migrator.core.cutover.plan import SwitchHeader
+from migrator.core.cutover.plan import CutoverHeader
 from migrator.core.run.results import ExitCode
 from migrator.core.run.states import StepKind
 from migrator.engine.run.context import Hooks
-from tests.worlds.cutover_world import SwitchWorld
+from tests.worlds.cutover_world import CutoverWorld
 from tests.worlds.world import POLICY, Crash, crash_at
 
 STRANGER = "8944500999000000000"
 """A SIM on our organization that nobody planned."""
 
 
-def migrated(folder: Path, *, share: str = "0.99") -> SwitchWorld:
+def migrated(folder: Path, *, share: str = "0.99") -> CutoverWorld:
     """A migrated fleet of eight, whose waves open at this share of the one before."""
-    world = SwitchWorld(folder, sims=8, policy_text=f"{POLICY}verified_share = {share}\n")
+    world = CutoverWorld(folder, sims=8, policy_text=f"{POLICY}verified_share = {share}\n")
     world.migrated()
     return world
 
 
-def first_of(world: SwitchWorld, header: SwitchHeader) -> str:
+def first_of(world: CutoverWorld, header: CutoverHeader) -> str:
     """A SIM of a plan's first wave."""
     with world.store() as store:
-        return next(iter(store.switches.items(header.switch_id, header.waves[0]))).row.source_iccid.digits
+        return next(iter(store.cutovers.items(header.cutover_id, header.waves[0]))).row.source_iccid.digits
 
 
 # --- on the way back ----------------------------------------------------------------------------------------------

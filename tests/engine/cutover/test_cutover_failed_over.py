@@ -9,7 +9,7 @@ from migrator.core.run.results import ExitCode
 from migrator.core.run.states import StepKind
 from migrator.store.database.sqlite import SqliteDatabase
 from tests.engine.cutover.test_cutover_runs import migrated
-from tests.worlds.cutover_world import SwitchWorld
+from tests.worlds.cutover_world import CutoverWorld
 from tests.worlds.world import Crash, crash_at, empty_store
 
 
@@ -18,7 +18,7 @@ def on_server(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr(SqliteDatabase, "server", lambda _file: name)
 
 
-def one_order_lost(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[SwitchWorld, set[str]]:
+def one_order_lost(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[CutoverWorld, set[str]]:
     """A world whose first order went out, and whose store knows nothing of it."""
     on_server(monkeypatch, "1/00000001")
     world = migrated(folder, seed=2)  # a begin of its own, for the same reason
@@ -56,13 +56,13 @@ def test_only_a_plan_that_is_older_than_its_server_may_lack_orders(
     on_server(monkeypatch, "1/00000001")
     first = world.cutover_plan()
     with world.store() as store:
-        assert store.switches.may_lack_orders(first.switch_id, world.now().timestamp())
+        assert store.cutovers.may_lack_orders(first.cutover_id, world.now().timestamp())
     world.elapsed_s += 601
     second = world.cutover_plan()
     with world.store() as store:
-        assert not store.switches.may_lack_orders(second.switch_id, world.now().timestamp())
+        assert not store.cutovers.may_lack_orders(second.cutover_id, world.now().timestamp())
         on_server(monkeypatch, "1/00000002")
-        assert store.switches.may_lack_orders(second.switch_id, world.now().timestamp())
+        assert store.cutovers.may_lack_orders(second.cutover_id, world.now().timestamp())
 
 
 def test_a_file_lacks_no_order(tmp_path: Path) -> None:
@@ -72,4 +72,4 @@ def test_a_file_lacks_no_order(tmp_path: Path) -> None:
     world.cut_over(progress=lambda event, _: told.append(event))
     assert "orders_may_be_lost" not in told
     with world.store() as store:
-        assert not store.switches.may_lack_orders(plan.switch_id, world.now().timestamp())
+        assert not store.cutovers.may_lack_orders(plan.cutover_id, world.now().timestamp())

@@ -7,19 +7,19 @@ from typing import Any
 
 import pytest
 
-from migrator.carriers.onomondo.simulator import BulkLine, OnomondoSwitches, OnomondoUsage
+from migrator.carriers.onomondo.simulator import BulkLine, OnomondoBehaviour, OnomondoUsage
 from migrator.carriers.simulation import Fault, FaultPlan
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.policy.policy import OldSim
 from migrator.core.run.results import ExitCode
 from migrator.core.run.states import StepKind
-from tests.worlds.cutover_world import live_through_a_switch
+from tests.worlds.cutover_world import live_through_a_cutover
 from tests.worlds.onomondo_world import OnomondoWorld, of_onomondo
 from tests.worlds.world import Crash, crash_at
 
 
-def migrated(folder: Path, *, sims: int = 28, silent: int = 0, **switches: Any) -> OnomondoWorld:
-    world = OnomondoWorld(folder, sims=sims, onomondo_switches=OnomondoSwitches(**switches))
+def migrated(folder: Path, *, sims: int = 28, silent: int = 0, **behaviour: Any) -> OnomondoWorld:
+    world = OnomondoWorld(folder, sims=sims, onomondo_behaviour=OnomondoBehaviour(**behaviour))
     world.migrated(silent=silent)
     return world
 
@@ -31,7 +31,7 @@ def orders(world: OnomondoWorld) -> list[list[dict[str, Any]]]:
 def step_words(world: OnomondoWorld, old: str) -> str:
     """What the journal has on the order of one SIM."""
     with world.store() as store:
-        (item,) = store.switches.items_by_key(store.switches.newest() or "", [Iccid.parse(old).key])
+        (item,) = store.cutovers.items_by_key(store.cutovers.newest() or "", [Iccid.parse(old).key])
         return item.steps[StepKind.SOURCE].message
 
 
@@ -61,14 +61,14 @@ def test_a_line_that_failed_or_is_missing_is_the_trouble_of_its_sim_alone(tmp_pa
     meant = sorted(world.meant(world.cutover_plan()))
     failed, missing, dropped = meant[:3]
     odd = {failed: BulkLine.FAILED, missing: BulkLine.MISSING, dropped: BulkLine.DROPPED}
-    world.source.switches = replace(world.source.switches, bulk_lines=odd)
+    world.source.behaviour = replace(world.source.behaviour, bulk_lines=odd)
     before = world.off()
     assert world.cut_over().exit_code is ExitCode.RESUMABLE
     assert world.off() == before | set(meant) - {failed, dropped}
     assert "locked by your plan" in step_words(world, failed)
     assert "no line" in step_words(world, dropped)
 
-    world.source.switches = replace(world.source.switches, bulk_lines={})
+    world.source.behaviour = replace(world.source.behaviour, bulk_lines={})
     world.elapsed_s += 3600
     assert world.cut_over().exit_code is ExitCode.DONE
     assert world.off() == before | set(meant)
@@ -92,15 +92,15 @@ def test_an_order_that_carries_no_label_needs_none_to_be_read(tmp_path: Path) ->
     """1NCE's orders write the label back; Onomondo's leave it alone, whatever it is."""
     world = migrated(tmp_path, sims=8)
     meant = world.meant(world.cutover_plan())
-    world.source.switches = replace(world.source.switches, said=tuple((old, "label", {}) for old in meant))
+    world.source.behaviour = replace(world.source.behaviour, said=tuple((old, "label", {}) for old in meant))
     world.cut_over()
     assert meant <= world.off()
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_whatever_goes_wrong_both_ends_are_right(tmp_path: Path, seed: int) -> None:
-    """Crashes, lost answers, odd lines, 429s, late effects, sleep, and people: see `live_through_a_switch`."""
-    live_through_a_switch(seed, tmp_path, of_onomondo)
+    """Crashes, lost answers, odd lines, 429s, late effects, sleep, and people: see `live_through_a_cutover`."""
+    live_through_a_cutover(seed, tmp_path, of_onomondo)
 
 
 def test_an_old_sim_in_use_stays_on(tmp_path: Path) -> None:

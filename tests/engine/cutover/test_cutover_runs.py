@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from migrator.carriers.onence.simulator import OnenceSwitches
+from migrator.carriers.onence.simulator import OnenceBehaviour
 from migrator.carriers.onence.simulator.choices import OmittedFields, StatusWords
 from migrator.carriers.onence.simulator.model import SimStatus
 from migrator.carriers.simulation import Fault, FaultPlan, RateLimit
@@ -15,10 +15,10 @@ from migrator.core.fleet.identifiers import Iccid
 from migrator.core.policy.policy import OldSim
 from migrator.core.run.results import ExitCode
 from migrator.core.run.states import CUTOVER_STEPS, StepKind
-from migrator.engine.cutover.context import SwitchOptions
+from migrator.engine.cutover.context import CutoverOptions
 from migrator.engine.run.context import Stopper
 from migrator.workflows.cutover.make import stale_reasons
-from tests.worlds.cutover_world import SwitchWorld, live_through_a_switch
+from tests.worlds.cutover_world import CutoverWorld, live_through_a_cutover
 from tests.worlds.world import POLICY, Crash, crash_at
 
 VERSIONS = ["v1", "v2"]
@@ -28,28 +28,28 @@ CANARY = POLICY.replace('name = "all"', 'name = "canary"\ncount = 5\n[[waves]]\n
 SILENT = 2
 
 
-def migrated(folder: Path, *, silent: int = SILENT, sims: int = 14, **values: Any) -> SwitchWorld:
-    world = SwitchWorld(folder, sims=sims, **values)
+def migrated(folder: Path, *, silent: int = SILENT, sims: int = 14, **values: Any) -> CutoverWorld:
+    world = CutoverWorld(folder, sims=sims, **values)
     world.migrated(silent=silent)
     return world
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> SwitchWorld:
+def world(tmp_path: Path) -> CutoverWorld:
     return migrated(tmp_path)
 
 
-def truly(world: SwitchWorld, old: str) -> Any:
+def truly(world: CutoverWorld, old: str) -> Any:
     """The old SIM, to be changed behind our back."""
     sim = world.source.fleet.find(old)
     assert sim is not None
     return sim
 
 
-def a_sim(world: SwitchWorld, *, nth: int = 0) -> str:
+def a_sim(world: CutoverWorld, *, nth: int = 0) -> str:
     """One of the SIMs that the newest plan switches."""
     with world.store() as store:
-        header = store.switches.header(store.switches.newest() or "")
+        header = store.cutovers.header(store.cutovers.newest() or "")
     return sorted(world.meant(header))[nth]
 
 
@@ -73,13 +73,13 @@ def test_cutover_switches_off_exactly_the_sims_that_qualify(tmp_path: Path, vers
     world.check_values()
 
 
-def test_every_source_sim_is_in_the_plan_once_with_its_reason(world: SwitchWorld) -> None:
+def test_every_source_sim_is_in_the_plan_once_with_its_reason(world: CutoverWorld) -> None:
     rows = world.rows(world.cutover_plan())
     assert set(rows) == {sim.iccid for sim in world.source.fleet}
     assert Counter(reason for _, reason in rows.values())["no_traffic"] == SILENT
 
 
-def test_a_sim_that_never_passed_data_stays_on(world: SwitchWorld) -> None:
+def test_a_sim_that_never_passed_data_stays_on(world: CutoverWorld) -> None:
     header = world.cutover_plan()
     silent = {old for old, (_, reason) in world.rows(header).items() if reason == "no_traffic"}
     world.cut_over()
@@ -90,7 +90,7 @@ def test_a_sim_that_never_passed_data_stays_on(world: SwitchWorld) -> None:
 @pytest.mark.parametrize(("sizes", "reason"), [([0], "no_data"), ([0, 0], "no_data"), ([5, 0], "qualifies")])
 @pytest.mark.parametrize("is_proved", [True, False])
 def test_sessions_without_a_byte_are_no_proof_that_the_unit_works(
-    world: SwitchWorld, sizes: list[int], reason: str, *, is_proved: bool
+    world: CutoverWorld, sizes: list[int], reason: str, *, is_proved: bool
 ) -> None:
     """The unit reaches a network, and no server: to switch its old SIM off could cut it off for good."""
     old = min(old for old, (_, why) in world.rows(world.cutover_plan()).items() if why == "no_traffic")
@@ -101,7 +101,7 @@ def test_sessions_without_a_byte_are_no_proof_that_the_unit_works(
     assert world.rows(world.cutover_plan())[old][1] == reason
 
 
-def test_data_from_before_the_claim_is_no_sign_of_life(world: SwitchWorld) -> None:
+def test_data_from_before_the_claim_is_no_sign_of_life(world: CutoverWorld) -> None:
     silent = {old for old, (_, reason) in world.rows(world.cutover_plan()).items() if reason == "no_traffic"}
     old = min(silent)
     world.let_pass_data(world.pairs()[old], after_s=-3600)
@@ -110,23 +110,23 @@ def test_data_from_before_the_claim_is_no_sign_of_life(world: SwitchWorld) -> No
     assert world.rows(world.cutover_plan())[old] == ("SWITCH_OFF", "qualifies")
 
 
-def test_usage_is_asked_only_for_sims_whose_record_shows_no_connection(world: SwitchWorld) -> None:
+def test_usage_is_asked_only_for_sims_whose_record_shows_no_connection(world: CutoverWorld) -> None:
     world.cutover_plan()
     assert len(world.target.ledger.requests("GET", "/usage/data")) == SILENT
 
 
-def test_verified_is_enough_where_it_is_asked_for(world: SwitchWorld) -> None:
+def test_verified_is_enough_where_it_is_asked_for(world: CutoverWorld) -> None:
     strict = world.cutover_plan().count
     assert world.cutover_plan(require=Require.VERIFIED, old_sim=OldSim.NOT_ASKED).count == strict + SILENT
 
 
-def test_a_sim_that_differs_from_the_plan_stays_on(world: SwitchWorld) -> None:
+def test_a_sim_that_differs_from_the_plan_stays_on(world: CutoverWorld) -> None:
     old = min(world.meant(world.cutover_plan()))
     world.target.sims[world.pairs()[old]].overage_limit = 7
     assert world.rows(world.cutover_plan())[old] == ("LEAVE_ON", "not_verified")
 
 
-def test_sims_that_have_not_rested_stay_on(world: SwitchWorld) -> None:
+def test_sims_that_have_not_rested_stay_on(world: CutoverWorld) -> None:
     header = world.cutover_plan(rest_s=24 * 3600)
     assert header.count == 0
     assert "not_rested" in {reason for _, reason in world.rows(header).values()}
@@ -134,7 +134,7 @@ def test_sims_that_have_not_rested_stay_on(world: SwitchWorld) -> None:
     assert world.cutover_plan(rest_s=24 * 3600).count > 5
 
 
-def test_a_sim_that_is_off_already_is_left_alone(world: SwitchWorld) -> None:
+def test_a_sim_that_is_off_already_is_left_alone(world: CutoverWorld) -> None:
     rows = world.rows(world.cutover_plan())
     off = {old for old, (action, _) in rows.items() if action == "ALREADY_OFF"}
     assert off == {sim.iccid for sim in world.source.fleet if sim.status != SimStatus.ENABLED}
@@ -147,7 +147,7 @@ def test_a_paused_new_sim_never_takes_the_place_of_a_live_old_one(tmp_path: Path
     assert "not_live" in {reason for _, reason in world.rows(header).values()}
 
 
-def test_the_plan_tells_what_the_overlap_costs_and_what_is_left_behind(world: SwitchWorld) -> None:
+def test_the_plan_tells_what_the_overlap_costs_and_what_is_left_behind(world: CutoverWorld) -> None:
     world.pull(quotas=True)
     told = world.cutover_plan().summary["double_billing"]
     on_both = sum(
@@ -209,7 +209,9 @@ def test_every_update_carries_all_four_fields(tmp_path: Path, version: Any) -> N
 
 def test_label_and_lock_go_out_as_they_are_now_not_as_they_were_pulled(tmp_path: Path) -> None:
     """Fields left out would be defaulted here, and old ones would undo what somebody changed since."""
-    world = migrated(tmp_path, api_version="v1", onence_switches=OnenceSwitches(omitted_fields=OmittedFields.DEFAULTED))
+    world = migrated(
+        tmp_path, api_version="v1", onence_behaviour=OnenceBehaviour(omitted_fields=OmittedFields.DEFAULTED)
+    )
     world.cutover_plan()
     old = a_sim(world)
     truly(world, old).label, truly(world, old).imei_lock = "renamed today", True
@@ -231,7 +233,7 @@ def test_v1_takes_modest_lists_and_v2_one_at_a_time(tmp_path: Path) -> None:
         assert len(sizes) == -(-sum(sizes) // most)
 
 
-def test_a_sim_that_somebody_switched_off_meanwhile_gets_no_order(world: SwitchWorld) -> None:
+def test_a_sim_that_somebody_switched_off_meanwhile_gets_no_order(world: CutoverWorld) -> None:
     world.cutover_plan()
     old = a_sim(world)
     truly(world, old).status = SimStatus.DISABLED
@@ -241,7 +243,7 @@ def test_a_sim_that_somebody_switched_off_meanwhile_gets_no_order(world: SwitchW
     assert old not in {update["iccid"] for update in world.updates()}
 
 
-def test_a_sim_that_expired_or_vanished_meanwhile_is_told_and_left(world: SwitchWorld) -> None:
+def test_a_sim_that_expired_or_vanished_meanwhile_is_told_and_left(world: CutoverWorld) -> None:
     world.cutover_plan()
     expired, gone = a_sim(world, nth=0), a_sim(world, nth=1)
     truly(world, expired).status = SimStatus.EXPIRED
@@ -253,7 +255,7 @@ def test_a_sim_that_expired_or_vanished_meanwhile_is_told_and_left(world: Switch
     assert not {expired, gone} & {update["iccid"] for update in world.updates()}
 
 
-def test_a_new_sim_that_died_after_the_plan_keeps_its_old_one_on(world: SwitchWorld) -> None:
+def test_a_new_sim_that_died_after_the_plan_keeps_its_old_one_on(world: CutoverWorld) -> None:
     world.cutover_plan()
     old = a_sim(world)
     world.target.sims[world.pairs()[old]].state = "PAUSED-USER"
@@ -264,7 +266,7 @@ def test_a_new_sim_that_died_after_the_plan_keeps_its_old_one_on(world: SwitchWo
     world.watch()
 
 
-def test_a_new_sim_that_differs_since_the_plan_keeps_its_old_one_on(world: SwitchWorld) -> None:
+def test_a_new_sim_that_differs_since_the_plan_keeps_its_old_one_on(world: CutoverWorld) -> None:
     """It is live, but not as planned: somebody else may be at it."""
     world.cutover_plan()
     old = a_sim(world)
@@ -275,7 +277,7 @@ def test_a_new_sim_that_differs_since_the_plan_keeps_its_old_one_on(world: Switc
 
 def test_a_new_sim_that_dies_during_the_run_keeps_its_old_one_on(tmp_path: Path) -> None:
     """Each batch looks again: what was read for the first one says nothing about the last."""
-    world = migrated(tmp_path, silent=0, api_version="v2", switch_options=SwitchOptions(batch=4))
+    world = migrated(tmp_path, silent=0, api_version="v2", cutover_options=CutoverOptions(batch=4))
     meant = sorted(world.meant(world.cutover_plan()))
     doomed = meant[-1]
 
@@ -289,7 +291,7 @@ def test_a_new_sim_that_dies_during_the_run_keeps_its_old_one_on(tmp_path: Path)
     assert doomed not in world.off()
 
 
-def test_a_lock_that_1nce_does_not_tell_is_not_guessed(world: SwitchWorld) -> None:
+def test_a_lock_that_1nce_does_not_tell_is_not_guessed(world: CutoverWorld) -> None:
     world.cutover_plan()
     old = a_sim(world)
     truly(world, old).imei_lock = None
@@ -297,11 +299,11 @@ def test_a_lock_that_1nce_does_not_tell_is_not_guessed(world: SwitchWorld) -> No
     assert truly(world, old).status == SimStatus.ENABLED
 
 
-def test_a_label_that_came_out_otherwise_is_a_finding(world: SwitchWorld) -> None:
+def test_a_label_that_came_out_otherwise_is_a_finding(world: CutoverWorld) -> None:
     world.cutover_plan()
     old = a_sim(world)
 
-    world.source.switches = OnenceSwitches(put_effect_s=30.0)
+    world.source.behaviour = OnenceBehaviour(put_effect_s=30.0)
     changed = {"done": False}
 
     class Renaming(FaultPlan):
@@ -321,26 +323,26 @@ def test_a_label_that_came_out_otherwise_is_a_finding(world: SwitchWorld) -> Non
 
 
 def test_an_order_that_never_takes_effect_ends_resumable_and_is_not_called_done(tmp_path: Path) -> None:
-    world = migrated(tmp_path, onence_switches=OnenceSwitches(writes_applied=False))
+    world = migrated(tmp_path, onence_behaviour=OnenceBehaviour(writes_applied=False))
     header = world.cutover_plan()
-    result = world.cut_over(options=SwitchOptions(wait_s=120))
+    result = world.cut_over(options=CutoverOptions(wait_s=120))
     assert result.exit_code is ExitCode.RESUMABLE
     assert (result.proved, result.unproved) == (0, header.count)
-    world.source.switches = OnenceSwitches()
+    world.source.behaviour = OnenceBehaviour()
     world.elapsed_s += 1200
     assert world.cut_over().exit_code is ExitCode.DONE
     assert world.meant(header) <= world.off()
 
 
 def test_an_order_that_takes_effect_late_is_proved_by_a_later_run_and_not_sent_again(tmp_path: Path) -> None:
-    world = migrated(tmp_path, onence_switches=OnenceSwitches(put_effect_s=500.0, bulk_effect_s=500.0))
+    world = migrated(tmp_path, onence_behaviour=OnenceBehaviour(put_effect_s=500.0, bulk_effect_s=500.0))
     header = world.cutover_plan()
-    assert world.cut_over(options=SwitchOptions(wait_s=60)).exit_code is ExitCode.RESUMABLE
+    assert world.cut_over(options=CutoverOptions(wait_s=60)).exit_code is ExitCode.RESUMABLE
     assert world.cut_over().exit_code is ExitCode.DONE
     assert len(world.updates()) == header.count
 
 
-def test_a_second_run_of_a_done_plan_sends_nothing(world: SwitchWorld) -> None:
+def test_a_second_run_of_a_done_plan_sends_nothing(world: CutoverWorld) -> None:
     world.cutover_plan()
     world.cut_over()
     before = len(world.source.writes)
@@ -357,7 +359,7 @@ def test_waves_go_out_one_after_the_other_and_each_is_proved_before_the_next(tmp
     assert header.waves == ("canary", "rest")
     assert world.cut_over().exit_code is ExitCode.DONE
     with world.store() as store:
-        canary = {item.row.source_iccid.digits for item in store.switches.items(header.switch_id, "canary")}
+        canary = {item.row.source_iccid.digits for item in store.cutovers.items(header.cutover_id, "canary")}
     entries = world.source.ledger.entries
     orders = [n for n, entry in enumerate(entries) if entry.method == "PUT" and entry.path[-19:] not in canary]
     proofs = [n for n, entry in enumerate(entries) if entry.method == "GET" and entry.path[-19:] in canary]
@@ -365,15 +367,15 @@ def test_waves_go_out_one_after_the_other_and_each_is_proved_before_the_next(tmp
     assert max(proofs) < min(orders)
 
 
-def test_waves_can_be_dealt_out_by_count(world: SwitchWorld) -> None:
+def test_waves_can_be_dealt_out_by_count(world: CutoverWorld) -> None:
     header = world.cutover_plan(waves=(2, 5))
     assert header.waves == ("first-2", "wave-2-of-5", "rest")
     with world.store() as store:
-        sizes = [len(list(store.switches.items(header.switch_id, wave))) for wave in header.waves]
+        sizes = [len(list(store.cutovers.items(header.cutover_id, wave))) for wave in header.waves]
     assert sizes == [2, 5, header.count - 7]
 
 
-def test_a_wave_whose_new_sims_died_keeps_the_next_one_closed(world: SwitchWorld) -> None:
+def test_a_wave_whose_new_sims_died_keeps_the_next_one_closed(world: CutoverWorld) -> None:
     header = world.cutover_plan(waves=(3,))
     first = sorted(world.meant(header))[:3]
     world.served.clear()  # what dies here is beyond our power
@@ -398,9 +400,9 @@ def test_a_wave_whose_new_sims_died_keeps_the_next_one_closed(world: SwitchWorld
 
 
 def test_a_wave_that_is_not_proved_yet_keeps_the_next_one_closed_and_resumable(tmp_path: Path) -> None:
-    world = migrated(tmp_path, onence_switches=OnenceSwitches(writes_applied=False))
+    world = migrated(tmp_path, onence_behaviour=OnenceBehaviour(writes_applied=False))
     world.cutover_plan(waves=(3,))
-    result = world.cut_over(options=SwitchOptions(wait_s=30))
+    result = world.cut_over(options=CutoverOptions(wait_s=30))
     assert result.exit_code is ExitCode.RESUMABLE
     assert len({update["iccid"] for update in world.updates()}) == 3
 
@@ -449,15 +451,15 @@ def test_orders_that_are_never_answered_end_the_run_after_a_few(tmp_path: Path) 
     world = migrated(tmp_path, api_version="v2")
     world.cutover_plan()
     world.source.faults = orders_only(*[Fault.LOSE_BEFORE] * 100)
-    result = world.cut_over(options=SwitchOptions(workers=1))
+    result = world.cut_over(options=CutoverOptions(workers=1))
     assert result.exit_code is ExitCode.RESUMABLE
     assert len(world.source.writes) == 3
 
 
 def test_a_list_with_a_bad_sim_in_it_goes_out_sim_by_sim(tmp_path: Path) -> None:
     """The read saw it enabled; it expires before the order comes, and the whole list is refused for it."""
-    switches = OnenceSwitches(bulk_all_or_nothing=True)
-    world = migrated(tmp_path, api_version="v1", onence_switches=switches)
+    behaviour = OnenceBehaviour(bulk_all_or_nothing=True)
+    world = migrated(tmp_path, api_version="v1", onence_behaviour=behaviour)
     meant = world.meant(world.cutover_plan())
     bad = a_sim(world)
 
@@ -476,13 +478,13 @@ def test_a_list_with_a_bad_sim_in_it_goes_out_sim_by_sim(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("words", list(StatusWords))
 def test_every_word_for_on_and_off_is_understood(tmp_path: Path, words: StatusWords) -> None:
-    world = migrated(tmp_path, onence_switches=OnenceSwitches(v2_words=words))
+    world = migrated(tmp_path, onence_behaviour=OnenceBehaviour(v2_words=words))
     world.cutover_plan()
     assert world.cut_over().exit_code is ExitCode.DONE
 
 
 def test_a_rate_limit_slows_the_run_and_loses_nothing(tmp_path: Path) -> None:
-    world = migrated(tmp_path, onence_switches=OnenceSwitches(rate_limit=RateLimit(2, 1), too_many_every=7))
+    world = migrated(tmp_path, onence_behaviour=OnenceBehaviour(rate_limit=RateLimit(2, 1), too_many_every=7))
     meant, before = world.meant(world.cutover_plan()), world.off()
     for _ in range(10):
         result = world.cut_over()
@@ -506,7 +508,7 @@ def test_an_interrupted_run_finishes_the_request_in_flight_and_goes_on_later(tmp
     result = world.cut_over(stopper=stopper)
     assert result.exit_code is ExitCode.INTERRUPTED
     with world.store() as store:
-        states = {state for _, state, _ in store.journal.step_codes(result.switch_id)}
+        states = {state for _, state, _ in store.journal.step_codes(result.cutover_id)}
     assert states == {"uncertain"}  # answered and waiting for proof; none was cut off in flight
     world.source.faults = FaultPlan()
     assert world.cut_over().exit_code is ExitCode.DONE
@@ -522,7 +524,7 @@ POINTS = ["after_intent", "after_effect", "after_outcome"]
 def test_a_cutover_that_dies_anywhere_is_resumed_to_the_same_end(
     tmp_path: Path, point: str, count: int, version: Any
 ) -> None:
-    world = migrated(tmp_path, api_version=version, switch_options=SwitchOptions(batch=4))
+    world = migrated(tmp_path, api_version=version, cutover_options=CutoverOptions(batch=4))
     meant, before = world.meant(world.cutover_plan()), world.off()
     with pytest.raises(Crash):
         world.cut_over(hooks=crash_at(point, count if version == "v2" else min(count, 2)))
@@ -534,7 +536,7 @@ def test_a_cutover_that_dies_anywhere_is_resumed_to_the_same_end(
 # --- the way back -------------------------------------------------------------------------------------------------
 
 
-def cut_over(folder: Path, **values: Any) -> SwitchWorld:
+def cut_over(folder: Path, **values: Any) -> CutoverWorld:
     world = migrated(folder, **values)
     world.cutover_plan()
     assert world.cut_over().exit_code is ExitCode.DONE
@@ -559,11 +561,11 @@ def test_no_new_sim_is_paused_before_its_old_one_is_proved_on(tmp_path: Path) ->
     """The order to enable is taken, and nothing comes of it: the watchman sees to it that service goes on."""
     world = cut_over(tmp_path)
     world.rollback_plan()
-    world.source.switches = OnenceSwitches(writes_applied=False)
+    world.source.behaviour = OnenceBehaviour(writes_applied=False)
     before = world.paused()
-    assert world.roll_back(options=SwitchOptions(wait_s=300)).exit_code is ExitCode.RESUMABLE
+    assert world.roll_back(options=CutoverOptions(wait_s=300)).exit_code is ExitCode.RESUMABLE
     assert world.paused() == before
-    world.source.switches = OnenceSwitches()
+    world.source.behaviour = OnenceBehaviour()
     world.elapsed_s += 1200
     assert world.roll_back().exit_code is ExitCode.DONE
 
@@ -598,7 +600,7 @@ def test_an_old_sim_that_expired_stays_on_the_new_link(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", CUTOVER_STEPS)
 @pytest.mark.parametrize("point", POINTS)
 def test_a_rollback_that_dies_anywhere_is_resumed_to_the_same_end(tmp_path: Path, point: str, kind: StepKind) -> None:
-    world = migrated(tmp_path, switch_options=SwitchOptions(batch=4))
+    world = migrated(tmp_path, cutover_options=CutoverOptions(batch=4))
     meant, off = world.meant(world.cutover_plan()), world.off()
     world.cut_over()
     world.rollback_plan()
@@ -615,13 +617,13 @@ def test_a_pause_whose_answer_is_lost_is_settled_by_reading(tmp_path: Path, faul
     world = cut_over(tmp_path)
     meant = world.meant(world.rollback_plan())
     world.target.faults = FaultPlan(scripted=[fault], scripted_for=lambda _, path: path.endswith("batch/state"))
-    assert world.roll_back(options=SwitchOptions(wait_s=7200)).exit_code is ExitCode.DONE
+    assert world.roll_back(options=CutoverOptions(wait_s=7200)).exit_code is ExitCode.DONE
     assert meant <= world.paused()
 
 
 def test_a_rollback_of_a_cutover_in_doubt_orders_even_what_looks_on(tmp_path: Path) -> None:
     """The order to disable waits in 1NCE's queue while the rollback reads "on": the pause must not come first."""
-    world = migrated(tmp_path, api_version="v2", onence_switches=OnenceSwitches(put_effect_s=40.0))
+    world = migrated(tmp_path, api_version="v2", onence_behaviour=OnenceBehaviour(put_effect_s=40.0))
     meant, off = world.meant(world.cutover_plan()), world.off()
     with pytest.raises(Crash):
         world.cut_over(hooks=crash_at("after_effect", len(meant)))
@@ -636,13 +638,13 @@ def test_a_rollback_of_a_cutover_in_doubt_orders_even_what_looks_on(tmp_path: Pa
 def test_a_cutover_is_stale_once_its_rollback_was_started(tmp_path: Path) -> None:
     world = cut_over(tmp_path)
     with world.store() as store:
-        cutover = store.switches.header(store.switches.newest() or "")
+        cutover = store.cutovers.header(store.cutovers.newest() or "")
     back = world.rollback_plan()
     with world.store() as store:
         assert stale_reasons(store, cutover) == []
     world.roll_back()
     with world.store() as store:
-        assert back.switch_id in stale_reasons(store, cutover)[0]
+        assert back.cutover_id in stale_reasons(store, cutover)[0]
 
 
 def test_what_was_rolled_back_is_not_offered_again(tmp_path: Path) -> None:
@@ -663,4 +665,4 @@ PAGES_IN_A_ROW = 910076
 
 @pytest.mark.parametrize("seed", [*range(6), PAGES_IN_A_ROW])
 def test_whatever_goes_wrong_every_unit_is_served_and_the_end_is_the_same(tmp_path: Path, seed: int) -> None:
-    live_through_a_switch(seed, tmp_path)
+    live_through_a_cutover(seed, tmp_path)

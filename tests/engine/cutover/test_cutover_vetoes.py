@@ -4,22 +4,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from migrator.carriers.onence.simulator import OnenceSwitches
+from migrator.carriers.onence.simulator import OnenceBehaviour
 from migrator.core.run.results import ExitCode
 from migrator.engine.run.around import AGREEMENT_LASTS_S, Veto
-from tests.worlds.cutover_world import SwitchWorld
+from tests.worlds.cutover_world import CutoverWorld
 from tests.worlds.world import EPOCH
 
 CLOSED = Veto("the window is closed", "veto")
 
 
-def orders(world: SwitchWorld) -> int:
+def orders(world: CutoverWorld) -> int:
     """Requests at 1NCE that switch a SIM."""
     return sum("/sims" in entry.path and entry.method != "GET" for entry in world.source.ledger.entries)
 
 
 def test_a_veto_keeps_every_old_sim_on_and_each_wave_is_asked_about(tmp_path: Path) -> None:
-    world = SwitchWorld(tmp_path, sims=8)
+    world = CutoverWorld(tmp_path, sims=8)
     world.migrated()
     header = world.cutover_plan(waves=(3,))
     asked: list[Mapping[str, Any]] = []
@@ -46,11 +46,11 @@ def test_a_veto_keeps_every_old_sim_on_and_each_wave_is_asked_about(tmp_path: Pa
 
 def test_a_window_that_closes_within_a_portion_stops_the_orders_that_would_leave_after_it(tmp_path: Path) -> None:
     """1NCE is slow: the 50 SIMs of a portion take minutes to be read and ordered."""
-    world = SwitchWorld(tmp_path, sims=24)
+    world = CutoverWorld(tmp_path, sims=24)
     world.migrated()
     world.cutover_plan()
     before_s = world.elapsed_s
-    world.source.switches = OnenceSwitches(latency_s=8.0)
+    world.source.behaviour = OnenceBehaviour(latency_s=8.0)
     agreed: list[float] = []
 
     async def ask(_told: Mapping[str, Any]) -> Veto | None:

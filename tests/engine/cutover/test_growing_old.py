@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from migrator.carriers.hologram.simulator import HologramSwitches
-from migrator.carriers.onence.simulator import OnenceSwitches
+from migrator.carriers.hologram.simulator import HologramBehaviour
+from migrator.carriers.onence.simulator import OnenceBehaviour
 from migrator.carriers.onence.simulator.model import SimStatus
 from migrator.carriers.simulation import FaultPlan
 from migrator.core.run.results import ExitCode
 from migrator.core.run.states import StepKind
 from migrator.engine.run.context import Hooks
-from tests.worlds.cutover_world import SwitchWorld
+from tests.worlds.cutover_world import CutoverWorld
 from tests.worlds.meanwhile import HoldingBack, suspend
 from tests.worlds.mishaps import People
 from tests.worlds.world import World
@@ -22,19 +22,19 @@ LONG_S = 900
 NIGHT_S = 8 * 3600.0
 
 
-def migrated(folder: Path, **values: Any) -> SwitchWorld:
-    world = SwitchWorld(
+def migrated(folder: Path, **values: Any) -> CutoverWorld:
+    world = CutoverWorld(
         folder,
         sims=14,
-        onence_switches=OnenceSwitches(too_many_retry_after_s=LONG_S),
-        switches=HologramSwitches(retry_after_s=LONG_S),
+        onence_behaviour=OnenceBehaviour(too_many_retry_after_s=LONG_S),
+        behaviour=HologramBehaviour(retry_after_s=LONG_S),
         **values,
     )
     world.migrated(silent=2)
     return world
 
 
-def pause_new_sims(world: SwitchWorld) -> None:
+def pause_new_sims(world: CutoverWorld) -> None:
     """Somebody pauses every new SIM at Hologram's console. Those units are theirs from now on."""
     world.served = set()
     for link in world.target.sims.values():
@@ -42,7 +42,7 @@ def pause_new_sims(world: SwitchWorld) -> None:
             link.state = "PAUSED-USER"
 
 
-def switch_old_sims_off(world: SwitchWorld) -> None:
+def switch_old_sims_off(world: CutoverWorld) -> None:
     """Somebody switches every old SIM off at 1NCE's portal."""
     world.served = set()
     for sim in world.source.fleet:
@@ -138,7 +138,7 @@ def test_a_slow_pace_makes_portions_smaller_and_every_order_goes_out(tmp_path: P
 # --- rollback -----------------------------------------------------------------------------------------------------
 
 
-def cut_over(folder: Path, version: Any) -> SwitchWorld:
+def cut_over(folder: Path, version: Any) -> CutoverWorld:
     world = migrated(folder, api_version=version)
     world.cutover_plan()
     assert world.cut_over().exit_code is ExitCode.DONE
@@ -202,7 +202,7 @@ def is_balance(_method: str, path: str) -> bool:
 
 
 def test_sims_that_are_claimed_by_hand_while_a_claim_waits_are_not_claimed(tmp_path: Path) -> None:
-    world = World(tmp_path, sims=5, switches=HologramSwitches(retry_after_s=LONG_S))
+    world = World(tmp_path, sims=5, behaviour=HologramBehaviour(retry_after_s=LONG_S))
     world.ready()
     at_the_second = iter([False, True])
 

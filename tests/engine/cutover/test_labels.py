@@ -7,22 +7,22 @@ from typing import Any
 import httpx
 import pytest
 
-from migrator.carriers.hologram.simulator import HologramSwitches
+from migrator.carriers.hologram.simulator import HologramBehaviour
 from migrator.carriers.onence.simulator.choices import LabelForm
 from migrator.carriers.simulation import InProcessTransport
 from migrator.core.plan.plan import Action, Reason
 from migrator.core.run.results import ExitCode
 from migrator.engine.run.context import Hooks
-from tests.worlds.cutover_world import SwitchWorld
+from tests.worlds.cutover_world import CutoverWorld
 from tests.worlds.odd_labels import CUT_EMOJI
 from tests.worlds.world import POLICY, World
 
 VERSIONS = ["v1", "v2"]
 
 
-def migrated(folder: Path, labels: dict[int, Any], **values: Any) -> SwitchWorld:
+def migrated(folder: Path, labels: dict[int, Any], **values: Any) -> CutoverWorld:
     """A migrated fleet of eight; some SIMs got these labels right after, by their place in the cutover's order."""
-    world = SwitchWorld(folder, sims=values.pop("sims", 8), **values)
+    world = CutoverWorld(folder, sims=values.pop("sims", 8), **values)
     world.migrated()
     meant = sorted(world.meant(world.cutover_plan()))
     for nth, label in labels.items():
@@ -55,7 +55,7 @@ def test_a_label_that_is_not_told_as_it_is_leaves_the_sim_on(tmp_path: Path, ver
     world = migrated(tmp_path, {0: "Zähler 7"}, api_version=version)
     world.pull()
     doomed = min(world.meant(header := world.cutover_plan()))
-    world.source.switches = replace(world.source.switches, single_labels={doomed: form})
+    world.source.behaviour = replace(world.source.behaviour, single_labels={doomed: form})
     result = world.cut_over()
     assert result.exit_code is ExitCode.ATTENTION, result
     assert dict(result.aside) == {"label_unreadable": 1}
@@ -70,7 +70,7 @@ def test_a_label_that_is_not_told_as_it_is_is_not_written_back_in_a_rollback(tmp
     doomed = min(world.meant(world.cutover_plan()))
     assert world.cut_over().exit_code is ExitCode.DONE
     world.rollback_plan()
-    world.source.switches = replace(world.source.switches, single_labels={doomed: form})
+    world.source.behaviour = replace(world.source.behaviour, single_labels={doomed: form})
     assert dict(world.roll_back().aside) == {"label_unreadable": 1}
     assert doomed in world.off()
     assert world.target.sims[world.pairs()[doomed]].state == "LIVE"
@@ -83,7 +83,7 @@ def test_a_label_that_neither_read_tells_as_it_is_leaves_the_sim_on(tmp_path: Pa
     world = migrated(tmp_path, {0: "Zähler 7"})
     doomed = min(world.meant(world.cutover_plan()))
     odd = {doomed: form}
-    world.source.switches = replace(world.source.switches, single_labels=odd, listed_labels=odd)
+    world.source.behaviour = replace(world.source.behaviour, single_labels=odd, listed_labels=odd)
     world.pull()
     assert dict(world.cut_over().aside) == {"label_unreadable": 1}
     world.check_values()
@@ -122,8 +122,8 @@ def test_a_list_that_tells_no_text_vouches_for_no_label(tmp_path: Path, form: La
     """The SIM has no label, and its own record tells one that is U+FFFD and nothing else."""
     world = migrated(tmp_path, {0: ""})
     doomed = min(world.meant(world.cutover_plan()))
-    world.source.switches = replace(
-        world.source.switches, single_labels={doomed: LabelForm.REPLACED}, listed_labels={doomed: form}
+    world.source.behaviour = replace(
+        world.source.behaviour, single_labels={doomed: LabelForm.REPLACED}, listed_labels={doomed: form}
     )
     world.pull()
     assert dict(world.cut_over().aside) == {"label_unreadable": 1}
@@ -138,7 +138,7 @@ def test_a_label_that_cannot_be_read_after_the_order_is_told(tmp_path: Path, for
     first = min(world.meant(world.cutover_plan()))
 
     def spoil(_kind: object) -> None:
-        world.source.switches = replace(world.source.switches, single_labels={first: form})
+        world.source.behaviour = replace(world.source.behaviour, single_labels={first: form})
 
     result = world.cut_over(hooks=Hooks(after_outcome=spoil))
     assert result.exit_code is ExitCode.ATTENTION, result
@@ -154,7 +154,7 @@ def test_a_label_that_the_list_does_not_tell_as_it_is_is_warned_of_and_names_not
     world = World(tmp_path, sims=4)
     odd = next(sim for sim in world.source.fleet if sim.status == "Enabled")
     odd.label = label
-    world.source.switches = replace(world.source.switches, listed_labels={odd.iccid: form})
+    world.source.behaviour = replace(world.source.behaviour, listed_labels={odd.iccid: form})
     (warning,) = world.pull().warnings
     assert "could not be read whole: 1" in warning
     assert odd.iccid in warning
@@ -211,7 +211,7 @@ def test_where_a_defect_shows_itself_is_told_and_not_what_it_says(tmp_path: Path
     with world.store() as store:
         (told,) = {
             step.message
-            for item in store.switches.all_items(header.switch_id)
+            for item in store.cutovers.all_items(header.cutover_id)
             for step in item.steps.values()
             if step.code == "unexpected"
         }
@@ -221,7 +221,7 @@ def test_where_a_defect_shows_itself_is_told_and_not_what_it_says(tmp_path: Path
 
 @pytest.mark.parametrize("side", ["old", "new"])
 def test_a_defect_while_a_sim_is_read_stops_no_other(tmp_path: Path, side: str) -> None:
-    world = migrated(tmp_path, {}, switches=HologramSwitches(imei_shown=False))
+    world = migrated(tmp_path, {}, behaviour=HologramBehaviour(imei_shown=False))
     meant = world.meant(world.cutover_plan())
     doomed = min(sim.iccid for sim in world.source.fleet if sim.iccid in meant and sim.imei)
     link_id = world.target.sims[world.pairs()[doomed]].link_id
@@ -263,7 +263,7 @@ def test_a_record_that_is_never_this_sims_puts_it_aside(tmp_path: Path) -> None:
     """As where a gateway mixes answers up: once is weather, time after time is this SIM's trouble."""
     world = migrated(tmp_path, {})
     meant = sorted(world.meant(world.cutover_plan()))
-    world.source.switches = replace(world.source.switches, single_reads_of_others=frozenset({meant[0]}))
+    world.source.behaviour = replace(world.source.behaviour, single_reads_of_others=frozenset({meant[0]}))
     result = world.cut_over()
     assert result.exit_code is ExitCode.ATTENTION, result
     assert dict(result.aside) == {"unreadable_at_source": 1}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from migrator.carriers.onence.simulator import OnenceSwitches
+from migrator.carriers.onence.simulator import OnenceBehaviour
 from migrator.carriers.onence.simulator.model import SimStatus
 from migrator.carriers.simulation import FaultPlan
 from migrator.core.cutover.plan import Aside
@@ -17,7 +17,7 @@ from migrator.errors import InputError, StalePlan
 from migrator.workflows.cutover.apply import cutover_may_be_retried
 from migrator.workflows.cutover.make import stale_reasons
 from tests.engine.cutover.test_cutover_runs import a_sim, migrated, truly
-from tests.worlds.cutover_world import SwitchWorld
+from tests.worlds.cutover_world import CutoverWorld
 from tests.worlds.world import POLICY, Crash, crash_at
 
 STRICT = POLICY.replace("max_failures = 1000", "max_failures = 0")
@@ -27,9 +27,9 @@ def key_of(old: str) -> str:
     return Iccid.parse(old).key
 
 
-def refused(folder: Path) -> tuple[SwitchWorld, str]:
+def refused(folder: Path) -> tuple[CutoverWorld, str]:
     """A finished cutover in which one SIM was refused: 1NCE took it for expired when its order came."""
-    world = migrated(folder, api_version="v1", onence_switches=OnenceSwitches(bulk_all_or_nothing=True))
+    world = migrated(folder, api_version="v1", onence_behaviour=OnenceBehaviour(bulk_all_or_nothing=True))
     world.cutover_plan()
     bad = a_sim(world)
 
@@ -43,13 +43,13 @@ def refused(folder: Path) -> tuple[SwitchWorld, str]:
     assert dict(result.failed) == {"expired": 1}
     world.source.faults = FaultPlan()
     with world.store() as store:
-        store.switches.finish(result.switch_id, world.now().timestamp())
+        store.cutovers.finish(result.cutover_id, world.now().timestamp())
     return world, bad
 
 
-def newest(world: SwitchWorld) -> str:
+def newest(world: CutoverWorld) -> str:
     with world.store() as store:
-        return store.switches.newest() or ""
+        return store.cutovers.newest() or ""
 
 
 # --- retry --------------------------------------------------------------------------------------------------------
@@ -62,10 +62,10 @@ def test_what_was_refused_is_read_and_ordered_again_after_a_retry(tmp_path: Path
     with world.store() as store:
         came = store.interventions.retry(newest(world), Selection(frozenset({"expired"})), now=world.now().timestamp())
         assert (came.sims, dict(came.by_code)) == (1, {"expired": 1})
-        assert store.switches.state(newest(world)) == "started"
-        (step,) = store.switches.items_by_key(newest(world), [key_of(bad)])[0].steps.values()
+        assert store.cutovers.state(newest(world)) == "started"
+        (step,) = store.cutovers.items_by_key(newest(world), [key_of(bad)])[0].steps.values()
         assert (step.state, step.doubt, step.attempts > 0) == (StepState.UNCERTAIN, Doubt.RETRIED, True)
-        assert key_of(bad) in store.switches.switched_off(), "it may be off, until a read shows what it is"
+        assert key_of(bad) in store.cutovers.switched_off(), "it may be off, until a read shows what it is"
     assert bad not in world.off()
     result = world.cut_over()
     assert result.exit_code is ExitCode.DONE, result
@@ -105,7 +105,7 @@ def test_a_plan_that_a_later_one_took_over_is_not_retried(tmp_path: Path) -> Non
     with world.store() as store:
         with pytest.raises(StalePlan, match="started later"):
             cutover_may_be_retried(store, cutover)
-        assert stale_reasons(store, store.switches.header(cutover))
+        assert stale_reasons(store, store.cutovers.header(cutover))
 
 
 def test_a_pause_that_failed_is_read_and_ordered_again_after_a_retry(tmp_path: Path) -> None:
@@ -135,15 +135,15 @@ def test_a_sim_that_was_skipped_stays_on_and_is_no_trouble(tmp_path: Path) -> No
     meant, before = world.meant(world.cutover_plan(waves=(2,))), world.off()
     left = a_sim(world)
     with world.store() as store:
-        came = store.switches.skip(newest(world), Selection(keys=frozenset({key_of(left)})), now=1.0)
+        came = store.cutovers.skip(newest(world), Selection(keys=frozenset({key_of(left)})), now=1.0)
         assert (came.sims, dict(came.by_code)) == (1, {"not_begun": 1})
     result = world.cut_over()
     assert result.exit_code is ExitCode.DONE, result
     assert world.off() - before == meant - {left}
     assert dict(result.aside) == {Aside.LEFT_BY_OPERATOR: 1}
     with world.store() as store:
-        assert key_of(left) not in store.switches.switched_off()
-        assert store.switches.skip(newest(world), Selection(), now=2.0).sims == 0, "the others are proved"
+        assert key_of(left) not in store.cutovers.switched_off()
+        assert store.cutovers.skip(newest(world), Selection(), now=2.0).sims == 0, "the others are proved"
         assert list(store.audit.problems()) == []
 
 
@@ -152,8 +152,8 @@ def test_a_gate_does_not_wait_for_what_was_skipped(tmp_path: Path) -> None:
     world = migrated(tmp_path, policy_text=f"{POLICY}verified_share = 1.0\n")
     meant, before = world.meant(world.cutover_plan(waves=(2,))), world.off()
     with world.store() as store:
-        first = next(store.switches.items(newest(world), "first-2"))
-        store.switches.skip(newest(world), Selection(keys=frozenset({first.key})), now=1.0)
+        first = next(store.cutovers.items(newest(world), "first-2"))
+        store.cutovers.skip(newest(world), Selection(keys=frozenset({first.key})), now=1.0)
     assert world.cut_over().exit_code is ExitCode.DONE
     assert len(world.off() - before) == len(meant) - 1
 
@@ -164,11 +164,11 @@ def test_a_sim_with_an_order_in_doubt_cannot_be_skipped(tmp_path: Path) -> None:
     with pytest.raises(Crash):
         world.cut_over(hooks=crash_at("after_effect", 1))
     with world.store() as store:
-        before = list(store.switches.stored_steps(newest(world)))
+        before = list(store.cutovers.stored_steps(newest(world)))
         with pytest.raises(InputError, match="not known yet") as caught:
-            store.switches.skip(newest(world), Selection(wave="all"), now=1.0)
+            store.cutovers.skip(newest(world), Selection(wave="all"), now=1.0)
         assert f"migrator cutover apply {newest(world)}" in caught.value.hint
-        assert list(store.switches.stored_steps(newest(world))) == before
+        assert list(store.cutovers.stored_steps(newest(world))) == before
 
 
 def test_an_order_that_was_given_up_and_may_come_late_cannot_be_skipped(tmp_path: Path) -> None:
@@ -179,19 +179,19 @@ def test_an_order_that_was_given_up_and_may_come_late_cannot_be_skipped(tmp_path
         world.cut_over(hooks=crash_at("after_effect", 1))
     with world.store() as store:
         store.journal.reclaim_in_flight(newest(world), 1.0)
-        open_ = [one.key for one in store.switches.items(newest(world), "all") if one.steps]
+        open_ = [one.key for one in store.cutovers.items(newest(world), "all") if one.steps]
         told = dict.fromkeys(open_, (Doubt.NOT_EFFECTIVE.value, ""))
         store.journal.move(newest(world), StepKind.SOURCE, StepEvent.PROBED_ABSENT, told, now=2.0)
         with pytest.raises(InputError, match="not known yet"):
-            store.switches.skip(newest(world), Selection(keys=frozenset(open_)), now=3.0)
+            store.cutovers.skip(newest(world), Selection(keys=frozenset(open_)), now=3.0)
 
 
 def test_what_failed_is_skipped_with_its_code_in_words(tmp_path: Path) -> None:
     world, bad = refused(tmp_path)
     with world.store() as store:
-        came = store.switches.skip(newest(world), Selection(frozenset({"expired"})), now=1.0)
+        came = store.cutovers.skip(newest(world), Selection(frozenset({"expired"})), now=1.0)
         assert dict(came.by_code) == {"expired": 1}
-        (step,) = store.switches.items_by_key(newest(world), [key_of(bad)])[0].steps.values()
+        (step,) = store.cutovers.items_by_key(newest(world), [key_of(bad)])[0].steps.values()
     assert (step.state, step.code) == (StepState.SKIPPED, Aside.LEFT_BY_OPERATOR)
     assert step.message.startswith("expired: ")
     assert world.cut_over().exit_code is ExitCode.DONE

@@ -9,7 +9,7 @@ from migrator.core.run.doubts import Doubt
 from migrator.core.run.results import ExitCode
 from migrator.core.run.states import StepKind, StepState
 from migrator.engine.run.context import Hooks
-from tests.worlds.cutover_world import SwitchWorld
+from tests.worlds.cutover_world import CutoverWorld
 from tests.worlds.world import Crash, crash_at
 
 HOUR_S = 3600.0
@@ -20,9 +20,9 @@ def is_order(method: str, path: str) -> bool:
     return method != "GET" and "/sims" in path
 
 
-def migrated(folder: Path, fault: Fault) -> SwitchWorld:
+def migrated(folder: Path, fault: Fault) -> CutoverWorld:
     """A migrated fleet, of whose next orders the first meets a fault."""
-    world = SwitchWorld(folder, sims=6, api_version="v1")
+    world = CutoverWorld(folder, sims=6, api_version="v1")
     world.migrated()
     world.source.faults = FaultPlan(scripted=[fault], scripted_for=is_order)
     return world
@@ -70,7 +70,7 @@ def test_what_an_answer_means_is_on_disk_with_the_answer(tmp_path: Path, fault: 
     with pytest.raises(Crash):
         world.cut_over(hooks=crash_at("after_outcome", 1, StepKind.SOURCE))
     with world.store() as store:
-        assert store.journal.reclaim_in_flight(store.switches.newest() or "", 0.0) == 0
-        items = store.switches.all_items(store.switches.newest() or "")
+        assert store.journal.reclaim_in_flight(store.cutovers.newest() or "", 0.0) == 0
+        items = store.cutovers.all_items(store.cutovers.newest() or "")
         steps = [item.steps[StepKind.SOURCE] for item in items if item.steps]
     assert {(step.state, step.doubt) for step in steps} == {(StepState.UNCERTAIN, doubt)}

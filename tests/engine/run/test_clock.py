@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 import pytest
 
-from migrator.carriers.hologram.simulator import HologramSwitches
+from migrator.carriers.hologram.simulator import HologramBehaviour
 from migrator.carriers.simulation import Fault, FaultPlan
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.run.results import ExitCode
@@ -34,7 +34,7 @@ class Jumpy(World):
 
 def lost_claim(folder: Path, fault: Fault = Fault.LOSE_AFTER) -> Jumpy:
     """Ready to apply; the answer to the first claim will be lost, after it took effect, and reads lag behind."""
-    world = Jumpy(folder, sims=4, switches=HologramSwitches(read_lag_s=LAG_S, late_s=LATE_S, latency_s=1.0))
+    world = Jumpy(folder, sims=4, behaviour=HologramBehaviour(read_lag_s=LAG_S, late_s=LATE_S, latency_s=1.0))
     world.faults = FaultPlan(scripted=[fault], scripted_for=lambda _verb, path: path.endswith("bulkclaim"))
     world.ready()
     return world
@@ -129,7 +129,7 @@ class SeenBeside(FaultPlan):
 
 
 def test_nor_what_they_note_in_the_midst_of_a_look_of_the_run(tmp_path: Path) -> None:
-    world = World(tmp_path, sims=4, switches=HologramSwitches(read_lag_s=LAG_S))
+    world = World(tmp_path, sims=4, behaviour=HologramBehaviour(read_lag_s=LAG_S))
     world.faults = SeenBeside(world)
     world.ready()
     result = world.apply()
@@ -161,6 +161,6 @@ def test_a_clock_that_was_set_back_holds_no_lost_setting_up_until_it_has_come_ro
 
 def test_nor_an_order_that_was_put_off(tmp_path: Path) -> None:
     """The carrier left a locked SIM alone, and the pause until the next order ends by a clock that was set since."""
-    switches = HologramSwitches(limits_locked_while_pending=True, claim_pending_s=(600.0, 600.0))
-    world = Jumpy(tmp_path, sims=4, switches=switches)
+    behaviour = HologramBehaviour(limits_locked_while_pending=True, claim_pending_s=(600.0, 600.0))
+    world = Jumpy(tmp_path, sims=4, behaviour=behaviour)
     assert_resumed_half_a_day_back(world)

@@ -8,10 +8,10 @@ from pathlib import Path
 import anyio
 import pytest
 
-from migrator.carriers.hologram.simulator import HologramSwitches
+from migrator.carriers.hologram.simulator import HologramBehaviour
 from migrator.core.run.states import StepKind
 from migrator.engine.run.context import Hooks
-from tests.worlds.cutover_world import SwitchWorld
+from tests.worlds.cutover_world import CutoverWorld
 from tests.worlds.world import Crash, World
 
 
@@ -40,7 +40,7 @@ def world(tmp_path: Path) -> World:
 
 def test_a_claim_is_in_the_main_file_before_it_leaves(tmp_path: Path, elsewhere: Path) -> None:
     """The carrier's reads lag, so that whoever forgot the claim would send it again."""
-    world = World(tmp_path, sims=6, switches=HologramSwitches(read_lag_s=50.0))
+    world = World(tmp_path, sims=6, behaviour=HologramBehaviour(read_lag_s=50.0))
     world.ready()
     with pytest.raises(Crash):
         world.apply(hooks=Hooks(after_effect=lambda kind: carried_off(world, elsewhere, kind)))
@@ -51,16 +51,16 @@ def test_a_claim_is_in_the_main_file_before_it_leaves(tmp_path: Path, elsewhere:
 
 
 @pytest.fixture
-def migrated(tmp_path: Path) -> SwitchWorld:
+def migrated(tmp_path: Path) -> CutoverWorld:
     """A fleet that was migrated, and is planned to be cut over."""
-    world = SwitchWorld(tmp_path, sims=4)
+    world = CutoverWorld(tmp_path, sims=4)
     world.migrated()
     world.cutover_plan()
     return world
 
 
 def test_an_order_of_a_cutover_is_in_the_main_file_so_that_it_can_be_taken_back(
-    migrated: SwitchWorld, elsewhere: Path
+    migrated: CutoverWorld, elsewhere: Path
 ) -> None:
     """Only who knows of the order knows that the SIM was on before it, and that it is ours to switch on again."""
     with pytest.raises(Crash):
@@ -71,7 +71,7 @@ def test_an_order_of_a_cutover_is_in_the_main_file_so_that_it_can_be_taken_back(
     assert migrated.rollback_plan().count == len(migrated.served)
 
 
-def test_an_order_of_a_rollback_is_in_the_main_file_too(migrated: SwitchWorld, elsewhere: Path) -> None:
+def test_an_order_of_a_rollback_is_in_the_main_file_too(migrated: CutoverWorld, elsewhere: Path) -> None:
     assert migrated.cut_over().exit_code == 0
     migrated.rollback_plan()
     with pytest.raises(Crash):

@@ -9,7 +9,7 @@ import anyio
 import httpx
 import pytest
 
-from migrator.carriers.hologram.simulator import HologramSwitches
+from migrator.carriers.hologram.simulator import HologramBehaviour
 from migrator.carriers.onence.adapter import OnenceSource
 from migrator.carriers.onence.simulator.usage import usage
 from migrator.carriers.pacing import Pacer
@@ -31,8 +31,8 @@ from tests.worlds.world import POLICY, World
 TAGGED = POLICY.replace('zone = "global"', 'zone = "global"\ntag = "from-1nce"')
 
 
-def migrated(folder: Path, sims: int = 12, switches: HologramSwitches | None = None) -> World:
-    world = World(folder, sims=sims, switches=switches or HologramSwitches(), policy_text=TAGGED)
+def migrated(folder: Path, sims: int = 12, behaviour: HologramBehaviour | None = None) -> World:
+    world = World(folder, sims=sims, behaviour=behaviour or HologramBehaviour(), policy_text=TAGGED)
     world.ready()
     world.apply_until_quiet()
     return world
@@ -63,7 +63,7 @@ def verdicts(world: World) -> dict[str, int]:
 
 
 def test_devices_of_several_profiles_are_compared_by_the_enabled_one(tmp_path: Path) -> None:
-    world = migrated(tmp_path, switches=HologramSwitches(multi_profile_share=1.0))
+    world = migrated(tmp_path, behaviour=HologramBehaviour(multi_profile_share=1.0))
     claimed = sorted(world.ours())
     assert all(world.target.sims[iccid].spare is not None for iccid in claimed)
     assert verdicts(world) == {"ok": len(claimed)}
@@ -165,7 +165,7 @@ def test_on_the_day_of_the_claim_nothing_is_known_of_the_old_sims(tmp_path: Path
 
 def test_usage_shows_life_where_the_record_does_not(tmp_path: Path) -> None:
     """`lastsession` may be absent, and `last_connect_time` empty."""
-    world = migrated(tmp_path, switches=HologramSwitches(lastsession_shown=False, last_connect_shown=False))
+    world = migrated(tmp_path, behaviour=HologramBehaviour(lastsession_shown=False, last_connect_shown=False))
     iccid = min(world.ours())
     link = world.target.sims[iccid]
     assert link.claimed_at is not None

@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 import pytest
 
-from migrator.carriers.hologram.simulator import HologramSwitches
+from migrator.carriers.hologram.simulator import HologramBehaviour
 from migrator.carriers.pacing import AdaptivePacer
 from migrator.carriers.simulation import Fault, FaultPlan
 from migrator.core.fleet.identifiers import Iccid
@@ -23,7 +23,7 @@ from migrator.wiring.pace import keeping_pace, remember
 from tests.support import run_virtual
 from tests.worlds.world import World
 
-SLOW = HologramSwitches(latency_s=0.15)
+SLOW = HologramBehaviour(latency_s=0.15)
 
 
 def give(world: World, kind: OrderKind) -> None:
@@ -85,7 +85,7 @@ class Operator:
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    world = World(tmp_path, switches=SLOW)
+    world = World(tmp_path, behaviour=SLOW)
     world.ready()
     return world
 
@@ -203,7 +203,7 @@ def test_a_pause_does_not_raise_the_cap_of_a_run(world: World) -> None:
 
 def test_a_run_that_waits_for_the_carrier_notices_an_abort_soon(tmp_path: Path) -> None:
     """Its sleeps grow to five minutes; nobody wants to wait so long for an abort."""
-    world = World(tmp_path, switches=HologramSwitches(claim_pending_s=(9000.0, 9000.0)))
+    world = World(tmp_path, behaviour=HologramBehaviour(claim_pending_s=(9000.0, 9000.0)))
     world.ready()
     given_at: list[float] = []
 
@@ -228,7 +228,7 @@ def refused_for_minutes(method: str) -> FaultPlan:
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
 def test_a_wait_that_the_carrier_asked_for_is_cut_short(tmp_path: Path, method: str, how: str) -> None:
     """Retry-After may be minutes. What waits for its turn has not left: it is given up, and known to be unsent."""
-    world = World(tmp_path, switches=HologramSwitches(latency_s=0.15, retry_after_s=600))
+    world = World(tmp_path, behaviour=HologramBehaviour(latency_s=0.15, retry_after_s=600))
     world.ready()
     world.target.faults = refused_for_minutes(method)
 

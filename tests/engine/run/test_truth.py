@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from migrator.carriers.hologram.simulator import HologramSwitches, MixedClaims
+from migrator.carriers.hologram.simulator import HologramBehaviour, MixedClaims
 from migrator.core.plan.plan import Change
 from migrator.engine.run.context import ApplyOptions, Stopper, quiet
 from migrator.workflows.plans.make import look
@@ -21,7 +21,7 @@ def test_every_sim_is_in_the_bucket_that_the_truth_puts_it_in(tmp_path: Path) ->
     world = World(
         tmp_path,
         sims=SIMS,
-        switches=HologramSwitches(claim_policy=MixedClaims.ALL_OR_NOTHING, stuck=frozenset(stuck)),
+        behaviour=HologramBehaviour(claim_policy=MixedClaims.ALL_OR_NOTHING, stuck=frozenset(stuck)),
         options=ApplyOptions(wait_s=900.0),
     )
     world.pull()

@@ -17,15 +17,15 @@ from migrator.engine.apply.apply import Applying
 from migrator.engine.apply.change import Changer
 from migrator.engine.apply.converge import Converger
 from migrator.engine.apply.secure import Securer
-from migrator.engine.cutover import cutover as switching
-from migrator.engine.cutover.context import SwitchContext, SwitchOptions
-from migrator.engine.cutover.cutover import Switching
+from migrator.engine.cutover import cutover as cutover_run
+from migrator.engine.cutover.context import CutoverContext, CutoverOptions
+from migrator.engine.cutover.cutover import CutoverRun
 from migrator.engine.run import read_targets as observing
 from migrator.engine.run.context import ApplyOptions, Context, Stopper
 from migrator.engine.run.read_targets import Reader, targets_of
 from migrator.errors import Interrupted
 from tests.support import run_virtual
-from tests.worlds.cutover_world import SwitchWorld
+from tests.worlds.cutover_world import CutoverWorld
 from tests.worlds.world import World
 
 SIMS, SLICE = 24, 4
@@ -49,7 +49,7 @@ def _securer(ctx: Context) -> Securer:
 
 @pytest.fixture(autouse=True)
 def _small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (applying, converging, observing, switching):
+    for module in (applying, converging, observing, cutover_run):
         monkeypatch.setattr(module, "SLICE", SLICE)
 
 
@@ -142,9 +142,9 @@ async def _stop(stopper: Stopper) -> None:
 
 
 @pytest.fixture(scope="module")
-def rolled_back(tmp_path_factory: pytest.TempPathFactory) -> SwitchWorld:
+def rolled_back(tmp_path_factory: pytest.TempPathFactory) -> CutoverWorld:
     """A world whose cutover was carried out and taken back: nothing is left to send or to prove."""
-    world = SwitchWorld(tmp_path_factory.mktemp("rolled_back"), sims=SIMS)
+    world = CutoverWorld(tmp_path_factory.mktemp("rolled_back"), sims=SIMS)
     world.migrated()
     world.cutover_plan()
     world.cut_over()
@@ -153,49 +153,51 @@ def rolled_back(tmp_path_factory: pytest.TempPathFactory) -> SwitchWorld:
     return world
 
 
-def switched(world: SwitchWorld, body: Callable[[Switching, Stopper], Awaitable[Any]]) -> tuple[int, Any]:
+def switched(world: CutoverWorld, body: Callable[[CutoverRun, Stopper], Awaitable[Any]]) -> tuple[int, Any]:
     """How many SIMs the rollback holds, and what `body` makes of one more run of it."""
     stopper = Stopper()
 
     async def lived() -> tuple[int, Any]:
-        header = store.switches.header(store.switches.newest(Direction.ROLLBACK) or "")
+        header = store.cutovers.header(store.cutovers.newest(Direction.ROLLBACK) or "")
         target = mock.AsyncMock()
         target.account.return_value.org_id = header.org_id
-        ctx = SwitchContext(
+        ctx = CutoverContext(
             header=header,
             gates=world.policy().policy.gates,
             run_id=0,
             source=mock.AsyncMock(),
             target=target,
             journal=store.journal,
-            plans=store.switches,
+            plans=store.cutovers,
             migration=store.journal,
             field_notes=store.field_notes(header.plan_id),
             clock=world,
-            options=SwitchOptions(batch=SLICE),
+            options=CutoverOptions(batch=SLICE),
             stopper=stopper,
         )
-        return header.count, await body(Switching(ctx), stopper)
+        return header.count, await body(CutoverRun(ctx), stopper)
 
     with world.store() as store:
         return run_virtual(lived)
 
 
-def test_a_rollback_that_finds_nothing_to_do_gives_others_a_turn_with_every_slice(rolled_back: SwitchWorld) -> None:
-    sims, turns = switched(rolled_back, lambda switching, _: turns_beside(switching._all_waves))
+def test_a_rollback_that_finds_nothing_to_do_gives_others_a_turn_with_every_slice(rolled_back: CutoverWorld) -> None:
+    sims, turns = switched(rolled_back, lambda cutover_run, _: turns_beside(cutover_run._all_waves))
     assert turns >= 3 * (sims // SLICE) - 1  # what is missing, what is to be waited for, and the gate
 
 
-def test_the_count_at_the_end_of_a_rollback_gives_others_a_turn_with_every_slice(rolled_back: SwitchWorld) -> None:
-    sims, turns = switched(rolled_back, lambda switching, _: turns_beside(switching._open_by_wave))
+def test_the_count_at_the_end_of_a_rollback_gives_others_a_turn_with_every_slice(rolled_back: CutoverWorld) -> None:
+    sims, turns = switched(rolled_back, lambda cutover_run, _: turns_beside(cutover_run._open_by_wave))
     assert turns >= sims // SLICE - 1
 
 
-def test_a_stop_asked_for_in_the_midst_of_a_rollback_that_finds_nothing_to_do_ends_it(rolled_back: SwitchWorld) -> None:
-    async def stopped(switching: Switching, stopper: Stopper) -> None:
+def test_a_stop_asked_for_in_the_midst_of_a_rollback_that_finds_nothing_to_do_ends_it(
+    rolled_back: CutoverWorld,
+) -> None:
+    async def stopped(cutover_run: CutoverRun, stopper: Stopper) -> None:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_stop, stopper)
             with pytest.raises(Interrupted, match="enough"):
-                await switching._all_waves()
+                await cutover_run._all_waves()
 
     switched(rolled_back, stopped)

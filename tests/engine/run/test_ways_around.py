@@ -13,7 +13,7 @@ import pytest
 
 from migrator import wiring
 from migrator.carriers.hologram.adapter import HologramTarget
-from migrator.carriers.hologram.simulator import Edition, HologramSwitches, MixedClaims
+from migrator.carriers.hologram.simulator import Edition, HologramBehaviour, MixedClaims
 from migrator.carriers.simulation import Fault, FaultPlan, LedgerEntry
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import Pair
@@ -37,8 +37,8 @@ def on(path_part: str, method: str = "POST") -> Callable[[str, str], bool]:
     return lambda verb, path: verb == method and path_part in path
 
 
-def quick(**switches: Any) -> HologramSwitches:
-    return replace(HologramSwitches(claim_pending_s=(0.0, 0.0), state_pending_s=(0.0, 0.0)), **switches)
+def quick(**behaviour: Any) -> HologramBehaviour:
+    return replace(HologramBehaviour(claim_pending_s=(0.0, 0.0), state_pending_s=(0.0, 0.0)), **behaviour)
 
 
 def test_a_claim_that_is_never_answered_is_not_sent_for_ever(tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_a_claim_that_is_never_answered_is_not_sent_for_ever(tmp_path: Path) -> 
 
 def test_what_a_reply_named_as_claimed_is_remembered_when_the_read_back_fails(tmp_path: Path) -> None:
     """The reads lag for five minutes and fail at first: without the reply's word the SIMs would look unclaimed."""
-    world = World(tmp_path, switches=quick(read_lag_s=300.0))
+    world = World(tmp_path, behaviour=quick(read_lag_s=300.0))
     world.ready()
     world.target.faults = FaultPlan(scripted=[Fault.HTML] * 40, scripted_for=on("links/cellular", "GET"))
     assert world.apply().exit_code is ExitCode.RESUMABLE
@@ -62,7 +62,7 @@ def test_what_a_reply_named_as_claimed_is_remembered_when_the_read_back_fails(tm
 
 
 def test_a_sim_that_was_named_and_never_seen_is_not_claimed_by_the_next_plan(tmp_path: Path) -> None:
-    world = World(tmp_path, switches=quick(read_lag_s=1500.0))
+    world = World(tmp_path, behaviour=quick(read_lag_s=1500.0))
     world.ready()
     world.apply()
     again = world.plan()
@@ -75,7 +75,7 @@ def test_a_sim_that_was_named_and_never_seen_is_not_claimed_by_the_next_plan(tmp
 def test_limits_are_set_before_anything_is_waited_for(tmp_path: Path) -> None:
     """Limits come after the claim here, and one SIM of the claim stays in doubt for a minute."""
     policy = POLICY.replace('zone = "global"', 'zone = "global"\nlimits = "after_claim"')
-    world = World(tmp_path, switches=quick(claim_policy=MixedClaims.SKIP_BAD), policy_text=policy)
+    world = World(tmp_path, behaviour=quick(claim_policy=MixedClaims.SKIP_BAD), policy_text=policy)
     world.pull()
     targets = new_sims(world.sims)
     world.target.stock(targets[1:])
@@ -90,7 +90,7 @@ def test_limits_are_set_before_anything_is_waited_for(tmp_path: Path) -> None:
 
 def test_a_resume_sets_missing_limits_before_it_looks_at_failures(tmp_path: Path) -> None:
     policy = POLICY.replace('zone = "global"', 'zone = "global"\nlimits = "after_claim"')
-    world = World(tmp_path, switches=quick(), policy_text=policy)
+    world = World(tmp_path, behaviour=quick(), policy_text=policy)
     world.ready()
     with pytest.raises(Crash):
         world.apply(hooks=crash_at("after_outcome", 2))
@@ -111,7 +111,7 @@ def assert_resumed_once_limited(world: World, targets: list[str]) -> None:
 
 
 def test_a_paused_link_is_resumed_only_once_its_limit_is_on_record(tmp_path: Path) -> None:
-    world = World(tmp_path, sims=3, switches=quick(limits_lag_s=30.0))
+    world = World(tmp_path, sims=3, behaviour=quick(limits_lag_s=30.0))
     world.pull()
     targets = new_sims(3)
     world.target.stock_claimed(targets, state="PAUSED-USER", overage_limit=-1)
@@ -121,7 +121,7 @@ def test_a_paused_link_is_resumed_only_once_its_limit_is_on_record(tmp_path: Pat
 @pytest.mark.parametrize(("overage", "sms"), [(-1, 5), (0, 100)])
 def test_nor_while_one_of_its_two_limits_is_wider_than_planned(tmp_path: Path, overage: int, sms: int) -> None:
     """Whoever claimed it left the other one narrow enough."""
-    world = World(tmp_path, sims=3, switches=quick(limits_lag_s=30.0))
+    world = World(tmp_path, sims=3, behaviour=quick(limits_lag_s=30.0))
     world.pulled([sim(number, sms_quota=Decimal(5), data_quota_mb=Decimal(500)) for number in range(1, 4)])
     targets = new_sims(3)
     world.target.stock_claimed(targets, state="PAUSED-USER", overage_limit=overage, sms_limit=sms)
@@ -140,7 +140,7 @@ def test_nor_while_one_of_its_two_limits_is_wider_than_planned(tmp_path: Path, o
 )
 def test_a_sim_that_is_not_as_it_could_be_claimed_takes_no_order(tmp_path: Path, found: dict[str, Any]) -> None:
     """Somebody claimed it by hand since the plan, on another tariff, or it is in a state that we do not touch."""
-    world = World(tmp_path, sims=3, switches=quick())
+    world = World(tmp_path, sims=3, behaviour=quick())
     world.ready()
     odd = new_sims(1)[0]
     people = People(world)
@@ -158,10 +158,10 @@ def test_a_sim_that_is_not_as_it_could_be_claimed_takes_no_order(tmp_path: Path,
 
 
 def test_a_sim_that_is_left_alone_is_ordered_with_growing_pauses(tmp_path: Path) -> None:
-    switches = HologramSwitches(
+    behaviour = HologramBehaviour(
         limits_locked_while_pending=True, claim_pending_s=(900.0, 900.0), limits_edition=Edition.REF_2
     )
-    world = World(tmp_path, sims=6, switches=switches)
+    world = World(tmp_path, sims=6, behaviour=behaviour)
     world.ready()
     assert world.apply_until_quiet().exit_code is ExitCode.DONE
     orders = [(entry.at_s, device_id) for entry in sent(world, "usagelimit") for device_id in entry.body["deviceids"]]
@@ -174,7 +174,7 @@ def test_a_sim_that_is_left_alone_is_ordered_with_growing_pauses(tmp_path: Path)
 
 def test_a_verified_sim_that_somebody_changed_takes_no_order(tmp_path: Path) -> None:
     """A person paused a SIM after it was verified; resuming the rest of the plan must not switch it on again."""
-    world = World(tmp_path, switches=quick(), options=ApplyOptions(max_sims=5))
+    world = World(tmp_path, behaviour=quick(), options=ApplyOptions(max_sims=5))
     world.ready()
     world.apply()
     verified = world.target.sims[next(iter(world.target.ledger.charges))]
@@ -185,7 +185,7 @@ def test_a_verified_sim_that_somebody_changed_takes_no_order(tmp_path: Path) -> 
 
 
 def test_a_sim_that_the_plan_leaves_alone_takes_no_order(tmp_path: Path) -> None:
-    world = World(tmp_path, switches=quick())
+    world = World(tmp_path, behaviour=quick())
     world.ready()
     world.apply()
     assert world.plan().counts == {Action.NO_OP.value: world.sims}
@@ -197,7 +197,7 @@ def test_a_sim_that_the_plan_leaves_alone_takes_no_order(tmp_path: Path) -> None
 
 def test_sims_with_nothing_to_do_do_not_fill_the_canary(tmp_path: Path) -> None:
     waves = POLICY.replace('[[waves]]\nname = "all"', '[[waves]]\nname = "canary"\ncount = 5\n[[waves]]\nname = "rest"')
-    world = World(tmp_path, switches=quick(), policy_text=waves)
+    world = World(tmp_path, behaviour=quick(), policy_text=waves)
     world.ready()
     world.apply(options=ApplyOptions(max_sims=5))
     again = world.plan()
@@ -207,7 +207,7 @@ def test_sims_with_nothing_to_do_do_not_fill_the_canary(tmp_path: Path) -> None:
 
 
 def test_a_target_that_came_to_us_on_another_plan_meanwhile_is_only_shown(tmp_path: Path) -> None:
-    world = World(tmp_path, sims=2, switches=quick())
+    world = World(tmp_path, sims=2, behaviour=quick())
     world.pull()
     targets = new_sims(2)
     world.target.stock(targets[1:])
@@ -221,9 +221,9 @@ def test_a_target_that_came_to_us_on_another_plan_meanwhile_is_only_shown(tmp_pa
 
 def test_names_are_put_one_by_one_where_the_bulk_call_is_refused(tmp_path: Path) -> None:
     policy = POLICY + '[name]\ntemplate = "pump"\n'
-    world = World(tmp_path, switches=quick(), policy_text=policy)
+    world = World(tmp_path, behaviour=quick(), policy_text=policy)
     world.ready()
-    world.target.switches = quick(features=frozenset(), features_listed=False)
+    world.target.behaviour = quick(features=frozenset(), features_listed=False)
     assert world.apply().exit_code is ExitCode.DONE
     assert len(sent(world, "/devices/", "PUT")) == world.sims
 
@@ -231,7 +231,7 @@ def test_names_are_put_one_by_one_where_the_bulk_call_is_refused(tmp_path: Path)
 @pytest.mark.parametrize("path_part", ["batch/state", "devices/count"])
 def test_a_read_that_is_only_nice_to_have_does_not_stop_the_run(tmp_path: Path, path_part: str) -> None:
     world = World(
-        tmp_path, sims=12, switches=quick(), policy_text=POLICY.replace("[status]\n", '[status]\nenabled = "pause"\n')
+        tmp_path, sims=12, behaviour=quick(), policy_text=POLICY.replace("[status]\n", '[status]\nenabled = "pause"\n')
     )
     world.ready()
     world.target.faults = FaultPlan(scripted=[Fault.SERVER_ERROR_BEFORE] * 99, scripted_for=on(path_part, "GET"))
@@ -239,8 +239,8 @@ def test_a_read_that_is_only_nice_to_have_does_not_stop_the_run(tmp_path: Path, 
 
 
 def test_a_reason_that_merely_sounds_like_money_does_not_halt_a_fleet_that_can_pay(tmp_path: Path) -> None:
-    switches = quick(foreign_reason="Insufficient permissions for this SIM")
-    world = World(tmp_path, switches=switches)
+    behaviour = quick(foreign_reason="Insufficient permissions for this SIM")
+    world = World(tmp_path, behaviour=behaviour)
     world.pull()
     targets = new_sims(world.sims)
     world.target.stock(targets[1:])
@@ -252,7 +252,7 @@ def test_a_reason_that_merely_sounds_like_money_does_not_halt_a_fleet_that_can_p
 
 
 def test_a_target_in_another_organization_of_ours_is_seen_before_it_is_claimed(tmp_path: Path) -> None:
-    world = World(tmp_path, switches=quick())
+    world = World(tmp_path, behaviour=quick())
     world.pull()
     targets = new_sims(world.sims)
     world.target.stock(targets[2:])
@@ -262,7 +262,7 @@ def test_a_target_in_another_organization_of_ours_is_seen_before_it_is_claimed(t
 
 
 def test_a_source_whose_claim_has_no_outcome_is_not_claimed_for_another_target(tmp_path: Path) -> None:
-    world = World(tmp_path, sims=2, switches=quick())
+    world = World(tmp_path, sims=2, behaviour=quick())
     world.ready()
     with pytest.raises(Crash):
         world.apply(hooks=crash_at("after_effect", 2))
@@ -280,7 +280,7 @@ def test_a_source_whose_claim_has_no_outcome_is_not_claimed_for_another_target(t
 
 def test_sims_that_a_reply_left_out_are_not_taken_for_claimed_when_the_process_dies_then(tmp_path: Path) -> None:
     """Two of twelve cannot be claimed yet, and the reply says nothing of them; later the carrier delivers them."""
-    world = World(tmp_path, switches=quick(claim_policy=MixedClaims.SKIP_BAD))
+    world = World(tmp_path, behaviour=quick(claim_policy=MixedClaims.SKIP_BAD))
     world.pull()
     targets = new_sims(world.sims)
     world.target.stock(targets[2:])
@@ -297,7 +297,7 @@ def test_a_run_that_stood_still_while_another_took_over_sends_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its claim waits for its turn; the other run settles it as not sent, and claims. Then the first one wakes up."""
-    world = World(tmp_path, switches=quick())
+    world = World(tmp_path, behaviour=quick())
     world.ready()
     send = HologramTarget.send
     slept: list[HologramTarget] = []
@@ -323,7 +323,7 @@ def test_a_run_that_stood_still_while_another_took_over_sends_nothing(
 def test_a_claim_is_not_sent_again_while_the_carrier_may_still_be_at_work_on_it(tmp_path: Path, late_s: float) -> None:
     """The connection breaks at once, and the carrier goes on, as long as a claim may take."""
     world = World(
-        tmp_path, switches=quick(late_s=late_s), faults=FaultPlan(scripted=[Fault.LATE], scripted_for=on("bulkclaim"))
+        tmp_path, behaviour=quick(late_s=late_s), faults=FaultPlan(scripted=[Fault.LATE], scripted_for=on("bulkclaim"))
     )
     world.ready()
     assert world.apply().exit_code is ExitCode.DONE
@@ -333,7 +333,7 @@ def test_a_claim_is_not_sent_again_while_the_carrier_may_still_be_at_work_on_it(
 
 def test_nor_by_the_next_process_when_this_one_died_at_once(tmp_path: Path) -> None:
     world = World(
-        tmp_path, switches=quick(late_s=170.0), faults=FaultPlan(scripted=[Fault.LATE], scripted_for=on("bulkclaim"))
+        tmp_path, behaviour=quick(late_s=170.0), faults=FaultPlan(scripted=[Fault.LATE], scripted_for=on("bulkclaim"))
     )
     world.ready()
     with pytest.raises(Crash):
@@ -344,7 +344,7 @@ def test_nor_by_the_next_process_when_this_one_died_at_once(tmp_path: Path) -> N
 
 
 def test_a_run_asks_for_no_money_for_sims_that_are_ours_by_now(tmp_path: Path) -> None:
-    world = World(tmp_path, switches=quick())
+    world = World(tmp_path, behaviour=quick())
     world.ready()
     people = People(world)
     for target in new_sims(world.sims):
@@ -357,7 +357,7 @@ def test_a_run_asks_for_no_money_for_sims_that_are_ours_by_now(tmp_path: Path) -
 def test_what_waits_in_a_long_queue_is_looked_at_again_before_it_is_claimed(tmp_path: Path) -> None:
     """Claims are refused without a word on which SIMs, and halved, each after a wait; meanwhile a person claims one."""
     targets = new_sims(64)
-    world = World(tmp_path, sims=64, switches=quick(poison=frozenset(targets[:30:3])))
+    world = World(tmp_path, sims=64, behaviour=quick(poison=frozenset(targets[:30:3])))
     world.ready()
     people = People(world)
 
@@ -376,7 +376,7 @@ def test_an_adopted_sim_that_hangs_at_the_carrier_is_told_as_stuck(
 ) -> None:
     """Nothing was ordered for it, so that no step of ours says since when it waits."""
     monkeypatch.setattr("migrator.engine.run.context.SLEEP_SLICE_S", 300.0)  # nobody gives orders here
-    world = World(tmp_path, sims=3, switches=quick())
+    world = World(tmp_path, sims=3, behaviour=quick())
     world.pull()
     world.target.stock_claimed(new_sims(3), state="LIVE-PENDING", name="theirs")
     world.pair(new_sims(3))
@@ -399,7 +399,7 @@ def test_an_order_that_is_refused_for_want_of_money_fails_no_sim(
     )
     if refused is SetNames:
         policy += '[name]\ntemplate = "pump"\n'
-    world = World(tmp_path, switches=quick(), policy_text=policy)
+    world = World(tmp_path, behaviour=quick(), policy_text=policy)
     world.ready()
 
     send = HologramTarget.send
@@ -416,7 +416,7 @@ def test_an_order_that_is_refused_for_want_of_money_fails_no_sim(
 
 def refused_by_name(folder: Path) -> World:
     """Two of twelve SIMs are a stranger's, and a claim with them is refused, naming them."""
-    world = World(folder, switches=quick(claim_policy=MixedClaims.ALL_OR_NOTHING))
+    world = World(folder, behaviour=quick(claim_policy=MixedClaims.ALL_OR_NOTHING))
     world.pull()
     targets = new_sims(world.sims)
     world.target.stock(targets[2:])
@@ -452,7 +452,7 @@ def test_sims_refused_by_name_are_not_claimed_again_when_the_read_back_fails(tmp
 def test_a_word_about_money_said_of_single_sims_fails_none_of_them(tmp_path: Path) -> None:
     """An invoiced account, whose balance cannot be read: the words are all there is."""
     world = World(
-        tmp_path, switches=quick(foreign_reason="Insufficient balance", claim_policy=MixedClaims.ALL_OR_NOTHING)
+        tmp_path, behaviour=quick(foreign_reason="Insufficient balance", claim_policy=MixedClaims.ALL_OR_NOTHING)
     )
     world.pull()
     targets = new_sims(world.sims)
@@ -470,6 +470,6 @@ def test_a_word_about_money_said_of_single_sims_fails_none_of_them(tmp_path: Pat
 
 def test_sims_that_a_402_names_are_not_claimed_again(tmp_path: Path) -> None:
     world = refused_by_name(tmp_path)
-    world.target.switches = replace(world.target.switches, claim_failure_status=402)
+    world.target.behaviour = replace(world.target.behaviour, claim_failure_status=402)
     world.apply()
     assert len(world.claims_sent()) == 2

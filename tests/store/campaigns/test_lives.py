@@ -9,7 +9,7 @@ from unittest import mock
 
 import pytest
 
-from migrator.carriers.hologram.simulator import HologramSwitches
+from migrator.carriers.hologram.simulator import HologramBehaviour
 from migrator.carriers.onence.simulator.model import SimStatus
 from migrator.core.campaign.life import ExceptionCode, LifeStage, SimLife
 from migrator.core.fleet.identifiers import Iccid
@@ -158,7 +158,7 @@ def test_a_tested_card_that_is_ours_is_staged(tmp_path: Path) -> None:
 
 
 def test_a_card_that_hologram_paused_is_a_mismatch(tmp_path: Path) -> None:
-    world = fleet(tmp_path, 3, switches=HologramSwitches(paused_by_system=frozenset(new_sims(1))))
+    world = fleet(tmp_path, 3, behaviour=HologramBehaviour(paused_by_system=frozenset(new_sims(1))))
     world.ready()
     world.apply_until_quiet()
     assert stages(world) == {"mismatch": 1, "claimed_silent": 2}

@@ -13,7 +13,7 @@ from migrator.errors import LeaseLost
 from migrator.store import Owner, Store
 from migrator.store.tables import METADATA
 from tests.builders import target
-from tests.store.cutovers.test_store_switches import BOTH, SENT, added
+from tests.store.cutovers.test_store_cutovers import BOTH, SENT, added
 from tests.store.store_kit import NOW, change, key, open_store, ordered, planned
 
 FIRST, SECOND = Owner("rome", 1, NOW), Owner("oslo", 2, NOW)

@@ -16,7 +16,7 @@ from migrator.errors import InputError, LeaseLost
 from migrator.ports import Request
 from migrator.store import Store
 from tests.builders import ORG, pair, sim
-from tests.store.cutovers.test_store_switches import added
+from tests.store.cutovers.test_store_cutovers import added
 from tests.store.store_kit import NOW, SENT, change, key, open_store, ordered, planned, pulled
 
 KEYS = [key(number) for number in range(1, 6)]
@@ -92,7 +92,7 @@ def test_a_migration_is_told_as_before_whatever_was_cut_over_beside_it(what: str
     assert before is not None
     cut_over(store, "c1", Direction.CUTOVER, NOW + 10)
     assert TOLD[what](store) == before
-    store.switches.finish("c1", NOW + 15)
+    store.cutovers.finish("c1", NOW + 15)
     assert TOLD[what](store) == before
 
 
@@ -105,7 +105,7 @@ def test_what_a_cutover_sent_is_no_claim_and_nothing_that_a_migration_sent(store
     run_id = store.journal.start_run("p2", "me", NOW + 11)
     assert store.journal.begin(run_id, StepKind.CLAIM, [KEYS[0]], SENT, wave="all", now=NOW + 11)
     assert store.plans.newest() == "p2"
-    assert store.switches.newest() == "c1"
+    assert store.cutovers.newest() == "c1"
 
 
 def test_a_migration_that_is_made_again_after_a_cutover_is_the_newest_migration(store: Store) -> None:
@@ -114,19 +114,19 @@ def test_a_migration_that_is_made_again_after_a_cutover_is_the_newest_migration(
     added(store, "c1", now=NOW + 10)
     planned(store, [change(4)], plan_id="p2")
     assert [plan["plan_id"] for plan in store.plans.list()] == ["p2", "p3", "p1"]
-    assert store.switches.newest() == "c1"
+    assert store.cutovers.newest() == "c1"
 
 
 @pytest.mark.parametrize("ask", ["header", "state", "differences", "policy_json"])
 def test_a_command_for_migrations_does_not_know_the_plan_of_a_cutover(ask: str, store: Store) -> None:
     added(store, "c1", now=NOW + 10)
     assert store.plans.exists("c1") is None
-    assert store.switches.exists("p1") is None
+    assert store.cutovers.exists("p1") is None
     with pytest.raises(InputError, match="there is no plan 'c1'"):
         getattr(store.plans, ask)("c1")
     with pytest.raises(InputError, match="no cutover or rollback plan 'p1'"):
-        store.switches.header("p1")
-    assert store.switches.state("c1") is PlanState.CREATED
+        store.cutovers.header("p1")
+    assert store.cutovers.state("c1") is PlanState.CREATED
 
 
 # --- a run that was taken for dead --------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from migrator.core.run.states import StepEvent, StepKind
 from migrator.core.run.steps import Verdict, Verified
 from migrator.store import Store
 from tests.builders import source_iccid
-from tests.store.cutovers.test_store_switches import BOTH, added, begun, moved
+from tests.store.cutovers.test_store_cutovers import BOTH, added, begun, moved
 from tests.store.store_kit import NOW, SENT, change, key, open_store, planned
 
 E = StepEvent
@@ -50,15 +50,15 @@ def set_again(store: Store, at: float, plan_id: str = "p1") -> None:
 def test_a_sim_whose_new_one_a_rollback_paused_or_may_have_is_told_with_its_id(
     store: Store, events: list[StepEvent]
 ) -> None:
-    assert store.switches.rolled_back() == {}
+    assert store.cutovers.rolled_back() == {}
     taken_back(store, *events)
-    assert store.switches.rolled_back() == store.switches.rolled_back("p1") == dict.fromkeys(BOTH, "r1")
+    assert store.cutovers.rolled_back() == store.cutovers.rolled_back("p1") == dict.fromkeys(BOTH, "r1")
 
 
 @pytest.mark.parametrize("events", [[E.REFUSED_FOR_GOOD], [E.REFUSED_FOR_NOW], [E.LOST, E.PROBED_ABSENT]])
 def test_a_pause_that_surely_did_not_happen_took_nothing_back(store: Store, events: list[StepEvent]) -> None:
     taken_back(store, *events)
-    assert store.switches.rolled_back() == {}
+    assert store.cutovers.rolled_back() == {}
 
 
 def test_a_new_sim_that_was_paused_already_counts_as_well(store: Store) -> None:
@@ -66,30 +66,30 @@ def test_a_new_sim_that_was_paused_already_counts_as_well(store: Store) -> None:
     begun(store, "r1", now=NOW + 10)
     moved(store, E.CONFIRMED, "r1")
     moved(store, E.OPERATOR_SKIP, "r1", StepKind.PAUSE, code="already")
-    assert set(store.switches.rolled_back()) == set(BOTH)
+    assert set(store.cutovers.rolled_back()) == set(BOTH)
 
 
 def test_a_later_cutover_of_the_same_sims_ends_it(store: Store) -> None:
     taken_back(store, E.CONFIRMED)
     added(store, "c2", now=NOW + 20)
-    assert set(store.switches.rolled_back()) == set(BOTH)
+    assert set(store.cutovers.rolled_back()) == set(BOTH)
     begun(store, "c2", now=NOW + 21)
-    assert store.switches.rolled_back() == {}
+    assert store.cutovers.rolled_back() == {}
 
 
 def test_a_plan_that_set_the_state_since_ends_it_and_one_that_did_so_before_does_not(store: Store) -> None:
     set_again(store, NOW + 5)
     taken_back(store, E.CONFIRMED)
-    assert set(store.switches.rolled_back()) == set(BOTH)
+    assert set(store.cutovers.rolled_back()) == set(BOTH)
     planned(store, [change(1)], plan_id="p2")
     set_again(store, NOW + 20, "p2")
-    assert set(store.switches.rolled_back()) == {key(2)}
+    assert set(store.cutovers.rolled_back()) == {key(2)}
 
 
 def test_only_sims_that_a_plan_acts_on_are_told_of_it(store: Store) -> None:
     taken_back(store, E.CONFIRMED)
     planned(store, [change(1), change(2, Action.SKIP)], plan_id="p2")
-    assert set(store.switches.rolled_back("p2")) == {key(1)}
+    assert set(store.cutovers.rolled_back("p2")) == {key(1)}
 
 
 # --- plans that were made before ----------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete
 
-from migrator.core.cutover.plan import Direction, SwitchAction, SwitchHeader, SwitchReason, SwitchRow
+from migrator.core.cutover.plan import CutoverAction, CutoverHeader, CutoverReason, CutoverRow, Direction
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import AccountLimits, DataLimit, Pair, QuotaReading, SourceSim, data_limit
 from migrator.core.fleet.units import Bytes
@@ -326,11 +326,11 @@ def test_one_that_plans_it_by_its_status_before_is_fresh_until_a_rollback(store:
 def switched_off(store: Store, iccid: Iccid, direction: Direction = Direction.CUTOVER) -> None:
     """A cutover of plan p1, or a rollback, was seen to switch this SIM."""
     at = NOW + (1 if direction is Direction.CUTOVER else 2)
-    row = SwitchRow(iccid, target_iccid(1), SwitchAction.SWITCH_OFF, SwitchReason.QUALIFIES, wave="all")
-    header = SwitchHeader(direction.value, direction, "p1", store.lineage, ORG, None, 0.0, 1, {}, ("all",), "f")
-    store.switches.add(header, [row], at)
-    run_id = store.journal.start_run(header.switch_id, "me", at)
+    row = CutoverRow(iccid, target_iccid(1), CutoverAction.SWITCH_OFF, CutoverReason.QUALIFIES, wave="all")
+    header = CutoverHeader(direction.value, direction, "p1", store.lineage, ORG, None, 0.0, 1, {}, ("all",), "f")
+    store.cutovers.add(header, [row], at)
+    run_id = store.journal.start_run(header.cutover_id, "me", at)
     sent = Request("PUT", "/v1/sims/1", {})
     request_id = ordered(store, run_id, StepKind.SOURCE, {iccid.key: {"status": "Enabled"}}, sent=sent, now=at)
     store.journal.answered(request_id, RequestOutcome.ACCEPTED, now=at)
-    store.journal.move(header.switch_id, StepKind.SOURCE, StepEvent.CONFIRMED, {iccid.key: ("", "")}, now=at)
+    store.journal.move(header.cutover_id, StepKind.SOURCE, StepEvent.CONFIRMED, {iccid.key: ("", "")}, now=at)

@@ -102,7 +102,7 @@ def test_a_plan_for_the_stock_is_not_the_newest_migration_and_leaves_no_fleet_ou
     for_stock(store)
     assert store.plans.newest() == "p1"
     assert {plan["plan_id"]: plan["kind"] for plan in store.plans.list()} == {"s1": "stock", "p1": "migrate"}
-    assert store.switches.newest() is None
+    assert store.cutovers.newest() is None
     assert list(store.audit.problems()) == []
 
 

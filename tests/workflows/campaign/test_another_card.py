@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from migrator.carriers.hologram.simulator import HologramSwitches
+from migrator.carriers.hologram.simulator import HologramBehaviour
 from migrator.core.campaign.life import ExceptionCode, LifeStage
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.run.results import ExitCode
@@ -18,7 +18,7 @@ DAY_S = 86_400.0
 def test_what_was_seen_of_the_refused_card_is_not_told_of_the_next(tmp_path: Path) -> None:
     """Cutovers of the plan's other SIMs compare the whole plan again, the refused card with it."""
     bad = new_sims(14)[0]
-    world = CampaignWorld(tmp_path, sims=14, seed=3, switches=HologramSwitches(poison=frozenset({bad})))
+    world = CampaignWorld(tmp_path, sims=14, seed=3, behaviour=HologramBehaviour(poison=frozenset({bad})))
     world.began(rest="1h")
     first, second = world.on()[:2]
     world.hand_in_pairs("two.csv", [(first, bad), (second, world.cards[1])])

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from migrator import apply
-from migrator.carriers.hologram.simulator import HologramSwitches
+from migrator.carriers.hologram.simulator import HologramBehaviour
 from migrator.carriers.onence.simulator.model import SimStatus
 from migrator.carriers.simulation import Fault, FaultPlan
 from migrator.core.campaign.life import LifeCounts
@@ -43,9 +43,9 @@ on = ["stopped"]
 """
 
 
-def began(folder: Path, *, switches: HologramSwitches | None = None, **values: object) -> CampaignWorld:
+def began(folder: Path, *, behaviour: HologramBehaviour | None = None, **values: object) -> CampaignWorld:
     """A campaign with all its pairs in the intake."""
-    world = CampaignWorld(folder, sims=SIMS, seed=3, switches=switches or HologramSwitches())
+    world = CampaignWorld(folder, sims=SIMS, seed=3, behaviour=behaviour or HologramBehaviour())
     world.began(**values)  # type: ignore[arg-type]
     world.hand_in_pairs("all.csv", zip(world.on(), world.cards, strict=False))
     return world
@@ -152,7 +152,7 @@ def test_no_more_cards_wait_than_the_observed_swaps_need(tmp_path: Path) -> None
 
 def test_the_last_run_before_quiet_hours_ends_with_them(tmp_path: Path) -> None:
     world = began(tmp_path, more='quiet_hours = "22:00-06:00"\n', claims_per_day=500)
-    world.target.switches = HologramSwitches(latency_s=45.0)
+    world.target.behaviour = HologramBehaviour(latency_s=45.0)
     world.wait((EPOCH + timedelta(hours=21, minutes=50) - world.now()).total_seconds())
     world.tick()
     quiet = (EPOCH + timedelta(hours=22)).timestamp() - EPOCH.timestamp()
@@ -323,7 +323,7 @@ def test_files_wait_while_the_inventory_could_not_be_read(tmp_path: Path) -> Non
 
 def test_one_bad_card_stops_nobody_and_is_not_asked_for_again(tmp_path: Path) -> None:
     bad = new_sims(3)[2]
-    world = began(tmp_path, switches=HologramSwitches(poison=frozenset({bad})))
+    world = began(tmp_path, behaviour=HologramBehaviour(poison=frozenset({bad})))
     units = len(world.on())
     assert world.tick().exit_code is ExitCode.ATTENTION
     assert world.claims() == units - 1
@@ -336,7 +336,7 @@ def test_one_bad_card_stops_nobody_and_is_not_asked_for_again(tmp_path: Path) ->
         world.wait(DAY_S)
         assert world.tick().exit_code is ExitCode.ATTENTION
     assert asked() == before
-    world.target.switches = HologramSwitches()
+    world.target.behaviour = HologramBehaviour()
     with site_of(world, world.outside) as site:
         assert retry_refused(site, code="claim_refused", by="ann") == 1
     assert world.tick().exit_code is ExitCode.DONE
@@ -370,7 +370,7 @@ def test_a_blocked_sim_goes_again_by_its_code_once_its_cause_is_mended(tmp_path:
 
 def test_what_one_campaign_was_refused_the_next_one_does_not_ask_for(tmp_path: Path) -> None:
     bad = new_sims(3)[2]
-    world = began(tmp_path, switches=HologramSwitches(poison=frozenset({bad})))
+    world = began(tmp_path, behaviour=HologramBehaviour(poison=frozenset({bad})))
     world.tick()
     before = sum(bad in iccids for _, iccids in world.claims_sent())
     with site_of(world, world.outside) as site:
@@ -385,10 +385,10 @@ def test_what_one_campaign_was_refused_the_next_one_does_not_ask_for(tmp_path: P
 
 def test_a_plan_with_too_many_failures_is_given_up_and_a_retry_asks_again(tmp_path: Path) -> None:
     bad = frozenset(new_sims(3))
-    world = began(tmp_path, more="last_units = 20\nerror_budget = 0.1\n", switches=HologramSwitches(poison=bad))
+    world = began(tmp_path, more="last_units = 20\nerror_budget = 0.1\n", behaviour=HologramBehaviour(poison=bad))
     world.tick()
     claims = world.claims()
-    world.target.switches = HologramSwitches()
+    world.target.behaviour = HologramBehaviour()
     with site_of(world, world.outside) as site:
         resume_campaign(site, by="ann")
         assert retry_refused(site, code="claim_refused", by="ann") == len(bad)
@@ -401,7 +401,10 @@ def test_a_plan_with_too_many_failures_is_given_up_and_a_retry_asks_again(tmp_pa
 def test_too_many_bad_cards_stop_claims_until_a_person_says_so(tmp_path: Path) -> None:
     bad = frozenset(new_sims(3))
     world = began(
-        tmp_path, claims_per_day=4, more="last_units = 20\nerror_budget = 0.1\n", switches=HologramSwitches(poison=bad)
+        tmp_path,
+        claims_per_day=4,
+        more="last_units = 20\nerror_budget = 0.1\n",
+        behaviour=HologramBehaviour(poison=bad),
     )
     world.tick()
     world.wait(DAY_S)
@@ -469,7 +472,7 @@ def test_a_price_that_rose_within_a_plan_makes_a_new_plan(tmp_path: Path) -> Non
     with pytest.raises(Crash):
         world.tick()
     world.outside.doomed = crash_at("after_intent", 99)
-    world.target.switches = HologramSwitches(price_times=Decimal("1.5"))
+    world.target.behaviour = HologramBehaviour(price_times=Decimal("1.5"))
     world.wait(3600)
     ticked = world.tick()
     assert ticked.exit_code is ExitCode.DONE

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from migrator.carriers.onence.simulator import OnenceSwitches
+from migrator.carriers.onence.simulator import OnenceBehaviour
 from migrator.carriers.onence.simulator.model import SimStatus
 from migrator.core.cutover.plan import Aside, Direction
 from migrator.core.fleet.identifiers import Iccid
@@ -130,8 +130,8 @@ def test_a_command_stands_in_every_tick_until_somebody_ran_it(tmp_path: Path) ->
     assert len(both) == 2
     assert command in both
     with site_of(world, world.outside) as site:
-        for switch_id in site.store.switches.known(Direction.CUTOVER):
-            carry_out_cutover(site, site.store.switches.header(switch_id), CutoverBounds())
+        for cutover_id in site.store.cutovers.known(Direction.CUTOVER):
+            carry_out_cutover(site, site.store.cutovers.header(cutover_id), CutoverBounds())
     assert {first, second}.isdisjoint(world.on())
     assert next_day(world).exit_code is ExitCode.DONE
 
@@ -208,7 +208,7 @@ def killed_before_an_order(world: CampaignWorld) -> None:
     def dies(event: str, _values: Mapping[str, Any]) -> None:
         if event == "wave":
             with site_of(world) as site:
-                if "started" in site.store.switches.known(Direction.CUTOVER).values():
+                if "started" in site.store.cutovers.known(Direction.CUTOVER).values():
                     raise Crash("before an order")
 
     world.wait(DAY_S)
@@ -245,8 +245,8 @@ def test_an_old_sim_that_an_operator_skipped_is_in_no_other_cutover_before_a_ret
     killed_before_an_order(world)
     keys = frozenset({Iccid.parse(left).key})
     with site_of(world, world.outside) as site:
-        (switch_id,) = site.store.switches.known(Direction.CUTOVER)
-        assert site.store.switches.skip(switch_id, Selection(keys=keys), now=site.now()).sims == 1
+        (cutover_id,) = site.store.cutovers.known(Direction.CUTOVER)
+        assert site.store.cutovers.skip(cutover_id, Selection(keys=keys), now=site.now()).sims == 1
     for _ in range(2):
         next_day(world)
         assert (left in world.on(), gone in world.on()) == (True, False)
@@ -262,7 +262,7 @@ def test_a_begun_cutover_with_a_corrected_pair_leaves_that_sim_on_and_ends(tmp_p
     for old in (moved, gone):
         world.swap(old)
     next_day(world)
-    world.source.switches = OnenceSwitches(writes_applied=False)
+    world.source.behaviour = OnenceBehaviour(writes_applied=False)
     next_day(world)
     sim = world.source.fleet.find(moved)
     assert sim is not None
@@ -271,17 +271,17 @@ def test_a_begun_cutover_with_a_corrected_pair_leaves_that_sim_on_and_ends(tmp_p
     world.tick()
     world.corrected({moved: world.spare()}, reason="its card broke")
     sim.status = SimStatus.ENABLED
-    world.source.switches = OnenceSwitches()
+    world.source.behaviour = OnenceBehaviour()
     with site_of(world, world.outside) as site:
-        (switch_id,) = site.store.switches.known(Direction.CUTOVER)
-        assert site.store.interventions.retry(switch_id, Selection(), now=site.now()).sims == 1
+        (cutover_id,) = site.store.cutovers.known(Direction.CUTOVER)
+        assert site.store.interventions.retry(cutover_id, Selection(), now=site.now()).sims == 1
     for _ in range(3):
         next_day(world)
     assert moved in world.on()
     assert gone not in world.on()
     with site_of(world, world.outside) as site:
-        assert site.store.switches.state(switch_id) == "finished"
-        (item,) = site.store.switches.items_by_key(switch_id, [Iccid.parse(moved).key])
+        assert site.store.cutovers.state(cutover_id) == "finished"
+        (item,) = site.store.cutovers.items_by_key(cutover_id, [Iccid.parse(moved).key])
     step = item.steps[StepKind.SOURCE]
     assert (step.state, step.code) == (StepState.SKIPPED, Aside.PAIR_CORRECTED)
 

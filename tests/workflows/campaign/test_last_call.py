@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from migrator.carriers.hologram.simulator import HologramSwitches
+from migrator.carriers.hologram.simulator import HologramBehaviour
 from migrator.core.cutover.plan import Direction
 from migrator.core.run.results import ExitCode
 from migrator.core.run.states import StepKind
@@ -25,9 +25,9 @@ from tests.worlds.world import Crash, crash_at, new_sims
 DAY_S = 86_400.0
 
 
-def began(folder: Path, *, switches: HologramSwitches | None = None, **values: Any) -> CampaignWorld:
+def began(folder: Path, *, behaviour: HologramBehaviour | None = None, **values: Any) -> CampaignWorld:
     """A campaign with all its pairs in the intake."""
-    world = CampaignWorld(folder, sims=14, seed=3, switches=switches or HologramSwitches())
+    world = CampaignWorld(folder, sims=14, seed=3, behaviour=behaviour or HologramBehaviour())
     world.began(rest="24h", **values)
     world.hand_in_pairs("all.csv", zip(world.on(), world.cards, strict=False))
     return world
@@ -71,7 +71,7 @@ def test_the_name_of_a_file_stays_as_it_is(tmp_path: Path) -> None:
 def test_a_last_call_that_was_halted_is_told_until_a_person_lets_it_go_on(tmp_path: Path) -> None:
     bad = frozenset(new_sims(3))
     more = "last_units = 20\nerror_budget = 0.1\n"
-    world = began(tmp_path, claims_per_day=4, more=more, switches=HologramSwitches(poison=bad))
+    world = began(tmp_path, claims_per_day=4, more=more, behaviour=HologramBehaviour(poison=bad))
     world.tick()
     world.wait(DAY_S)
     assert world.tick().exit_code is ExitCode.HALTED
@@ -179,10 +179,10 @@ def test_a_campaign_takes_over_what_a_former_one_left_begun(tmp_path: Path, poin
     with site_of(world, world.outside) as site:
         create_campaign(site, tmp_path / "policy.toml", folder=tmp_path / "campaign", name="second")
         approve_campaign(site, by="ann")
-        (begun,) = site.store.switches.known(Direction.CUTOVER)
+        (begun,) = site.store.cutovers.known(Direction.CUTOVER)
     assert f"`migrator cutover apply {begun}` goes on with what was begun." in said(world)[2]
     with site_of(world, world.outside) as site:
-        carry_out_cutover(site, site.store.switches.header(begun), CutoverBounds())
+        carry_out_cutover(site, site.store.cutovers.header(begun), CutoverBounds())
     for _ in range(5):
         world.wait(DAY_S)
         world.tick()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from migrator.carriers.hologram.simulator import HologramSwitches
+from migrator.carriers.hologram.simulator import HologramBehaviour
 from migrator.carriers.onence.simulator.model import SimStatus
 from migrator.core.campaign.life import ExceptionCode
 from migrator.core.run.control import Order, OrderKind
@@ -82,7 +82,7 @@ def test_a_plan_that_an_order_holds_keeps_no_other_plan_from_going_on(tmp_path: 
 
 def test_cards_that_stay_pending_are_waited_for_once_a_tick_however_many_plans_they_are_of(tmp_path: Path) -> None:
     cards = new_sims(3)
-    world = CampaignWorld(tmp_path, sims=14, seed=3, switches=HologramSwitches(stuck=frozenset(cards)))
+    world = CampaignWorld(tmp_path, sims=14, seed=3, behaviour=HologramBehaviour(stuck=frozenset(cards)))
     world.began()
     for old, card in zip(world.on(), cards, strict=False):
         world.hand_in_pairs(f"{card}.csv", [(old, card)])

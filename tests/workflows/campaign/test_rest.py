@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from migrator.carriers.hologram.simulator import HologramSwitches
+from migrator.carriers.hologram.simulator import HologramBehaviour
 from tests.worlds.campaigned import CampaignWorld
 
 DAY_S = 86_400.0
@@ -10,7 +10,7 @@ DAY_S = 86_400.0
 
 def began(folder: Path, *, imei_shown: bool = True) -> CampaignWorld:
     """A campaign with all its pairs, claimed, and a rest of two days."""
-    world = CampaignWorld(folder, sims=6, seed=3, switches=HologramSwitches(imei_shown=imei_shown))
+    world = CampaignWorld(folder, sims=6, seed=3, behaviour=HologramBehaviour(imei_shown=imei_shown))
     world.began(rest="48h")
     world.hand_in_pairs("all.csv", zip(world.on(), world.cards, strict=False))
     world.tick()

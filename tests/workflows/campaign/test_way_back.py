@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from migrator.carriers.onence.simulator.model import SimStatus
-from migrator.core.cutover.plan import SwitchAction
+from migrator.core.cutover.plan import CutoverAction
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.unit_facts import UnitFacts
 from migrator.core.run.results import ExitCode
@@ -59,8 +59,8 @@ def acting(world: CorrectedWorld, back: WayBack) -> dict[str, set[str]]:
         return {
             header.plan_id: {
                 row.source_iccid.digits
-                for row in store.switches.rows(header.switch_id)
-                if row.action is SwitchAction.SWITCH_BACK
+                for row in store.cutovers.rows(header.cutover_id)
+                if row.action is CutoverAction.SWITCH_BACK
             }
             for header in back.headers
         }
@@ -70,7 +70,7 @@ def test_a_list_over_two_plans_is_a_rollback_plan_for_each(world: CorrectedWorld
     olds = sorted(world.pairs())
     now = world.now().timestamp()
     with world.store() as store:
-        off = store.switches.switched_off()
+        off = store.cutovers.switched_off()
         assert len({one.plan_id for one in off.values()}) == 2
         one, other = (
             next(old for old in olds if off[Iccid.parse(old).key].plan_id == of)

@@ -11,7 +11,7 @@ from migrator.core.fleet.sims import Pair
 from migrator.core.plan.plan import Action
 from migrator.core.run.results import ExitCode
 from migrator.core.run.states import StepKind
-from migrator.engine.cutover.context import SwitchOptions
+from migrator.engine.cutover.context import CutoverOptions
 from migrator.engine.run.context import ApplyOptions
 from migrator.errors import InputError, StalePlan
 from migrator.workflows.cutover.make import stale_reasons
@@ -57,8 +57,8 @@ def test_cards_that_were_put_in_crosswise_are_renamed_cut_over_and_never_claimed
     for old, new in crossed.items():
         assert fleet.name_of(new) == fleet.planned_name(header, old)
         fleet.seen_in(new, old)
-    switch = fleet.cutover_plan()
-    assert set(crossed) <= fleet.meant(switch)
+    cutover = fleet.cutover_plan()
+    assert set(crossed) <= fleet.meant(cutover)
     fleet.may_go_off = fleet.off() | set(crossed)
     assert fleet.cut_over().exit_code is ExitCode.DONE
     assert set(crossed) <= fleet.off()
@@ -205,11 +205,11 @@ def test_a_cutover_plan_of_before_a_correction_is_stale(fleet: CorrectedWorld) -
     for old, new in fleet.pairs().items():
         if old in crossed:
             fleet.seen_in(new, old)
-    switch = fleet.cutover_plan()
-    assert set(crossed) <= fleet.meant(switch)
+    cutover = fleet.cutover_plan()
+    assert set(crossed) <= fleet.meant(cutover)
     fleet.corrected(crossed)
     with fleet.store() as store:
-        reasons = stale_reasons(store, switch)
+        reasons = stale_reasons(store, cutover)
     assert all(any(old in line and "corrected" in line for line in reasons) for old in crossed)
     fleet.may_go_off = fleet.off()
     result = fleet.cut_over()  # past the refusal, the run itself looks again
@@ -233,7 +233,7 @@ def test_the_way_back_of_a_corrected_unit_pauses_the_card_that_is_in_it(fleet: C
     fleet.apply_until_quiet()
     back = fleet.rollback_plan(listed={Iccid.parse(one).key})
     assert fleet.meant(back) == {one}
-    fleet.roll_back(options=SwitchOptions(wait_s=86_400))
+    fleet.roll_back(options=CutoverOptions(wait_s=86_400))
     assert fleet.old_state(one) == "Enabled"
     assert (fleet.target.sims[news[other]].state, fleet.target.sims[news[one]].state) == ("PAUSED-USER", "LIVE")
 
@@ -248,7 +248,7 @@ def test_a_rollback_of_before_a_correction_pauses_no_card_of_another_unit(fleet:
     fleet.corrected(crossed)
     with fleet.store() as store:
         assert sum("corrected" in line for line in stale_reasons(store, back)) == 2
-    fleet.roll_back(options=SwitchOptions(wait_s=86_400))  # past the refusal, the run itself looks again
+    fleet.roll_back(options=CutoverOptions(wait_s=86_400))  # past the refusal, the run itself looks again
     assert {fleet.target.sims[new].state for new in crossed.values()} == {"LIVE"}
 
 

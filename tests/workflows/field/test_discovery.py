@@ -286,8 +286,8 @@ def test_an_old_sim_that_lies_in_the_bench_by_now_does_not_count_against_its_pai
     old = world.on()[0]
     world.seen_in(world.pairs()[old], old)
     put(world, old, STRANGER)
-    switch = world.cutover_plan(wants_observed=True)
-    assert world.rows(switch)[old] == ("SWITCH_OFF", "qualifies")
+    cutover = world.cutover_plan(wants_observed=True)
+    assert world.rows(cutover)[old] == ("SWITCH_OFF", "qualifies")
     world.may_go_off = world.off() | {old}
     world.cut_over()
     assert old in world.off()

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from migrator.carriers.hologram.simulator import HologramSwitches
+from migrator.carriers.hologram.simulator import HologramBehaviour
 from migrator.carriers.simulation import Fault, FaultPlan
 from migrator.core.policy.outside import NoticeEvent
 from migrator.core.run.results import ExitCode
@@ -22,9 +22,9 @@ on = ["stopped", "needs_attention", "wave_done", "spend_80", "silent", "drift"]
 """
 
 
-def began(folder: Path, *, switches: HologramSwitches | None = None, more: str = "", **values: Any) -> CampaignWorld:
+def began(folder: Path, *, behaviour: HologramBehaviour | None = None, more: str = "", **values: Any) -> CampaignWorld:
     """A campaign with all its pairs in the intake, and somebody who is told."""
-    world = CampaignWorld(folder, sims=14, seed=3, switches=switches or HologramSwitches())
+    world = CampaignWorld(folder, sims=14, seed=3, behaviour=behaviour or HologramBehaviour())
     world.began(more=more + RECEIVER, **values)
     world.hand_in_pairs("all.csv", zip(world.on(), world.cards, strict=False))
     return world
@@ -56,14 +56,14 @@ def test_what_stops_the_campaign_and_what_needs_a_person_hide_nothing_of_each_ot
 
 def test_a_plan_that_halts_is_told_once_by_the_call(tmp_path: Path) -> None:
     more = "last_units = 20\nerror_budget = 0.1\n"
-    world = began(tmp_path, more=more, switches=HologramSwitches(poison=frozenset(new_sims(3))))
+    world = began(tmp_path, more=more, behaviour=HologramBehaviour(poison=frozenset(new_sims(3))))
     assert world.tick().exit_code is ExitCode.HALTED
     (stopped,) = told(world, NoticeEvent.STOPPED)
     assert stopped.told["campaign"] == "policy"
 
 
 def test_cards_that_stay_pending_stop_nothing(tmp_path: Path) -> None:
-    world = began(tmp_path, switches=HologramSwitches(stuck=frozenset(new_sims(2))))
+    world = began(tmp_path, behaviour=HologramBehaviour(stuck=frozenset(new_sims(2))))
     assert world.tick().exit_code is ExitCode.RESUMABLE
     assert told(world, NoticeEvent.STOPPED) == []
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from migrator import import_pairs, plan, pull
-from migrator.carriers.hologram.simulator import HologramSwitches
+from migrator.carriers.hologram.simulator import HologramBehaviour
 from migrator.core.accounts.records import Order
 from migrator.core.cutover.plan import Require
 from migrator.core.cutover.rules import Demand
@@ -43,8 +43,8 @@ name = "rest"
 class Planned:
     """A world with a plan of two waves that nobody began."""
 
-    def __init__(self, folder: Path, *, soak: str = "", switches: HologramSwitches | None = None) -> None:
-        self.world = CorrectedWorld(folder, sims=SIMS, seed=3, switches=switches or HologramSwitches())
+    def __init__(self, folder: Path, *, soak: str = "", behaviour: HologramBehaviour | None = None) -> None:
+        self.world = CorrectedWorld(folder, sims=SIMS, seed=3, behaviour=behaviour or HologramBehaviour())
         self.outside = SimulatedOutside(self.world)
         cards = new_sims(SIMS)
         self.world.target.stock(cards)
@@ -164,11 +164,11 @@ def test_a_cutover_that_was_begun_by_hand_is_left_alone_until_it_is_ordered(tmp_
     with site_of(world, planned.outside) as site:
         header = plan_cutover(site, site.store.plans.header(planned.plan_id), Demand(Require.VERIFIED, 0.0, site.now()))
         carry_out_cutover(site, header, CutoverBounds(wave="canary"))
-        assert site.store.switches.state(header.switch_id) == "started"
+        assert site.store.cutovers.state(header.cutover_id) == "started"
     off = len(world.off())
     turn = planned.turn()
-    assert (list(turn.did), header.switch_id in turn.words, len(world.off())) == ([], True, off)
-    assert planned.turn(Order(header.switch_id, header.count, at=2.0)).is_order_done
+    assert (list(turn.did), header.cutover_id in turn.words, len(world.off())) == ([], True, off)
+    assert planned.turn(Order(header.cutover_id, header.count, at=2.0)).is_order_done
     assert len(world.off()) > off
 
 
@@ -194,7 +194,7 @@ def test_a_wave_that_rests_ends_the_turn_until_it_has_rested(tmp_path: Path) -> 
 
 
 def test_what_is_pending_for_long_ends_the_turn(tmp_path: Path) -> None:
-    planned = Planned(tmp_path, switches=HologramSwitches(claim_pending_s=(5000.0, 5000.0)))
+    planned = Planned(tmp_path, behaviour=HologramBehaviour(claim_pending_s=(5000.0, 5000.0)))
     began_s = planned.world.elapsed_s
     turn = planned.turn(planned.order(1.0))
     assert planned.world.elapsed_s - began_s < PENDING_S + 120.0
@@ -227,7 +227,7 @@ def test_a_cutover_that_was_begun_goes_on_and_one_that_was_not_is_left(tmp_path:
     with site_of(world, planned.outside) as site:
         header = plan_cutover(site, site.store.plans.header(planned.plan_id), Demand(Require.TRAFFIC, 0.0, site.now()))
     assert planned.turn().did == []
-    turn = planned.turn(Order(header.switch_id, header.count, at=2.0))
+    turn = planned.turn(Order(header.cutover_id, header.count, at=2.0))
     assert (turn.exit_code, turn.is_order_done) == (ExitCode.DONE, True)
     assert len(world.off()) >= header.count
 

@@ -5,6 +5,7 @@ an option, so that a client can be shown all of them.
 """
 
 from migrator.carriers.hologram.simulator.app import HologramSimulator
+from migrator.carriers.hologram.simulator.behaviour import BULK_RENAME, NO_LIMITS_AT_CLAIM, HologramBehaviour
 from migrator.carriers.hologram.simulator.choices import (
     Continues,
     Duplicates,
@@ -20,7 +21,6 @@ from migrator.carriers.hologram.simulator.choices import (
     TagRepeat,
 )
 from migrator.carriers.hologram.simulator.model import SimulatedLink
-from migrator.carriers.hologram.simulator.switches import BULK_RENAME, NO_LIMITS_AT_CLAIM, HologramSwitches
 
 __all__ = [
     "BULK_RENAME",
@@ -28,8 +28,8 @@ __all__ = [
     "Continues",
     "Duplicates",
     "Edition",
+    "HologramBehaviour",
     "HologramSimulator",
-    "HologramSwitches",
     "LastId",
     "MixedClaims",
     "NextLink",

@@ -47,8 +47,8 @@ def permissions_of(world: World) -> frozenset[str]:
 
     The record is that of the organization.
     """
-    listed = world.switches.permissions
-    return _PERMISSIONS[world.switches.role] if listed is None else listed
+    listed = world.behaviour.permissions
+    return _PERMISSIONS[world.behaviour.role] if listed is None else listed
 
 
 def require(world: World, operation: Operation, permission: str | None = None) -> None:
@@ -56,8 +56,8 @@ def require(world: World, operation: Operation, permission: str | None = None) -
 
     Raises: Refusal (403), where the role or the permissions do not cover the operation.
     """
-    switches = world.switches
-    allowed = operation in _OPERATIONS[switches.role] and operation not in switches.denied
+    behaviour = world.behaviour
+    allowed = operation in _OPERATIONS[behaviour.role] and operation not in behaviour.denied
     if not allowed or (permission is not None and permission not in permissions_of(world)):
         raise Refusal(refusal(403, NO_PERMISSION))
 

@@ -25,7 +25,7 @@ def get_me(world: World, _call: Call) -> Reply:
             "partnerid": 1,
             "first": "Kim",
             "last": "Example",
-            "role": world.switches.role.value,
+            "role": world.behaviour.role.value,
             "registered": "2020-01-02 03:04:05",
             "personal_org": world.org_id,
         }
@@ -38,7 +38,7 @@ def list_organizations(world: World, call: Call) -> Reply:
     cursor, asked = call.number("startafter"), call.numbers("ids") or call.numbers("id")
     orgs = sorted(world.visible_orgs(), reverse=True)
     found = (org for org in orgs if (asked is None or org in asked) and (cursor is None or org < cursor))
-    return page(world.switches, call, found, id_of=int, row_of=lambda org_id: _organization(world, org_id))
+    return page(world.behaviour, call, found, id_of=int, row_of=lambda org_id: _organization(world, org_id))
 
 
 def get_organization(world: World, call: Call) -> Reply:
@@ -54,13 +54,15 @@ def get_balance(world: World, call: Call) -> Reply:
     """
     require(world, Operation.BALANCE)
     org_id = _visible_org(world, call)
-    if world.switches.balance_forbidden:
+    if world.behaviour.balance_forbidden:
         raise Refusal(refusal(403, NO_PERMISSION))
     if world.balance is None:
-        raise Refusal(refusal(world.switches.invoiced_status, "Organization uses custom billing"))
+        raise Refusal(refusal(world.behaviour.invoiced_status, "Organization uses custom billing"))
     return ok(
         {
-            "balance": f"{world.balance:.2f}" if world.switches.balance_shown is None else world.switches.balance_shown,
+            "balance": f"{world.balance:.2f}"
+            if world.behaviour.balance_shown is None
+            else world.behaviour.balance_shown,
             "minbalance": "0.00",
             "promobalance": "0.00",
             "topoffamount": "0.00",
@@ -76,7 +78,7 @@ def list_plans(world: World, call: Call) -> Reply:
     require(world, Operation.READ)
     require_org(world, call)
     cursor, asked, part = call.number("startafter"), call.numbers("ids") or call.numbers("id"), call.query.get("name")
-    again = world.switches.listed_again_at
+    again = world.behaviour.listed_again_at
     found = (
         (plan, amount)
         for plan in sorted(PLANS.values(), key=lambda plan: -plan.plan_id)
@@ -86,9 +88,9 @@ def list_plans(world: World, call: Call) -> Reply:
         and (part is None or part.lower() in plan.name.lower())
         and (plan.enabled or call.query.get("enabled") != "1")
     )
-    edition = world.edition(world.switches.plans_edition)
+    edition = world.edition(world.behaviour.plans_edition)
     return page(
-        world.switches,
+        world.behaviour,
         call,
         found,
         id_of=lambda entry: entry[0].plan_id,
@@ -131,7 +133,7 @@ def _organization(world: World, org_id: int) -> dict[str, Any]:
         "invoice_text": "",
         "preflight_timeout_in_days": 365,
     }
-    features = {"features": sorted(world.switches.features)} if world.switches.features_listed else {}
+    features = {"features": sorted(world.behaviour.features)} if world.behaviour.features_listed else {}
     return {**organization, **features}
 
 
@@ -157,7 +159,7 @@ def _plan(world: World, plan: SimulatedPlan, amount: str | None = None) -> dict[
 
 def _zones(world: World, plan: SimulatedPlan, amount: str | None) -> dict[str, Any]:
     carriers = {"carriers": {"13": {"apn": "hologram"}}}
-    if not world.switches.plan_prices_shown:
+    if not world.behaviour.plan_prices_shown:
         return dict.fromkeys(plan.zones, carriers)
     return {zone: {**_priced(world, tariff, amount), **carriers} for zone, tariff in plan.zones.items()}
 
@@ -167,12 +169,12 @@ def _priced(world: World, tariff: Tariff, amount: str | None) -> dict[str, Any]:
 
     `amount` stands in the place of the first price.
     """
-    shown = world.switches.amount_shown
-    charged = str(tariff.amount * world.switches.price_times)
+    shown = world.behaviour.amount_shown
+    charged = str(tariff.amount * world.behaviour.price_times)
     return {
         "amount": amount if amount is not None else charged if shown is None else shown,
         "sms": str(tariff.sms),
-        "overage": str(tariff.overage * world.switches.overage_times),
+        "overage": str(tariff.overage * world.behaviour.overage_times),
     }
 
 
@@ -185,13 +187,13 @@ def _list_extras(world: World, plan: SimulatedPlan, amount: str | None, edition:
         return {}
     zone, tariff = next(iter(plan.zones.items()))
     label = zone.capitalize() if edition == Edition.REF_2 else zone.lower()
-    prices = _priced(world, tariff, world.switches.flat_amount or amount)
-    flat = {f"{name}{label}": price for name, price in prices.items()} if world.switches.plan_prices_shown else {}
+    prices = _priced(world, tariff, world.behaviour.flat_amount or amount)
+    flat = {f"{name}{label}": price for name, price in prices.items()} if world.behaviour.plan_prices_shown else {}
     return {**_tiers(world, plan, amount), "zones": _zones(world, plan, amount), **flat}
 
 
 def _tiers(world: World, plan: SimulatedPlan, amount: str | None) -> dict[str, Any]:
-    own = world.switches.own_tier_amount
+    own = world.behaviour.own_tier_amount
     if own is None:
         return {"current_tier": "BASE"}
     amounts = {"BASE": amount, "GOLD": own}

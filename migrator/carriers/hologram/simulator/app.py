@@ -19,13 +19,13 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from migrator.carriers.hologram.simulator.access import key_in_headers
+from migrator.carriers.hologram.simulator.behaviour import HologramBehaviour
 from migrator.carriers.hologram.simulator.choices import StockKind
 from migrator.carriers.hologram.simulator.gate import CUTS, HANGS, PaceLimit, reply_after, reply_instead
 from migrator.carriers.hologram.simulator.model import Session, SimulatedLink
 from migrator.carriers.hologram.simulator.replies import Call, Refusal, Reply, html, ok, refusal
 from migrator.carriers.hologram.simulator.routes import answer
 from migrator.carriers.hologram.simulator.stock import IN_TEST, ClaimedAs, end_test_mode, stock
-from migrator.carriers.hologram.simulator.switches import HologramSwitches
 from migrator.carriers.hologram.simulator.world import World
 from migrator.carriers.simulation import ConnectionCut, Fault, FaultPlan, Ledger, LedgerEntry, SimulatedClock
 from migrator.carriers.simulation.echo import spelled, with_echo
@@ -44,7 +44,7 @@ class HologramSimulator:
 
     Args:
         seed: makes every draw repeatable.
-        switches: the options; may be replaced while the simulator runs, as may `faults`.
+        behaviour: the options; may be replaced while the simulator runs, as may `faults`.
         faults: which exchanges go wrong.
         epoch: the date at the first request.
         api_key: the key that the simulator takes.
@@ -58,7 +58,7 @@ class HologramSimulator:
         self,
         *,
         seed: int = 0,
-        switches: HologramSwitches | None = None,
+        behaviour: HologramBehaviour | None = None,
         faults: FaultPlan | None = None,
         epoch: datetime = datetime(2026, 11, 20, tzinfo=UTC),
         api_key: str = "hologram-invented-key",
@@ -72,7 +72,7 @@ class HologramSimulator:
         self._clock = SimulatedClock(epoch)
         self._world = World(
             seed=seed,
-            switches=switches or HologramSwitches(),
+            behaviour=behaviour or HologramBehaviour(),
             clock=self._clock,
             org_id=org_id,
             other_org_id=other_org_id,
@@ -83,13 +83,13 @@ class HologramSimulator:
         self._late: list[tuple[float, Callable[[], object]]] = []
 
     @property
-    def switches(self) -> HologramSwitches:
+    def behaviour(self) -> HologramBehaviour:
         """Options that count from the next request on."""
-        return self._world.switches
+        return self._world.behaviour
 
-    @switches.setter
-    def switches(self, switches: HologramSwitches) -> None:
-        self._world.switches = switches
+    @behaviour.setter
+    def behaviour(self, behaviour: HologramBehaviour) -> None:
+        self._world.behaviour = behaviour
 
     @property
     def sims(self) -> Mapping[str, SimulatedLink]:
@@ -207,7 +207,7 @@ class HologramSimulator:
         request = Request(scope, receive)
         control = request.url.path.startswith(CONTROL)
         reply = await (self._control(request) if control else self._exchange(request))
-        if self.switches.echoes_key and not control:
+        if self.behaviour.echoes_key and not control:
             reply = replace(reply, payload=with_echo(reply.payload, spelled("apikey", self.api_key)))
         await reply.response()(scope, receive, send)
 
@@ -223,11 +223,11 @@ class HologramSimulator:
         query = dict(request.query_params)
         key = query.pop("apikey", None)
         body = _parsed(request, text)
-        reply = reply_instead(fault, self.switches)
+        reply = reply_instead(fault, self.behaviour)
         if reply is None:
-            reply = reply_after(fault, self._answer(request, query, body, key_in_query=key), self.switches)
+            reply = reply_after(fault, self._answer(request, query, body, key_in_query=key), self.behaviour)
         if fault == Fault.LATE:
-            due_s = at_s + self.switches.late_s
+            due_s = at_s + self.behaviour.late_s
             late = (due_s, lambda: self._handled(request, query, body, key_in_query=key))
             insort(self._late, late, key=itemgetter(0))
         silent = fault in CUTS | HANGS
@@ -252,7 +252,7 @@ class HologramSimulator:
     def _handled(self, request: Request, query: Mapping[str, str], body: Any, *, key_in_query: str | None) -> Reply:
         key = key_in_query or key_in_headers(request.headers)
         if key is None or not secrets.compare_digest(key.encode(), self.api_key.encode()):
-            return refusal(self.switches.bad_key_status, "Not logged in")
+            return refusal(self.behaviour.bad_key_status, "Not logged in")
         path = request.url.path
         if key_in_query is not None:
             self._world.forbid(f"{request.method} {path}", "the key stands in the query")
@@ -265,15 +265,15 @@ class HologramSimulator:
             return refused_by_handler.reply
 
     def _too_long(self, request: Request) -> Reply | None:
-        longest = self.switches.max_url_bytes
+        longest = self.behaviour.max_url_bytes
         length = len(request.url.path) + len(request.url.query) + 1
         return html(414, "URI Too Long") if longest is not None and length > longest else None
 
     async def _delay(self, fault: Fault) -> None:
         if fault in HANGS:
-            await anyio.sleep(self.switches.hang_s)
+            await anyio.sleep(self.behaviour.hang_s)
         else:
-            await anyio.sleep(self.switches.latency_s + (self.switches.slow_s if fault == Fault.SLOW else 0.0))
+            await anyio.sleep(self.behaviour.latency_s + (self.behaviour.slow_s if fault == Fault.SLOW else 0.0))
 
     async def _control(self, request: Request) -> Reply:
         """Answer the calls of tests and rehearsals outside the API."""

@@ -11,12 +11,12 @@ from decimal import Decimal
 from typing import Any
 
 from migrator.carriers.hologram.simulator.access import require
+from migrator.carriers.hologram.simulator.behaviour import NO_LIMITS_AT_CLAIM
 from migrator.carriers.hologram.simulator.catalogue import PLANS, SimulatedPlan, zone_of
 from migrator.carriers.hologram.simulator.choices import Duplicates, Edition, MixedClaims, Operation, SmsIncrease
 from migrator.carriers.hologram.simulator.model import SimulatedLink
 from migrator.carriers.hologram.simulator.replies import NO_PERMISSION, Call, Refusal, Reply, refusal
 from migrator.carriers.hologram.simulator.stock import default_name
-from migrator.carriers.hologram.simulator.switches import NO_LIMITS_AT_CLAIM
 from migrator.carriers.hologram.simulator.world import World
 
 __all__ = ["SMS_MOST", "bulk_claim", "single_claim"]
@@ -66,21 +66,21 @@ def single_claim(world: World, call: Call) -> Reply:
 
 
 def _claim(world: World, call: Call, order: _ClaimOrder) -> Reply:
-    switches = world.switches
-    if not switches.poison.isdisjoint(order.sims):
-        return refusal(switches.claim_failure_status, "The request could not be processed")
+    behaviour = world.behaviour
+    if not behaviour.poison.isdisjoint(order.sims):
+        return refusal(behaviour.claim_failure_status, "The request could not be processed")
     bad = _reasons(world, order)
-    if bad and switches.claim_policy == MixedClaims.REFUSE_SILENTLY:
-        return refusal(switches.claim_failure_status, "Some SIMs cannot be activated")
-    if bad and switches.claim_policy == MixedClaims.ALL_OR_NOTHING:
+    if bad and behaviour.claim_policy == MixedClaims.REFUSE_SILENTLY:
+        return refusal(behaviour.claim_failure_status, "Some SIMs cannot be activated")
+    if bad and behaviour.claim_policy == MixedClaims.ALL_OR_NOTHING:
         return _failed(world, bad)
-    sims = order.sims if switches.duplicates == Duplicates.CHARGE_TWICE else tuple(dict.fromkeys(order.sims))
+    sims = order.sims if behaviour.duplicates == Duplicates.CHARGE_TWICE else tuple(dict.fromkeys(order.sims))
     good = [iccid for iccid in sims if iccid not in bad]
     if call.is_preview:
         return _previewed(world, order, good)
     _pay(world, order, good)
     claimed = [_activate(world, world.sims[iccid], order) for iccid in dict.fromkeys(good)]
-    if bad and switches.claim_policy == MixedClaims.FALSE_BUT_SOME:
+    if bad and behaviour.claim_policy == MixedClaims.FALSE_BUT_SOME:
         return _failed(world, bad)
     return _claimed(world, order, claimed, quantity=len(good))
 
@@ -98,8 +98,8 @@ def _sims(world: World, call: Call) -> tuple[str, ...]:
         sims = tuple(iccid for iccid in sorted(world.sims) if len(iccid) == len(first) and first <= iccid <= last)
     else:
         raise Refusal(refusal(400, "Provide exactly one of simrange, sims, or eidrange"))
-    if not 0 < len(sims) <= world.switches.max_claim:
-        raise Refusal(refusal(400, f"Between 1 and {world.switches.max_claim} SIMs can be activated per request"))
+    if not 0 < len(sims) <= world.behaviour.max_claim:
+        raise Refusal(refusal(400, f"Between 1 and {world.behaviour.max_claim} SIMs can be activated per request"))
     return sims
 
 
@@ -111,14 +111,14 @@ def _order(world: World, call: Call, sims: tuple[str, ...]) -> _ClaimOrder:
     org_id = call.body_number("orgid") or call.number("orgid") or world.org_id
     if org_id not in world.visible_orgs():
         raise Refusal(refusal(403, NO_PERMISSION))
-    if NO_LIMITS_AT_CLAIM in world.switches.features and call.body.get("overage_limit") is not None:
+    if NO_LIMITS_AT_CLAIM in world.behaviour.features and call.body.get("overage_limit") is not None:
         raise _refused(world, "Data usage limits are not available for this account")
     plan, zone = _tariff(world, call)
     return _ClaimOrder(
         sims=sims,
         plan=plan,
         zone=zone,
-        price_times=world.switches.price_times,
+        price_times=world.behaviour.price_times,
         org_id=org_id,
         overage_limit=_limit(call, "overage_limit"),
         sms_limit=_sms_limit(world, call),
@@ -134,7 +134,7 @@ def _tariff(world: World, call: Call) -> tuple[SimulatedPlan | None, str | None]
     plan = PLANS.get(plan_id or 0)
     if plan is None or not plan.enabled:
         raise _refused(world, "Invalid plan")
-    known = zone_of(plan, str(zone or ""), case_matters=world.switches.zone_case_matters)
+    known = zone_of(plan, str(zone or ""), case_matters=world.behaviour.zone_case_matters)
     if known is None:
         raise _refused(world, "Invalid zone for plan")
     return plan, known
@@ -151,9 +151,9 @@ def _sms_limit(world: World, call: Call) -> int:
     limit = call.body_number("smslimit")
     if limit is None:
         return SMS_MOST
-    if 0 <= limit <= SMS_MOST or world.switches.sms_increase == SmsIncrease.ALLOW:
+    if 0 <= limit <= SMS_MOST or world.behaviour.sms_increase == SmsIncrease.ALLOW:
         return limit
-    if world.switches.sms_increase == SmsIncrease.REFUSE:
+    if world.behaviour.sms_increase == SmsIncrease.REFUSE:
         raise _refused(world, f"SMS limit cannot be above {SMS_MOST}")
     return SMS_MOST
 
@@ -173,7 +173,7 @@ def _reasons(world: World, order: _ClaimOrder) -> dict[str, str]:
     The result is empty if all SIMs can be claimed.
     """
     reasons = {iccid: reason for iccid in order.sims if (reason := _reason(world, iccid, order.org_id))}
-    if world.switches.duplicates == Duplicates.REFUSE:
+    if world.behaviour.duplicates == Duplicates.REFUSE:
         reasons |= {iccid: "Duplicate SIM" for iccid, times in Counter(order.sims).items() if times > 1}
     return reasons
 
@@ -184,14 +184,14 @@ def _reason(world: World, iccid: str, org_id: int) -> str | None:
         return "SIM not found"
     now = link.at(world.clock.now_s())
     if now.org_id not in world.visible_orgs():
-        return world.switches.foreign_reason
+        return world.behaviour.foreign_reason
     if now.state == "TEST-ACTIVATE":
-        return None if world.switches.test_mode_claimable else "Preflight SIM"
+        return None if world.behaviour.test_mode_claimable else "Preflight SIM"
     if now.state == "DEAD":
         return "SIM is deactivated"
     if now.device_id is None:
         return None if now.org_id == org_id else "SIM not found"
-    return world.switches.ours_reason
+    return world.behaviour.ours_reason
 
 
 def _pay(world: World, order: _ClaimOrder, good: list[str]) -> None:
@@ -202,7 +202,7 @@ def _pay(world: World, order: _ClaimOrder, good: list[str]) -> None:
     total = order.price * len(good)
     if world.balance is not None:
         if world.balance < total:
-            raise Refusal(refusal(world.switches.insufficient_status, world.switches.insufficient_text))
+            raise Refusal(refusal(world.behaviour.insufficient_status, world.behaviour.insufficient_text))
         world.balance -= total
     for iccid in good:
         world.ledger.charge(iccid, order.price)
@@ -211,7 +211,7 @@ def _pay(world: World, order: _ClaimOrder, good: list[str]) -> None:
 def _activate(world: World, link: SimulatedLink, order: _ClaimOrder) -> SimulatedLink:
     world.fit_spare_profile(link)
     was_in_test = link.state == "TEST-ACTIVATE"
-    kept_plan = world.switches.test_mode_keeps_plan if was_in_test else None
+    kept_plan = world.behaviour.test_mode_keeps_plan if was_in_test else None
     link.change(
         world.clock.now_s(),
         org_id=order.org_id,
@@ -226,7 +226,7 @@ def _activate(world: World, link: SimulatedLink, order: _ClaimOrder) -> Simulate
         tag_ids=link.tag_ids | order.tag_ids,
         claimed_at=world.clock.now(),
     )
-    after_s = world.pending_s(link, "claim", world.switches.claim_pending_s)
+    after_s = world.pending_s(link, "claim", world.behaviour.claim_pending_s)
     world.move(link, pending="LIVE-PENDING", settled=world.live_state(link), after_s=after_s)
     return link
 
@@ -236,23 +236,23 @@ def _failed(world: World, reasons: Mapping[str, str]) -> Reply:
 
     The vendor's own SDK reads this form.
     """
-    return Reply(world.switches.claim_failure_status, {"success": False, "data": dict(reasons)})
+    return Reply(world.behaviour.claim_failure_status, {"success": False, "data": dict(reasons)})
 
 
 def _refused(world: World, error: str) -> Refusal:
-    return Refusal(refusal(world.switches.claim_failure_status, error))
+    return Refusal(refusal(world.behaviour.claim_failure_status, error))
 
 
 def _claimed(world: World, order: _ClaimOrder, claimed: list[SimulatedLink], *, quantity: int) -> Reply:
-    edition = world.edition(world.switches.claim_edition)
+    edition = world.edition(world.behaviour.claim_edition)
     rows = [_claimed_row(world, link, edition) for link in claimed]
-    if world.switches.claim_reply_shuffled:
+    if world.behaviour.claim_reply_shuffled:
         random.Random(f"{world.seed}/order/{len(world.device_ids)}").shuffle(rows)
     return Reply(200, {"success": True, "data": rows, **_order_data(order, edition, quantity, preview=False)})
 
 
 def _claimed_row(world: World, link: SimulatedLink, edition: Edition) -> dict[str, Any]:
-    shown = str if world.switches.numbers_as_strings else int
+    shown = str if world.behaviour.numbers_as_strings else int
     row: dict[str, Any] = {"link": shown(link.link_id or 0), "sim": link.iccid}
     row["Devices" if edition == Edition.REF_1 else "device"] = shown(link.device_id or 0)
     if edition == Edition.REF_2:
@@ -264,7 +264,7 @@ def _claimed_row(world: World, link: SimulatedLink, edition: Edition) -> dict[st
 
 def _previewed(world: World, order: _ClaimOrder, good: list[str]) -> Reply:
     rows = [{"sim": iccid, "simcardid": world.sims[iccid].simcard_id} for iccid in good]
-    edition = world.edition(world.switches.claim_edition)
+    edition = world.edition(world.behaviour.claim_edition)
     return Reply(200, {"success": True, "data": rows, **_order_data(order, edition, len(good), preview=True)})
 
 

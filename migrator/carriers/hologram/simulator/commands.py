@@ -51,7 +51,7 @@ def batch_state(world: World, call: Call) -> Reply:
 
     Pending devices are locked and left out.
     """
-    command, edition = call.body.get("state"), world.edition(world.switches.state_edition)
+    command, edition = call.body.get("state"), world.edition(world.behaviour.state_edition)
     if command not in _MOVES:
         raise Refusal(refusal(400, "state must be one of pause, live, deactivate"))
     if command == "deactivate":
@@ -77,16 +77,16 @@ def batch_state(world: World, call: Call) -> Reply:
 def batch_usage_limit(world: World, call: Call) -> Reply:
     """Answer `POST /devices/batch/usagelimit`: bytes and messages, -1 for no limit."""
     require(world, Operation.LIMITS)
-    edition = world.edition(world.switches.limits_edition)
+    edition = world.edition(world.behaviour.limits_edition)
     require_org(world, call, required=edition != Edition.REF_3)
     device_ids, facts = chosen_devices(world, call), _limits(world, call)
     sms_kept = "smslimit" in call.body and "sms_limit" not in facts
 
     def limit(link: SimulatedLink) -> _Outcome:
-        if world.switches.limits_locked_while_pending and is_pending(link.state):
+        if world.behaviour.limits_locked_while_pending and is_pending(link.state):
             return False, _locked(link.state)
         if facts:
-            link.change(world.clock.now_s() + world.switches.limits_lag_s, **facts)
+            link.change(world.clock.now_s() + world.behaviour.limits_lag_s, **facts)
         return bool(facts), f"SMS limit cannot be above {SMS_MOST}" if sms_kept else None
 
     summary = _applied(world, call, device_ids, limit)
@@ -104,7 +104,7 @@ def list_jobs(world: World, call: Call) -> Reply:
     """
     require(world, Operation.READ)
     require_org(world, call)
-    if world.switches.jobs_forbidden:
+    if world.behaviour.jobs_forbidden:
         raise Refusal(refusal(403, NO_PERMISSION))
     tasks = [_job_row(world, job) for job in reversed(world.jobs)]
     return ok({"tasks": tasks, "startAfterIds": [], "totalPages": 1, "totalTasks": len(tasks)})
@@ -118,7 +118,7 @@ def chosen_devices(world: World, call: Call) -> list[int]:
     if call.body.get("allSelected"):
         world.forbid(call.name, "allSelected")
         return [device_id for device_id in world.device_ids if world.by_device[device_id].org_id == world.org_id]
-    device_ids, most = call.body_numbers("deviceids"), world.switches.max_devices
+    device_ids, most = call.body_numbers("deviceids"), world.behaviour.max_devices
     if most is not None and len(device_ids) > most:
         raise Refusal(refusal(400, f"At most {most} devices per request"))
     return device_ids
@@ -152,7 +152,7 @@ def _obstacle(world: World, link: SimulatedLink, command: str) -> str | None:
         return _locked(state)
     if state in {"DEAD", "TEST-ACTIVATE"} or (state == "PAUSED-SYS" and command != "deactivate"):
         return f"State cannot be changed from {state}"
-    if state == _MOVES[command][1] and world.switches.same_state_warned:
+    if state == _MOVES[command][1] and world.behaviour.same_state_warned:
         return f"SIM is already {state}"
     return None
 
@@ -163,7 +163,7 @@ def _locked(state: str) -> str:
 
 def _start(world: World, link: SimulatedLink, command: str) -> float:
     pending, settled = _MOVES[command]
-    after_s = world.pending_s(link, f"state {len(link.history)}", world.switches.state_pending_s)
+    after_s = world.pending_s(link, f"state {len(link.history)}", world.behaviour.state_pending_s)
     settled = world.live_state(link) if command == "live" else settled
     return world.move(link, pending=pending, settled=settled, after_s=after_s)
 
@@ -176,7 +176,7 @@ def _limits(world: World, call: Call) -> dict[str, int]:
     facts = {name: limit for key, name in _LIMITS.items() if (limit := call.body_number(key)) is not None}
     if not facts or min(facts.values()) < -1:
         raise Refusal(refusal(400, "Provide overagelimit, datathreshold or smslimit, each -1 or more"))
-    increase = world.switches.sms_increase
+    increase = world.behaviour.sms_increase
     if not 0 <= facts.get("sms_limit", 0) <= SMS_MOST and increase != SmsIncrease.ALLOW:
         if increase == SmsIncrease.REFUSE:
             raise Refusal(refusal(400, f"SMS limit cannot be above {SMS_MOST}"))
@@ -216,6 +216,6 @@ def _job_row(world: World, job: Job) -> dict[str, Any]:
         "timestamp_end": stamp(world.clock.date(job.ends_s)) if is_over else None,
         "device_count": job.device_count,
         "action": job.action,
-        "status": world.switches.job_status or ("complete" if is_over else "in_progress"),
+        "status": world.behaviour.job_status or ("complete" if is_over else "in_progress"),
         "source": "api",
     }

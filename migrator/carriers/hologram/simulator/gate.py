@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from migrator.carriers.hologram.simulator.behaviour import HologramBehaviour
 from migrator.carriers.hologram.simulator.replies import Reply, html, refusal
-from migrator.carriers.hologram.simulator.switches import HologramSwitches
 from migrator.carriers.hologram.simulator.world import World
 from migrator.carriers.simulation import Fault, RateLimit, TokenBucket
 
@@ -32,23 +32,23 @@ def too_many(retry_after_s: int | None) -> Reply:
     return Reply(429, {"success": False, "error": "API rate limit exceeded"}, headers)
 
 
-def reply_instead(fault: Fault, switches: HologramSwitches) -> Reply | None:
+def reply_instead(fault: Fault, behaviour: HologramBehaviour) -> Reply | None:
     """Return the reply of a fault that stops the request, or None.
 
     None means that the fault lets the request through to the handlers.
     """
     if fault == Fault.TOO_MANY:
-        return too_many(switches.retry_after_s)
+        return too_many(behaviour.retry_after_s)
     return too_many(None) if fault == Fault.TOO_MANY_SILENT else _INSTEAD.get(fault)
 
 
-def reply_after(fault: Fault, reply: Reply, switches: HologramSwitches) -> Reply:
+def reply_after(fault: Fault, reply: Reply, behaviour: HologramBehaviour) -> Reply:
     """Return the answer to a finished request, as the fault changes it."""
     if fault == Fault.HTML_OK:
         return html(200, "Please sign in")
     if fault != Fault.SERVER_ERROR_AFTER:
         return reply
-    return html(502, "Bad Gateway") if switches.bad_gateway_html else refusal(502, "Bad gateway")
+    return html(502, "Bad Gateway") if behaviour.bad_gateway_html else refusal(502, "Bad gateway")
 
 
 class PaceLimit:
@@ -65,12 +65,12 @@ class PaceLimit:
 
     def refusal(self) -> Reply | None:
         """Return a 429 for one more request now; None if it passes."""
-        switches = self._world.switches
-        if switches.rate_limit is not None and not self._current(switches.rate_limit).admits():
-            return too_many(switches.rate_limit.retry_after_s)
+        behaviour = self._world.behaviour
+        if behaviour.rate_limit is not None and not self._current(behaviour.rate_limit).admits():
+            return too_many(behaviour.rate_limit.retry_after_s)
         self._admitted += 1
-        if switches.refuse_every and self._admitted % switches.refuse_every == 0:
-            return too_many(switches.refuse_every_retry_after_s)
+        if behaviour.refuse_every and self._admitted % behaviour.refuse_every == 0:
+            return too_many(behaviour.refuse_every_retry_after_s)
         return None
 
     def _current(self, limit: RateLimit) -> TokenBucket:

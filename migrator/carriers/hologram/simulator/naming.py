@@ -3,6 +3,7 @@
 from typing import Any
 
 from migrator.carriers.hologram.simulator.access import require, require_org
+from migrator.carriers.hologram.simulator.behaviour import BULK_RENAME
 from migrator.carriers.hologram.simulator.choices import Edition, Operation, TagRepeat
 from migrator.carriers.hologram.simulator.commands import chosen_devices
 from migrator.carriers.hologram.simulator.model import SimulatedLink, SimulatedTag
@@ -10,7 +11,6 @@ from migrator.carriers.hologram.simulator.paging import page_limit
 from migrator.carriers.hologram.simulator.reads import unknown_id
 from migrator.carriers.hologram.simulator.replies import NO_PERMISSION, Call, Refusal, Reply, ok, refusal
 from migrator.carriers.hologram.simulator.rows import device_row
-from migrator.carriers.hologram.simulator.switches import BULK_RENAME
 from migrator.carriers.hologram.simulator.world import World
 
 __all__ = ["create_tag", "link_tag", "list_tags", "rename_device", "rename_devices", "unlink_tag"]
@@ -28,7 +28,7 @@ def rename_device(world: World, call: Call) -> Reply:
         world.forbid(call.name, "orgid in the body moves the device")
         link.org_id = call.body_number("orgid") or link.org_id
     if "name" in call.body:
-        if link.iccid in world.switches.names_refused:
+        if link.iccid in world.behaviour.names_refused:
             raise Refusal(refusal(400, "This name is not allowed"))
         link.name = _cut(world, str(call.body["name"]))
     return ok(device_row(world, link, link.at(world.clock.now_s())))
@@ -41,7 +41,7 @@ def rename_devices(world: World, call: Call) -> Reply:
     """
     require(world, Operation.RENAME)
     require_org(world, call)
-    if BULK_RENAME not in world.switches.features:
+    if BULK_RENAME not in world.behaviour.features:
         raise Refusal(refusal(403, NO_PERMISSION))
     prefix = call.body.get("prefix")
     if not isinstance(prefix, str) or not prefix:
@@ -65,7 +65,7 @@ def list_tags(world: World, call: Call) -> Reply:
     tags = [
         tag for tag in reversed(world.tags.values()) if tag.org_id in orgs and (tag_id is None or tag.tag_id == tag_id)
     ]
-    return _tags_reply(world, tags[: page_limit(world.switches, call)])
+    return _tags_reply(world, tags[: page_limit(world.behaviour, call)])
 
 
 def create_tag(world: World, call: Call) -> Reply:
@@ -78,9 +78,9 @@ def create_tag(world: World, call: Call) -> Reply:
     if org_id is None or not isinstance(name, str) or not name.strip():
         raise Refusal(refusal(400, "name is required"))
     tag = next((tag for tag in world.tags.values() if (tag.org_id, tag.name) == (org_id, name)), None)
-    if tag is not None and world.switches.tag_repeat == TagRepeat.REFUSE:
+    if tag is not None and world.behaviour.tag_repeat == TagRepeat.REFUSE:
         raise Refusal(refusal(400, "A tag with this name already exists"))
-    if tag is None or world.switches.tag_repeat == TagRepeat.CREATE:
+    if tag is None or world.behaviour.tag_repeat == TagRepeat.CREATE:
         tag = SimulatedTag(world.next_tag_id, name, org_id)
         world.tags[tag.tag_id] = tag
         world.next_tag_id += 1
@@ -135,11 +135,11 @@ def _own_device(world: World, device_id: int) -> SimulatedLink:
 
 
 def _suffix(world: World, link: SimulatedLink) -> str:
-    return f"{' ' if world.switches.suffix_space else ''}({link.iccid[-5:]})"
+    return f"{' ' if world.behaviour.suffix_space else ''}({link.iccid[-5:]})"
 
 
 def _cut(world: World, name: str) -> str:
-    return name[: world.switches.max_name]
+    return name[: world.behaviour.max_name]
 
 
 def _tags_reply(world: World, tags: list[SimulatedTag]) -> Reply:
@@ -157,5 +157,5 @@ def _tags_reply(world: World, tags: list[SimulatedTag]) -> Reply:
         }
         for tag in tags
     ]
-    bare = world.edition(world.switches.tags_edition) == Edition.REF_1
+    bare = world.edition(world.behaviour.tags_edition) == Edition.REF_1
     return ok(rows if bare else {"tags": rows})

@@ -8,9 +8,9 @@ from itertools import islice
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
+from migrator.carriers.hologram.simulator.behaviour import HologramBehaviour
 from migrator.carriers.hologram.simulator.choices import Continues, LastId, NextLink
 from migrator.carriers.hologram.simulator.replies import Call, Refusal, Reply, ok, refusal
-from migrator.carriers.hologram.simulator.switches import HologramSwitches
 
 __all__ = ["page", "page_limit"]
 
@@ -21,7 +21,7 @@ OTHER_BASE = "staging.hologram.example"
 
 
 def page(
-    switches: HologramSwitches,
+    behaviour: HologramBehaviour,
     call: Call,
     found: Iterator[T],
     *,
@@ -32,17 +32,17 @@ def page(
 
     `found` comes newest first, and already starts below the cursor.
     """
-    limit = page_limit(switches, call)
+    limit = page_limit(behaviour, call)
     rows = list(islice(found, limit + 1))
     shown, more = rows[:limit], len(rows) > limit
     ids = [id_of(row) for row in shown]
     cursor = ids[-1] if more else None
-    if cursor is None and switches.paging_never_ends:
+    if cursor is None and behaviour.paging_never_ends:
         cursor = call.number("startafter") or (ids[0] + 1 if ids else 1)
-    return ok([row_of(row) for row in shown], **_frame(switches, call, ids, limit=limit, cursor=cursor))
+    return ok([row_of(row) for row in shown], **_frame(behaviour, call, ids, limit=limit, cursor=cursor))
 
 
-def page_limit(switches: HologramSwitches, call: Call) -> int:
+def page_limit(behaviour: HologramBehaviour, call: Call) -> int:
     """Return the number of rows that a page has.
 
     The number is what the call asks for, clamped.
@@ -51,21 +51,21 @@ def page_limit(switches: HologramSwitches, call: Call) -> int:
     """
     limit = call.number("limit")
     if limit is None:
-        return min(switches.default_page_size, switches.max_page_size)
+        return min(behaviour.default_page_size, behaviour.max_page_size)
     if limit < 1:
         raise Refusal(refusal(400, "limit must be positive"))
-    return min(limit, switches.max_page_size)
+    return min(limit, behaviour.max_page_size)
 
 
 def _frame(
-    switches: HologramSwitches, call: Call, ids: Sequence[int], *, limit: int, cursor: int | None
+    behaviour: HologramBehaviour, call: Call, ids: Sequence[int], *, limit: int, cursor: int | None
 ) -> dict[str, Any]:
-    shown = str if switches.numbers_as_strings else int
+    shown = str if behaviour.numbers_as_strings else int
     frame: dict[str, Any] = {"limit": shown(limit), "size": shown(len(ids))}
-    frame |= _continues(switches.continues, more=cursor is not None)
-    if ids and switches.lastid != LastId.OMITTED:
-        frame["lastid"] = shown(ids[0] if switches.lastid == LastId.FIRST else ids[-1])
-    return frame | {"links": _links(switches.next_link, call, limit=limit, cursor=cursor)}
+    frame |= _continues(behaviour.continues, more=cursor is not None)
+    if ids and behaviour.lastid != LastId.OMITTED:
+        frame["lastid"] = shown(ids[0] if behaviour.lastid == LastId.FIRST else ids[-1])
+    return frame | {"links": _links(behaviour.next_link, call, limit=limit, cursor=cursor)}
 
 
 def _continues(form: Continues, *, more: bool) -> dict[str, bool]:

@@ -39,7 +39,11 @@ def list_devices(world: World, call: Call) -> Reply:
     kind = ReadKind.BY_SIM if "sim" in call.query else ReadKind.LIST
     found = _devices(world, call, kind)
     return page(
-        world.switches, call, found, id_of=lambda seen: seen[0], row_of=lambda seen: device_row(world, seen[1], seen[2])
+        world.behaviour,
+        call,
+        found,
+        id_of=lambda seen: seen[0],
+        row_of=lambda seen: device_row(world, seen[1], seen[2]),
     )
 
 
@@ -70,7 +74,7 @@ def visible_device(world: World, device_id: int, kind: ReadKind) -> tuple[Simula
 
 def unknown_id(world: World) -> Refusal:
     """Return the refusal for an id that is unknown or not ours."""
-    return Refusal(refusal(world.switches.unknown_id_status, "No such object, or no permissions to see it"))
+    return Refusal(refusal(world.behaviour.unknown_id_status, "No such object, or no permissions to see it"))
 
 
 def list_links(world: World, call: Call) -> Reply:
@@ -85,7 +89,7 @@ def list_links(world: World, call: Call) -> Reply:
         and all(test(link, now) for test in tests)
     )
     return page(
-        world.switches,
+        world.behaviour,
         call,
         found,
         id_of=lambda seen: seen[0],
@@ -142,7 +146,7 @@ def list_sessions(world: World, call: Call) -> Reply:
         return session_row(world, session, world.sims[session.iccid].link_id)
 
     found = (session for session in _sessions(world, asked) if fits(session))
-    return page(world.switches, call, found, id_of=lambda session: session.record_id, row_of=row)
+    return page(world.behaviour, call, found, id_of=lambda session: session.record_id, row_of=row)
 
 
 def _sessions(world: World, link_ids: list[int] | None) -> Iterable[Session]:
@@ -204,9 +208,9 @@ def _known_below(
 
 
 def _shows_link(world: World, now: Condition, orgs: frozenset[int]) -> bool:
-    if now.link_id is None or (now.device_id is None and not world.switches.inventory_in_links):
+    if now.link_id is None or (now.device_id is None and not world.behaviour.inventory_in_links):
         return False
-    return now.org_id in orgs or (now.org_id == world.foreign_org_id and world.switches.foreign_in_links)
+    return now.org_id in orgs or (now.org_id == world.foreign_org_id and world.behaviour.foreign_in_links)
 
 
 def _visible_link(world: World, call: Call) -> tuple[SimulatedLink, Condition]:
@@ -238,7 +242,7 @@ def _tests(world: World, call: Call) -> list[Test]:
     Raises: Refusal, for a filter that cannot be read.
     """
     query = call.query
-    tests: list[Test] = [] if world.switches.dead_listed else [lambda _, now: now.state != "DEAD"]
+    tests: list[Test] = [] if world.behaviour.dead_listed else [lambda _, now: now.state != "DEAD"]
     if (states := call.words("states")) is not None:
         tests.append(lambda _, now: now.state in states)
     if (tag_ids := _asked_numbers(call, "tagid", "tagids")) is not None:

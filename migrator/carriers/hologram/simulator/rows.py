@@ -47,7 +47,7 @@ def stamp(at: datetime | None) -> str:
 
 def device_row(world: World, link: SimulatedLink, now: Condition) -> dict[str, Any]:
     """Return one element of `GET /devices` (reference, section 5.1)."""
-    edition = world.edition(world.switches.devices_edition)
+    edition = world.edition(world.behaviour.devices_edition)
     last = _latest(link)
     in_test = now.state == "TEST-ACTIVATE"
     row: dict[str, Any] = {
@@ -59,7 +59,7 @@ def device_row(world: World, link: SimulatedLink, now: Condition) -> dict[str, A
         "phonenumber": "",
         "phonenumber_cost": "0.0000",
         "tunnelable": 0,
-        "imei": last.imei if last and world.switches.imei_shown else "",
+        "imei": last.imei if last and world.behaviour.imei_shown else "",
         "imei_sv": "",
         "hidden": 0,
         "tags": _tags(world, now, edition),
@@ -72,8 +72,8 @@ def device_row(world: World, link: SimulatedLink, now: Condition) -> dict[str, A
     }
     row |= {} if edition == Edition.REF_1 else {"simcardid": link.simcard_id}
     row |= {"async_change_requests": []} if edition == Edition.REF_3 else {}
-    if last and world.switches.lastsession_shown:
-        hidden = {} if world.switches.imei_shown else {"imei": ""}
+    if last and world.behaviour.lastsession_shown:
+        hidden = {} if world.behaviour.imei_shown else {"imei": ""}
         row["lastsession"] = _loose(world, _last_session(last, now)) | hidden
     return _loose(world, row)
 
@@ -146,7 +146,7 @@ def _device_link(
         "datathreshold" if edition == Edition.REF_1 else "data_threshold": now.threshold,
         "plan": _plan(now),
         "last_network_used": "Invented Mobile" if connected else "",
-        "last_connect_time": stamp(connected) if connected and world.switches.last_connect_shown else "",
+        "last_connect_time": stamp(connected) if connected and world.behaviour.last_connect_shown else "",
         "cur_billing_data_used": sum(session.bytes_ for session in link.sessions) if last else 0,
         "last_billing_data_used": 0,
     }
@@ -223,13 +223,13 @@ def _last_session(last: Session, now: Condition) -> dict[str, Any]:
 
 
 def _without_hidden(world: World, row: dict[str, Any]) -> dict[str, Any]:
-    if not world.switches.limits_shown:
+    if not world.behaviour.limits_shown:
         del row["overagelimit"], row["smslimit"]
     return row
 
 
 def _loose(world: World, row: dict[str, Any]) -> dict[str, Any]:
     """Return the row, with numbers as texts where an option says so."""
-    if not world.switches.numbers_as_strings:
+    if not world.behaviour.numbers_as_strings:
         return row
     return {key: str(value) if key in _LOOSE and value is not None else value for key, value in row.items()}

@@ -73,7 +73,7 @@ def default_name(iccid: str) -> str:
 
 
 def _shelve(world: World, link: SimulatedLink) -> None:
-    if world.switches.inventory_in_links:
+    if world.behaviour.inventory_in_links:
         _since_ever(link, link_id=world.new_link_id(link))
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from migrator.carriers.hologram.simulator.behaviour import HologramBehaviour
 from migrator.carriers.hologram.simulator.choices import Edition, ReadKind
 from migrator.carriers.hologram.simulator.model import (
     Condition,
@@ -18,7 +19,6 @@ from migrator.carriers.hologram.simulator.model import (
     SpareProfile,
     Transition,
 )
-from migrator.carriers.hologram.simulator.switches import HologramSwitches
 from migrator.carriers.simulation import Ledger, SimulatedClock
 
 __all__ = ["Job", "World", "ids_below"]
@@ -47,7 +47,7 @@ class World:
     """
 
     seed: int
-    switches: HologramSwitches
+    behaviour: HologramBehaviour
     clock: SimulatedClock
     org_id: int
     other_org_id: int
@@ -70,16 +70,16 @@ class World:
 
     def visible_orgs(self) -> frozenset[int]:
         """Return the organizations that the key sees."""
-        sees_other = self.other_org_visible or self.switches.other_org_visible
+        sees_other = self.other_org_visible or self.behaviour.other_org_visible
         return frozenset({self.org_id, self.other_org_id} if sees_other else {self.org_id})
 
     def edition(self, own: Edition | None) -> Edition:
         """Return the edition of one reply: its own, or the common edition."""
-        return own or self.switches.edition
+        return own or self.behaviour.edition
 
     def read_at_s(self, kind: ReadKind) -> float:
         """Return the moment that this kind of read shows."""
-        lag_s = self.switches.read_lag_s if kind in self.switches.lagging_reads else 0.0
+        lag_s = self.behaviour.read_lag_s if kind in self.behaviour.lagging_reads else 0.0
         return self.clock.now_s() - lag_s
 
     def forbid(self, call_name: str, why: str) -> None:
@@ -134,8 +134,8 @@ class World:
 
     def fit_spare_profile(self, link: SimulatedLink) -> None:
         """Add the second profile to a SIM that has several profiles."""
-        switches = self.switches
-        named, share = switches.multi_profile, switches.multi_profile_share
+        behaviour = self.behaviour
+        named, share = behaviour.multi_profile, behaviour.multi_profile_share
         if link.spare is None and self.is_drawn("multi", link.iccid, named=named, share=share):
             link.spare = SpareProfile(f"8944{link.simcard_id:015d}", self.new_link_id(link))
 
@@ -144,7 +144,7 @@ class World:
 
         The result is infinite if the SIM gets stuck.
         """
-        if self.is_drawn("stuck", link.iccid, named=self.switches.stuck, share=self.switches.stuck_share):
+        if self.is_drawn("stuck", link.iccid, named=self.behaviour.stuck, share=self.behaviour.stuck_share):
             return float("inf")
         shortest_s, longest_s = between
         return shortest_s + (longest_s - shortest_s) * self.draw(purpose, link.iccid)
@@ -161,7 +161,7 @@ class World:
 
     def live_state(self, link: SimulatedLink) -> str:
         """Return the state in which a SIM ends that is made live."""
-        named, share = self.switches.paused_by_system, self.switches.paused_by_system_share
+        named, share = self.behaviour.paused_by_system, self.behaviour.paused_by_system_share
         return "PAUSED-SYS" if self.is_drawn("sys", link.iccid, named=named, share=share) else "LIVE"
 
 

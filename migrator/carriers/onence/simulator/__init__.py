@@ -5,6 +5,7 @@ option, so that a client can be shown all of them.
 """
 
 from migrator.carriers.onence.simulator.app import OnenceSimulator
+from migrator.carriers.onence.simulator.behaviour import OnenceBehaviour
 from migrator.carriers.onence.simulator.choices import (
     AboveLargestPage,
     BadBearer,
@@ -28,7 +29,6 @@ from migrator.carriers.onence.simulator.choices import (
 )
 from migrator.carriers.onence.simulator.fleet import SimulatedFleet
 from migrator.carriers.onence.simulator.model import SimStatus, SimulatedSourceSim
-from migrator.carriers.onence.simulator.switches import OnenceSwitches
 
 __all__ = [
     "AboveLargestPage",
@@ -40,8 +40,8 @@ __all__ = [
     "Missing",
     "NoLimit",
     "OmittedFields",
+    "OnenceBehaviour",
     "OnenceSimulator",
-    "OnenceSwitches",
     "OptionalIdentifiers",
     "QuotaDates",
     "SelectableLimits",

@@ -5,11 +5,11 @@ The state is the customer's fleet, the clock, the options, and changes that wait
 
 from dataclasses import dataclass, field
 
+from migrator.carriers.onence.simulator.behaviour import OnenceBehaviour
 from migrator.carriers.onence.simulator.choices import UnknownSim
 from migrator.carriers.onence.simulator.fleet import SimulatedFleet
 from migrator.carriers.onence.simulator.messages import Call, refusal
 from migrator.carriers.onence.simulator.model import SimulatedSourceSim
-from migrator.carriers.onence.simulator.switches import OnenceSwitches
 from migrator.carriers.simulation import Ledger, SimulatedClock
 from migrator.carriers.simulation.effects import Effect, still_waiting
 from migrator.carriers.simulation.messages import Refused, Reply, html_reply
@@ -26,7 +26,7 @@ class CustomerAccount:
 
     seed: int
     fleet: SimulatedFleet
-    switches: OnenceSwitches
+    behaviour: OnenceBehaviour
     clock: SimulatedClock
     ledger: Ledger
     effects: list[Effect] = field(default_factory=list)
@@ -43,7 +43,7 @@ class CustomerAccount:
 
     def shows(self, sim: SimulatedSourceSim, call: Call) -> bool:
         """True if the called version of the API knows `sim` at all."""
-        return not (sim.platform2 and call.version == "v1" and self.switches.v1_hides_platform2)
+        return not (sim.platform2 and call.version == "v1" and self.behaviour.v1_hides_platform2)
 
     def find(self, call: Call, iccid: str) -> SimulatedSourceSim | None:
         """Return the SIM that `iccid` names, or None.
@@ -51,7 +51,7 @@ class CustomerAccount:
         None means that the called version does not know the SIM.
         """
         sim = self.fleet.find(iccid)
-        if sim is None and self.switches.check_digit_accepted:
+        if sim is None and self.behaviour.check_digit_accepted:
             sim = self.fleet.find(iccid[:-1])
             sim = sim if sim is not None and sim.iccid_with_luhn == iccid else None
         return sim if sim is not None and self.shows(sim, call) else None
@@ -63,14 +63,14 @@ class CustomerAccount:
         """
         sim = self.find(call, iccid)
         if sim is None:
-            raise Refused(unknown_sim(call, self.switches))
+            raise Refused(unknown_sim(call, self.behaviour))
         return sim
 
 
-def unknown_sim(call: Call, switches: OnenceSwitches) -> Reply:
+def unknown_sim(call: Call, behaviour: OnenceBehaviour) -> Reply:
     """Return the answer about a SIM that is not there."""
     if call.version == "v2":
         return refusal(call, 404, "Element not found")
-    if switches.unknown_sim is UnknownSim.HTML_404:
+    if behaviour.unknown_sim is UnknownSim.HTML_404:
         return html_reply(404, "404 Not Found")
-    return Reply(200 if switches.unknown_sim is UnknownSim.EMPTY_200 else 404)
+    return Reply(200 if behaviour.unknown_sim is UnknownSim.EMPTY_200 else 404)

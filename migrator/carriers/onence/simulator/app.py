@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from migrator.carriers.onence.simulator.account import CustomerAccount
+from migrator.carriers.onence.simulator.behaviour import OnenceBehaviour
 from migrator.carriers.onence.simulator.fleet import SimulatedFleet
 from migrator.carriers.onence.simulator.gate import RateGate, too_many
 from migrator.carriers.onence.simulator.generator import FleetGenerator
@@ -19,7 +20,6 @@ from migrator.carriers.onence.simulator.messages import Call, read_call
 from migrator.carriers.onence.simulator.model import SimulatedSourceSim
 from migrator.carriers.onence.simulator.noise import with_noise
 from migrator.carriers.onence.simulator.routes import Routes
-from migrator.carriers.onence.simulator.switches import OnenceSwitches
 from migrator.carriers.onence.simulator.tokens import TokenDesk
 from migrator.carriers.onence.simulator.writes import is_forbidden
 from migrator.carriers.simulation import ConnectionCut, Fault, FaultPlan, Ledger, LedgerEntry, SimulatedClock
@@ -43,7 +43,7 @@ class OnenceSimulator:
     Args:
         seed: names the fleet, the tokens and everything else that looks like chance.
         sims: size of the generated fleet, up to a million and more; a SIM is made when it is first read.
-        switches: the options of the carrier.
+        behaviour: the options of the carrier.
         faults: which requests go wrong.
         epoch: the date at the first request.
         client_id: what the login accepts.
@@ -55,7 +55,7 @@ class OnenceSimulator:
         *,
         seed: int = 7,
         sims: int = 500,
-        switches: OnenceSwitches | None = None,
+        behaviour: OnenceBehaviour | None = None,
         faults: FaultPlan | None = None,
         epoch: datetime = EPOCH,
         client_id: str = INVENTED_LOGIN[0],
@@ -68,7 +68,7 @@ class OnenceSimulator:
         self._account = CustomerAccount(
             seed=seed,
             fleet=SimulatedFleet(FleetGenerator(seed, epoch), generated=sims),
-            switches=switches or OnenceSwitches(),
+            behaviour=behaviour or OnenceBehaviour(),
             clock=SimulatedClock(epoch),
             ledger=self.ledger,
         )
@@ -82,7 +82,7 @@ class OnenceSimulator:
         fleet: Iterable[SimulatedSourceSim],
         *,
         seed: int = 7,
-        switches: OnenceSwitches | None = None,
+        behaviour: OnenceBehaviour | None = None,
         faults: FaultPlan | None = None,
         epoch: datetime = EPOCH,
         client_id: str = INVENTED_LOGIN[0],
@@ -95,7 +95,7 @@ class OnenceSimulator:
         simulator = cls(
             seed=seed,
             sims=0,
-            switches=switches,
+            behaviour=behaviour,
             faults=faults,
             epoch=epoch,
             client_id=client_id,
@@ -114,13 +114,13 @@ class OnenceSimulator:
         return self._account.fleet
 
     @property
-    def switches(self) -> OnenceSwitches:
+    def behaviour(self) -> OnenceBehaviour:
         """Options of the simulator; may be replaced at any time."""
-        return self._account.switches
+        return self._account.behaviour
 
-    @switches.setter
-    def switches(self, switches: OnenceSwitches) -> None:
-        self._account.switches = switches
+    @behaviour.setter
+    def behaviour(self, behaviour: OnenceBehaviour) -> None:
+        self._account.behaviour = behaviour
 
     @property
     def writes(self) -> list[LedgerEntry]:
@@ -137,14 +137,14 @@ class OnenceSimulator:
         elif scope["type"] == "http":
             request = Request(scope, receive)
             call = await read_call(request)
-            compressed = self.switches.gzip and "gzip" in call.headers.get("accept-encoding", "")
+            compressed = self.behaviour.gzip and "gzip" in call.headers.get("accept-encoding", "")
             inside = self._inside(call)
             reply = inside or self._echoed(call, await self._exchange(call))
             await send_reply(reply, send, compressed=compressed)
 
     def _echoed(self, call: Call, reply: Reply) -> Reply:
         """Add the customer's credentials to the answer, if an option says so."""
-        if not self.switches.echoes_credentials or not (reply.content_type or "").startswith("application/json"):
+        if not self.behaviour.echoes_credentials or not (reply.content_type or "").startswith("application/json"):
             return reply
         words = spelled(self.client_id, self.client_secret)
         bearer = call.headers.get("authorization", "").removeprefix("Bearer ")
@@ -163,7 +163,7 @@ class OnenceSimulator:
         await anyio.sleep(self._delay_s(fault))
         if reply is None:
             raise ConnectionCut(fault)
-        if self.switches.noise_headers:
+        if self.behaviour.noise_headers:
             reply = with_noise(reply, seed=self._account.seed, nth=len(self.ledger.entries))
         return reply
 
@@ -174,7 +174,7 @@ class OnenceSimulator:
         """
 
         def refused(is_told: bool) -> Reply:  # noqa: FBT001 - the one argument of the port
-            return too_many(self.switches, self.switches.too_many_retry_after_s if is_told else None)
+            return too_many(self.behaviour, self.behaviour.too_many_retry_after_s if is_told else None)
 
         return through(fault, lambda: self._answer(call), too_many=refused, carrier="1NCE")
 
@@ -182,24 +182,24 @@ class OnenceSimulator:
         """Return the carrier's answer to the request."""
         account, clock = self._account, self._account.clock
         account.settle()
-        too_soon = self._gate.refusal(call, self.switches, clock)
+        too_soon = self._gate.refusal(call, self.behaviour, clock)
         if too_soon is not None:
             return too_soon
         if (call.method, call.path) == ("POST", "/oauth/token"):
             return self._login(call)
-        refused = self._tokens.refusal(call, self.switches, now_s=clock.now_s(), now=clock.now())
+        refused = self._tokens.refusal(call, self.behaviour, now_s=clock.now_s(), now=clock.now())
         return refused or self._routes.answer(account, call)
 
     def _login(self, call: Call) -> Reply:
         try:
-            return self._tokens.login(call, self.switches, self._account.clock.now_s())
+            return self._tokens.login(call, self.behaviour, self._account.clock.now_s())
         except Refused as refused:
             return refused.reply
 
     def _delay_s(self, fault: Fault) -> float:
         if fault in HANGS:
-            return self.switches.hang_s
-        return self.switches.latency_s + (self.switches.slow_s if fault is Fault.SLOW else 0.0)
+            return self.behaviour.hang_s
+        return self.behaviour.latency_s + (self.behaviour.slow_s if fault is Fault.SLOW else 0.0)
 
     def _note(self, call: Call, *, at_s: float, status: int | None, fault: Fault) -> None:
         """Write the request into the ledger.

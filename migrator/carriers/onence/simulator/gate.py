@@ -1,17 +1,17 @@
 """Front door: the rate limits, and the answers to calls above them."""
 
+from migrator.carriers.onence.simulator.behaviour import OnenceBehaviour
 from migrator.carriers.onence.simulator.messages import Call
-from migrator.carriers.onence.simulator.switches import OnenceSwitches
 from migrator.carriers.simulation import FreshBucket, SimulatedClock
 from migrator.carriers.simulation.messages import Reply
 
 __all__ = ["RateGate", "too_many"]
 
 
-def too_many(switches: OnenceSwitches, retry_after_s: int | None) -> Reply:
+def too_many(behaviour: OnenceBehaviour, retry_after_s: int | None) -> Reply:
     """Return a 429; the body of the real service is not known."""
     headers = () if retry_after_s is None else (("Retry-After", str(retry_after_s)),)
-    return Reply(429, switches.too_many_body.encode(), "application/json", headers)
+    return Reply(429, behaviour.too_many_body.encode(), "application/json", headers)
 
 
 class RateGate:
@@ -24,15 +24,15 @@ class RateGate:
         self._logins, self._sims = FreshBucket(), FreshBucket()
         self._calls = 0
 
-    def refusal(self, call: Call, switches: OnenceSwitches, clock: SimulatedClock) -> Reply | None:
+    def refusal(self, call: Call, behaviour: OnenceBehaviour, clock: SimulatedClock) -> Reply | None:
         """Return a 429 if `call` comes too soon, else None."""
         if not (call.is_login or call.is_under_sims):
             return None
-        limit = switches.login_limit if call.is_login else switches.rate_limit
+        limit = behaviour.login_limit if call.is_login else behaviour.rate_limit
         bucket = self._logins if call.is_login else self._sims
         if limit is not None and not bucket.admits(limit, clock):
-            return too_many(switches, limit.retry_after_s)
-        if call.is_login or switches.too_many_every is None:
+            return too_many(behaviour, limit.retry_after_s)
+        if call.is_login or behaviour.too_many_every is None:
             return None
         self._calls += 1
-        return None if self._calls % switches.too_many_every else too_many(switches, switches.too_many_retry_after_s)
+        return None if self._calls % behaviour.too_many_every else too_many(behaviour, behaviour.too_many_retry_after_s)

@@ -3,11 +3,11 @@
 from typing import Any
 
 from migrator.carriers.onence.simulator.account import CustomerAccount, unknown_sim
+from migrator.carriers.onence.simulator.behaviour import OnenceBehaviour
 from migrator.carriers.onence.simulator.choices import ExpiredSims, NoLimit, SelectableLimits, UsageCall
 from migrator.carriers.onence.simulator.messages import Call, refusal
 from migrator.carriers.onence.simulator.model import SimulatedSourceSim
 from migrator.carriers.onence.simulator.shapes import quota_v1, quota_v2, sim_object
-from migrator.carriers.onence.simulator.switches import OnenceSwitches
 from migrator.carriers.onence.simulator.usage import is_in_a_unit, usage
 from migrator.carriers.simulation.messages import Refused, Reply, json_reply
 
@@ -28,10 +28,10 @@ Source: one customer's program (reference, section 9.2); the 16 MB are the contr
 def single(account: CustomerAccount, call: Call, iccid: str) -> Reply:
     """Answer GET /sims/{iccid}."""
     sim = _readable(account, call, iccid)
-    if iccid in account.switches.single_reads_of_others:
+    if iccid in account.behaviour.single_reads_of_others:
         sim = next(other for other in account.fleet if other.iccid != iccid)
-    words = account.switches.v2_words if call.version == "v2" else account.switches.v1_words
-    return json_reply(sim_object(sim, account.switches, words=words, single=True, now=account.clock.now()))
+    words = account.behaviour.v2_words if call.version == "v2" else account.behaviour.v1_words
+    return json_reply(sim_object(sim, account.behaviour, words=words, single=True, now=account.clock.now()))
 
 
 def quota(account: CustomerAccount, call: Call, iccid: str, service: str) -> Reply:
@@ -41,9 +41,9 @@ def quota(account: CustomerAccount, call: Call, iccid: str, service: str) -> Rep
     """
     sim = _readable(account, call, iccid)
     if not sim.has_quota:
-        return unknown_sim(call, account.switches)
+        return unknown_sim(call, account.behaviour)
     write = quota_v2 if call.version == "v2" else quota_v1
-    return json_reply(write(sim, service, account.switches))
+    return json_reply(write(sim, service, account.behaviour))
 
 
 def usage_rows(account: CustomerAccount, call: Call, iccid: str) -> Reply:
@@ -51,13 +51,13 @@ def usage_rows(account: CustomerAccount, call: Call, iccid: str) -> Reply:
 
     Nothing is known of v2's shape: the shape of v1 is assumed.
     """
-    if account.switches.usage_call is UsageCall.FORBIDDEN:
+    if account.behaviour.usage_call is UsageCall.FORBIDDEN:
         return json_reply({"message": "Forbidden"}, 403)
-    if account.switches.usage_call is UsageCall.V1_ONLY and call.version == "v2":
+    if account.behaviour.usage_call is UsageCall.V1_ONLY and call.version == "v2":
         return refusal(call, 404, "Element not found")
     sim = _readable(account, call, iccid)
     today = account.clock.now().date()
-    return json_reply(usage(sim, call.query, today=today, with_total=account.switches.usage_total_row))
+    return json_reply(usage(sim, call.query, today=today, with_total=account.behaviour.usage_total_row))
 
 
 def connectivity(account: CustomerAccount, call: Call, iccid: str) -> Reply:
@@ -78,8 +78,8 @@ def limits(account: CustomerAccount, _call: Call) -> Reply:
 
     The caps are the same for all SIMs (reference, section 9.1).
     """
-    entries = {key: _limit(account.switches, key) for key in ("data", "smsMt", "smsMo")}
-    hidden = account.switches.no_limit is NoLimit.KEY_MISSING
+    entries = {key: _limit(account.behaviour, key) for key in ("data", "smsMt", "smsMo")}
+    hidden = account.behaviour.no_limit is NoLimit.KEY_MISSING
     return json_reply({key: entry for key, entry in entries.items() if entry is not None or not hidden})
 
 
@@ -91,7 +91,7 @@ def selectable_limits(account: CustomerAccount, call: Call, service: str) -> Rep
     choices = CHOICES.get(service.lower())
     if choices is None:
         return refusal(call, 404, "Element not found")
-    shape = account.switches.selectable_limits
+    shape = account.behaviour.selectable_limits
     if shape is SelectableLimits.CURRENT:
         return limits(account, call)
     unit = "MB" if service == "data" else "SMS"
@@ -101,17 +101,17 @@ def selectable_limits(account: CustomerAccount, call: Call, service: str) -> Rep
     return json_reply({"selectableLimits": entries})
 
 
-def _limit(switches: OnenceSwitches, key: str) -> dict[str, Any] | None:
+def _limit(behaviour: OnenceBehaviour, key: str) -> dict[str, Any] | None:
     unit = "MB" if key == "data" else "SMS"
-    value = {"data": switches.data_limit_mb, "smsMt": switches.sms_mt_limit, "smsMo": switches.sms_mo_limit}[key]
+    value = {"data": behaviour.data_limit_mb, "smsMt": behaviour.sms_mt_limit, "smsMo": behaviour.sms_mo_limit}[key]
     if value is None:
-        return {"id": 0, "limit": "No limit", "unit": unit} if switches.no_limit is NoLimit.TEXT else None
+        return {"id": 0, "limit": "No limit", "unit": unit} if behaviour.no_limit is NoLimit.TEXT else None
     ids = {str(choice): id_ for id_, choice in CHOICES[key.lower()]}
     return {"id": ids.get(value, 1), "limit": value, "unit": unit}
 
 
 def _readable(account: CustomerAccount, call: Call, iccid: str) -> SimulatedSourceSim:
     sim = account.known(call, iccid)
-    if sim.is_expired and account.switches.expired is ExpiredSims.UNREADABLE:
+    if sim.is_expired and account.behaviour.expired is ExpiredSims.UNREADABLE:
         raise Refused(refusal(call, 422, EXPIRED_TEXT))
     return sim

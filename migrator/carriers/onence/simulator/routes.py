@@ -70,9 +70,9 @@ class Routes:
         return refusal(call, 404, "Element not found") if version == "v2" else html_reply(404, "404 Not Found")
 
     def _absent_version(self, account: CustomerAccount, call: Call) -> Reply | None:
-        if call.version == "v1" and account.switches.v1_retired is not V1Retired.NO:
-            gone = account.switches.v1_retired is V1Retired.GONE
+        if call.version == "v1" and account.behaviour.v1_retired is not V1Retired.NO:
+            gone = account.behaviour.v1_retired is V1Retired.GONE
             return json_reply({"message": "Gone"}, 410) if gone else html_reply(404, "404 Not Found")
-        if call.version == "v2" and not account.switches.v2_available:
+        if call.version == "v2" and not account.behaviour.v2_available:
             return html_reply(404, "404 Not Found")
         return None

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from migrator.carriers.onence.simulator.behaviour import OnenceBehaviour
 from migrator.carriers.onence.simulator.choices import (
     LabelForm,
     Missing,
@@ -14,7 +15,6 @@ from migrator.carriers.onence.simulator.choices import (
     TopUpTotal,
 )
 from migrator.carriers.onence.simulator.model import SimStatus, SimulatedSourceSim
-from migrator.carriers.onence.simulator.switches import OnenceSwitches
 from migrator.carriers.simulation.messages import BROKEN
 
 __all__ = ["Volume", "number", "quota_v1", "quota_v2", "sim_object", "volume_of"]
@@ -65,19 +65,19 @@ def volume_of(sim: SimulatedSourceSim, service: str) -> Volume:
     return Volume(booked, remaining, since, added)
 
 
-def number(value: Decimal, switches: OnenceSwitches) -> int | float | str:
+def number(value: Decimal, behaviour: OnenceBehaviour) -> int | float | str:
     """Return a volume as a number, or as text by option.
 
     The number is whole where the volume is whole, else it has up to six decimals.
     """
     is_whole = value == value.to_integral_value()
-    if switches.numbers_as_strings:
+    if behaviour.numbers_as_strings:
         return str(int(value)) if is_whole else f"{value.normalize():f}"
     return int(value) if is_whole else float(value)
 
 
 def sim_object(
-    sim: SimulatedSourceSim, switches: OnenceSwitches, *, words: StatusWords, single: bool, now: datetime
+    sim: SimulatedSourceSim, behaviour: OnenceBehaviour, *, words: StatusWords, single: bool, now: datetime
 ) -> dict[str, Any]:
     """Return a SIM as the list or the single call writes it.
 
@@ -86,24 +86,26 @@ def sim_object(
     shifted = single and words is StatusWords.MIXED
     activated_at = sim.activated_at - SINGLE_CALL_EARLIER if shifted else sim.activated_at
     row: dict[str, Any] = {"iccid": sim.iccid}
-    row |= _optional_identifiers(sim, switches)
+    row |= _optional_identifiers(sim, behaviour)
     row |= {
         "imsi": sim.imsi,
         "msisdn": sim.msisdn,
         "imei": sim.imei,
         "imei_lock": sim.imei_lock,
-        "status": _status_word(sim.status, switches, words, single=single),
+        "status": _status_word(sim.status, behaviour, words, single=single),
         "activation_date": activated_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000+0000"),
         "ip_address": sim.ip_address,
     }
     for service, suffix in (("data", ""), ("sms", "_SMS")):
         volume = volume_of(sim, service)
-        row[f"current_quota{suffix}"] = number(volume.total(switches.top_up_total), switches)
-        row[f"quota_status{suffix}"] = _quota_status(sim, volume, switches, now)
-    forms = switches.single_labels if single else switches.listed_labels
+        row[f"current_quota{suffix}"] = number(volume.total(behaviour.top_up_total), behaviour)
+        row[f"quota_status{suffix}"] = _quota_status(sim, volume, behaviour, now)
+    forms = behaviour.single_labels if single else behaviour.listed_labels
     row["label"] = _label(sim.label, forms.get(sim.iccid))
-    row |= {field: value for iccid, field, value in switches.said if iccid == sim.iccid}
-    return {key: _filler(switches) if value is None else value for key, value in row.items() if _kept(value, switches)}
+    row |= {field: value for iccid, field, value in behaviour.said if iccid == sim.iccid}
+    return {
+        key: _filler(behaviour) if value is None else value for key, value in row.items() if _kept(value, behaviour)
+    }
 
 
 def _label(label: str | None, form: LabelForm | None) -> Any:
@@ -118,15 +120,15 @@ def _label(label: str | None, form: LabelForm | None) -> Any:
     return odd[form]
 
 
-def quota_v1(sim: SimulatedSourceSim, service: str, switches: OnenceSwitches) -> dict[str, Any]:
+def quota_v1(sim: SimulatedSourceSim, service: str, behaviour: OnenceBehaviour) -> dict[str, Any]:
     """Return a quota as recorded (reference, section 6)."""
-    volume, form = volume_of(sim, service), switches.v1_quota_dates
+    volume, form = volume_of(sim, service), behaviour.v1_quota_dates
     quota = {
-        "volume": number(volume.remaining, switches),
-        "total_volume": number(volume.total(_v1_total(switches)), switches),
+        "volume": number(volume.remaining, behaviour),
+        "total_volume": number(volume.total(_v1_total(behaviour)), behaviour),
         "expiry_date": _quota_date(sim.expiry, form),
         "peak_throughput": PEAK_BITS_PER_S,
-        "last_volume_added": number(volume.last_added, switches),
+        "last_volume_added": number(volume.last_added, behaviour),
         "last_status_change_date": _quota_date(sim.activated_at + QUOTA_AFTER_ACTIVATION, form),
         "threshold_percentage": THRESHOLD_PERCENT,
     }
@@ -135,61 +137,61 @@ def quota_v1(sim: SimulatedSourceSim, service: str, switches: OnenceSwitches) ->
     return quota
 
 
-def quota_v2(sim: SimulatedSourceSim, service: str, switches: OnenceSwitches) -> dict[str, Any]:
+def quota_v2(sim: SimulatedSourceSim, service: str, behaviour: OnenceBehaviour) -> dict[str, Any]:
     """Return a quota as v2's contract has it (reference, section 14)."""
-    volume, form = volume_of(sim, service), switches.v2_quota_dates
+    volume, form = volume_of(sim, service), behaviour.v2_quota_dates
     status = {"id": 1, "description": "ACTIVE"} if volume.remaining > 0 else {"id": 0, "description": "EXHAUSTED"}
     if sim.is_expired:
         status = {"id": 2, "description": "EXPIRED"}
     return {
         "id": 1 if service == "data" else 2,
         "status": status,
-        "volume": number(volume.remaining, switches),
-        "total_volume": number(volume.since_top_up, switches),
-        "accumulated_total_volume": number(volume.booked, switches),
-        "last_volume_added": number(volume.last_added, switches),
+        "volume": number(volume.remaining, behaviour),
+        "total_volume": number(volume.since_top_up, behaviour),
+        "accumulated_total_volume": number(volume.booked, behaviour),
+        "last_volume_added": number(volume.last_added, behaviour),
         "service": service,
         "threshold_percentage": THRESHOLD_PERCENT,
-        "threshold_volume": number(volume.since_top_up * THRESHOLD_PERCENT / 100, switches),
+        "threshold_volume": number(volume.since_top_up * THRESHOLD_PERCENT / 100, behaviour),
         "expiry_date": _quota_date(sim.expiry, form),
         "created_at": _quota_date(sim.activated_at + QUOTA_AFTER_ACTIVATION, form),
     }
 
 
-def _v1_total(switches: OnenceSwitches) -> TopUpTotal:
+def _v1_total(behaviour: OnenceBehaviour) -> TopUpTotal:
     """Return the total that v1's quota shows.
 
     `FIRST` is about the list only: a quota that reports what is left cannot hide what was added.
     """
-    return TopUpTotal.LIFETIME if switches.top_up_total is TopUpTotal.FIRST else switches.top_up_total
+    return TopUpTotal.LIFETIME if behaviour.top_up_total is TopUpTotal.FIRST else behaviour.top_up_total
 
 
-def _optional_identifiers(sim: SimulatedSourceSim, switches: OnenceSwitches) -> dict[str, str | None]:
-    if switches.optional_identifiers is OptionalIdentifiers.NEVER:
+def _optional_identifiers(sim: SimulatedSourceSim, behaviour: OnenceBehaviour) -> dict[str, str | None]:
+    if behaviour.optional_identifiers is OptionalIdentifiers.NEVER:
         return {}
-    if switches.optional_identifiers is OptionalIdentifiers.ALWAYS:
+    if behaviour.optional_identifiers is OptionalIdentifiers.ALWAYS:
         second = sim.imsi_2 or f"4600751{sim.imsi[-8:]}"
         return {"iccid_with_luhn": sim.iccid_with_luhn, "imsi_2": second, "current_imsi": sim.current_imsi or sim.imsi}
     shown = sim.iccid_with_luhn if sim.shows_check_digit else None
     return {"iccid_with_luhn": shown, "imsi_2": sim.imsi_2, "current_imsi": sim.current_imsi}
 
 
-def _status_word(status: SimStatus, switches: OnenceSwitches, words: StatusWords, *, single: bool) -> str:
+def _status_word(status: SimStatus, behaviour: OnenceBehaviour, words: StatusWords, *, single: bool) -> str:
     if status == SimStatus.EXPIRED:
-        return switches.expired_word
+        return behaviour.expired_word
     if status == SimStatus.DISABLED:
         return "Deactivated" if words is StatusWords.ACTIVATED else "Disabled"
     says_activated = words is StatusWords.ACTIVATED or (single and words is StatusWords.MIXED)
     return "Activated" if says_activated else "Enabled"
 
 
-def _quota_status(sim: SimulatedSourceSim, volume: Volume, switches: OnenceSwitches, now: datetime) -> dict[str, Any]:
+def _quota_status(sim: SimulatedSourceSim, volume: Volume, behaviour: OnenceBehaviour, now: datetime) -> dict[str, Any]:
     status: dict[str, Any] = {"id": volume.level, "description": LEVELS[volume.level]}
     in_use = now - sim.activated_at
     if volume.level >= 1:
-        status["threshold_reached_date"] = _quota_date(sim.activated_at + in_use * 0.8, switches.v1_quota_dates)
+        status["threshold_reached_date"] = _quota_date(sim.activated_at + in_use * 0.8, behaviour.v1_quota_dates)
     if volume.level == 2:  # noqa: PLR2004 - the carrier's number for "nothing left"
-        status["quota_exceeded_date"] = _quota_date(sim.activated_at + in_use * 0.95, switches.v1_quota_dates)
+        status["quota_exceeded_date"] = _quota_date(sim.activated_at + in_use * 0.95, behaviour.v1_quota_dates)
     return status
 
 
@@ -200,9 +202,9 @@ def _quota_date(moment: datetime, form: QuotaDates) -> str:
     return utc.strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _kept(value: Any, switches: OnenceSwitches) -> bool:
-    return value is not None or switches.missing is not Missing.OMITTED
+def _kept(value: Any, behaviour: OnenceBehaviour) -> bool:
+    return value is not None or behaviour.missing is not Missing.OMITTED
 
 
-def _filler(switches: OnenceSwitches) -> str | None:
-    return "" if switches.missing is Missing.EMPTY_TEXT else None
+def _filler(behaviour: OnenceBehaviour) -> str | None:
+    return "" if behaviour.missing is Missing.EMPTY_TEXT else None

@@ -48,7 +48,7 @@ def update_one(account: CustomerAccount, call: Call, iccid: str) -> Reply:
         return refusal(call, 400, "The ICCID of the body is not that of the path")
     if sim.is_expired:
         return refusal(call, 422, EXPIRED_TEXT)
-    _queue(account, call, sim, call.body, account.switches.put_effect_s)
+    _queue(account, call, sim, call.body, account.behaviour.put_effect_s)
     return Reply(200)
 
 
@@ -63,11 +63,11 @@ def update_many(account: CustomerAccount, call: Call) -> Reply:
     for update, sim in found:
         if sim is not None and not sim.is_expired:
             _values(account, call, update)  # the whole list is checked before any of it is queued
-        elif account.switches.bulk_all_or_nothing:
-            return unknown_sim(call, account.switches) if sim is None else refusal(call, 422, EXPIRED_TEXT)
+        elif account.behaviour.bulk_all_or_nothing:
+            return unknown_sim(call, account.behaviour) if sim is None else refusal(call, 422, EXPIRED_TEXT)
     for update, sim in found:
         if sim is not None and not sim.is_expired:
-            _queue(account, call, sim, update, account.switches.bulk_effect_s)
+            _queue(account, call, sim, update, account.behaviour.bulk_effect_s)
     return Reply(201)
 
 
@@ -92,7 +92,7 @@ def _queue(
     account: CustomerAccount, call: Call, sim: SimulatedSourceSim, update: dict[str, Any], delay_s: float
 ) -> None:
     values = _values(account, call, update)
-    if account.switches.writes_applied:
+    if account.behaviour.writes_applied:
         account.effects.append(Effect(account.clock.now_s() + delay_s, sim, values))
         account.settle()
 
@@ -102,11 +102,11 @@ def _values(account: CustomerAccount, call: Call, update: dict[str, Any]) -> dic
 
     Raises: Refused, with 400, where the update cannot be read or lacks what is required.
     """
-    switches = account.switches
+    behaviour = account.behaviour
     lacking = [name for name in ("iccid", "status") if name not in update]
-    if call.version == "v1" and switches.required_fields_enforced and lacking:
+    if call.version == "v1" and behaviour.required_fields_enforced and lacking:
         raise Refused(refusal(call, 400, f"Missing attributes: {', '.join(lacking)}"))
-    if call.version == "v1" and switches.omitted_fields is OmittedFields.DEFAULTED:
+    if call.version == "v1" and behaviour.omitted_fields is OmittedFields.DEFAULTED:
         update = {"status": "Enabled", "imei_lock": False} | update
     values: dict[str, Any] = {}
     if "status" in update:

@@ -5,26 +5,26 @@ can be shown all of them.
 """
 
 from migrator.carriers.onomondo.simulator.app import OnomondoSimulator
-from migrator.carriers.onomondo.simulator.fleet import OnomondoFleet
-from migrator.carriers.onomondo.simulator.model import OnomondoTag, SimulatedOnomondoSim
-from migrator.carriers.onomondo.simulator.switches import (
+from migrator.carriers.onomondo.simulator.behaviour import (
     AboveLargestLimit,
     BulkLine,
     KeyForm,
     LastToken,
-    OnomondoSwitches,
+    OnomondoBehaviour,
     OnomondoUsage,
     TokenPlace,
 )
+from migrator.carriers.onomondo.simulator.fleet import OnomondoFleet
+from migrator.carriers.onomondo.simulator.model import OnomondoTag, SimulatedOnomondoSim
 
 __all__ = [
     "AboveLargestLimit",
     "BulkLine",
     "KeyForm",
     "LastToken",
+    "OnomondoBehaviour",
     "OnomondoFleet",
     "OnomondoSimulator",
-    "OnomondoSwitches",
     "OnomondoTag",
     "OnomondoUsage",
     "SimulatedOnomondoSim",

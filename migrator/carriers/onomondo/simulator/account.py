@@ -7,9 +7,9 @@ from typing import Any
 
 from starlette.requests import Request
 
+from migrator.carriers.onomondo.simulator.behaviour import OnomondoBehaviour
 from migrator.carriers.onomondo.simulator.fleet import OnomondoFleet
 from migrator.carriers.onomondo.simulator.model import SimulatedOnomondoSim
-from migrator.carriers.onomondo.simulator.switches import OnomondoSwitches
 from migrator.carriers.simulation import Ledger, SimulatedClock
 from migrator.carriers.simulation.effects import Effect, still_waiting
 from migrator.carriers.simulation.messages import Refused, Reply, json_reply
@@ -56,7 +56,7 @@ class OnomondoAccount:
 
     seed: int
     fleet: OnomondoFleet
-    switches: OnomondoSwitches
+    behaviour: OnomondoBehaviour
     clock: SimulatedClock
     ledger: Ledger
     effects: list[Effect] = field(default_factory=list)

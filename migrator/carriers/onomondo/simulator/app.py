@@ -14,9 +14,9 @@ from starlette.types import Receive, Scope, Send
 
 from migrator.carriers.onomondo.simulator import reads, writes
 from migrator.carriers.onomondo.simulator.account import OnomondoAccount, OnomondoCall, read_call, refusal
+from migrator.carriers.onomondo.simulator.behaviour import KeyForm, OnomondoBehaviour
 from migrator.carriers.onomondo.simulator.fleet import OnomondoFleet
 from migrator.carriers.onomondo.simulator.model import SimulatedOnomondoSim, made_sim
-from migrator.carriers.onomondo.simulator.switches import KeyForm, OnomondoSwitches
 from migrator.carriers.simulation import (
     ConnectionCut,
     Fault,
@@ -57,7 +57,7 @@ class OnomondoSimulator:
         seed: names the fleet and everything else that looks like chance.
         sims: size of the generated fleet.
         fleet: the SIMs, in place of a generated fleet.
-        switches: the options of the carrier.
+        behaviour: the options of the carrier.
         faults: which requests go wrong.
         epoch: the date at the first request.
         api_key: what is accepted.
@@ -69,7 +69,7 @@ class OnomondoSimulator:
         seed: int = 7,
         sims: int = 500,
         fleet: Iterable[SimulatedOnomondoSim] | None = None,
-        switches: OnomondoSwitches | None = None,
+        behaviour: OnomondoBehaviour | None = None,
         faults: FaultPlan | None = None,
         epoch: datetime = EPOCH,
         api_key: str = INVENTED_KEY,
@@ -81,7 +81,7 @@ class OnomondoSimulator:
         self._account = OnomondoAccount(
             seed=seed,
             fleet=OnomondoFleet(made, seed=seed),
-            switches=switches or OnomondoSwitches(),
+            behaviour=behaviour or OnomondoBehaviour(),
             clock=SimulatedClock(epoch),
             ledger=self.ledger,
         )
@@ -98,13 +98,13 @@ class OnomondoSimulator:
         return self._account.fleet
 
     @property
-    def switches(self) -> OnomondoSwitches:
+    def behaviour(self) -> OnomondoBehaviour:
         """Options of the simulator; may be replaced at any time."""
-        return self._account.switches
+        return self._account.behaviour
 
-    @switches.setter
-    def switches(self, switches: OnomondoSwitches) -> None:
-        self._account.switches = switches
+    @behaviour.setter
+    def behaviour(self, behaviour: OnomondoBehaviour) -> None:
+        self._account.behaviour = behaviour
 
     @property
     def writes(self) -> list[LedgerEntry]:
@@ -121,12 +121,12 @@ class OnomondoSimulator:
         elif scope["type"] == "http":
             call = await read_call(Request(scope, receive))
             reply = self._inside(call) or self._echoed(call, await self._exchange(call))
-            compressed = self.switches.gzip and "gzip" in call.headers.get("accept-encoding", "")
+            compressed = self.behaviour.gzip and "gzip" in call.headers.get("accept-encoding", "")
             await send_reply(reply, send, compressed=compressed)
 
     def _echoed(self, call: OnomondoCall, reply: Reply) -> Reply:
         """Add the key that was sent, if an option says so."""
-        if not self.switches.echoes_credentials or not (reply.content_type or "").startswith("application/json"):
+        if not self.behaviour.echoes_credentials or not (reply.content_type or "").startswith("application/json"):
             return reply
         sent = call.headers.get("authorization", "").removeprefix("Bearer ")
         return json_reply(with_echo(json.loads(reply.body), spelled("", sent)), reply.status)
@@ -164,27 +164,27 @@ class OnomondoSimulator:
         return refusal(404, "not_found")
 
     def _too_soon(self) -> Reply | None:
-        limit, every = self.switches.rate_limit, self.switches.too_many_every
+        limit, every = self.behaviour.rate_limit, self.behaviour.too_many_every
         if limit is not None and not self._bucket.admits(limit, self._account.clock):
             return _too_many(limit.retry_after_s)
         self._calls += 1
         is_refused = every is not None and self._calls % every == 0
-        return _too_many(self.switches.too_many_retry_after_s) if is_refused else None
+        return _too_many(self.behaviour.too_many_retry_after_s) if is_refused else None
 
     def _too_many(self, is_told: bool) -> Reply:  # noqa: FBT001 - the one argument of the port
-        return _too_many(self.switches.too_many_retry_after_s if is_told else None)
+        return _too_many(self.behaviour.too_many_retry_after_s if is_told else None)
 
     def _not_let_in(self, call: OnomondoCall) -> Reply | None:
         """Return a 401 unless the account takes the key."""
         bearer = {KeyForm.BEARER, KeyForm.EITHER}
-        taken = {f"Bearer {self.api_key}"} if self.switches.key_form in bearer else set()
-        taken |= {self.api_key} if self.switches.key_form in {KeyForm.BARE, KeyForm.EITHER} else set()
+        taken = {f"Bearer {self.api_key}"} if self.behaviour.key_form in bearer else set()
+        taken |= {self.api_key} if self.behaviour.key_form in {KeyForm.BARE, KeyForm.EITHER} else set()
         return None if call.headers.get("authorization") in taken else refusal(401, "unauthorized")
 
     def _delay_s(self, fault: Fault) -> float:
         if fault in HANGS:
-            return self.switches.hang_s
-        return self.switches.latency_s + (self.switches.slow_s if fault is Fault.SLOW else 0.0)
+            return self.behaviour.hang_s
+        return self.behaviour.latency_s + (self.behaviour.slow_s if fault is Fault.SLOW else 0.0)
 
     def _inside(self, call: OnomondoCall) -> Reply | None:
         """Answer the two control calls, which are no part of Onomondo.

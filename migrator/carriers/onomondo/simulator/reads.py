@@ -6,8 +6,8 @@ from datetime import date
 from typing import Any
 
 from migrator.carriers.onomondo.simulator.account import OnomondoAccount, OnomondoCall, refusal
+from migrator.carriers.onomondo.simulator.behaviour import AboveLargestLimit, LastToken, OnomondoUsage, TokenPlace
 from migrator.carriers.onomondo.simulator.model import SimulatedOnomondoSim
-from migrator.carriers.onomondo.simulator.switches import AboveLargestLimit, LastToken, OnomondoUsage, TokenPlace
 from migrator.carriers.simulation.messages import Refused, Reply, json_reply
 
 __all__ = ["find", "sim_list", "single", "usage"]
@@ -23,22 +23,22 @@ def sim_list(account: OnomondoAccount, call: OnomondoCall) -> Reply:
 
     A token names the SIM behind which the page begins, so that SIMs that come or go shift nothing.
     """
-    switches, size = account.switches, _limit(account, call)
+    behaviour, size = account.behaviour, _limit(account, call)
     token = call.query.get("next_page")
-    doubles = [account.fleet[place] for place in range(min(switches.listed_twice, len(account.fleet)))]
+    doubles = [account.fleet[place] for place in range(min(behaviour.listed_twice, len(account.fleet)))]
     rows = _behind(account, token, doubles, size + 1)
     shown, is_last = rows[:size], len(rows) <= size
     body: dict[str, Any] = {"count": len(shown), "limit": size, "offset": 0}
-    if switches.totals_told:
-        body["total"] = len(account.fleet) + switches.listed_twice + switches.told_too_many
+    if behaviour.totals_told:
+        body["total"] = len(account.fleet) + behaviour.listed_twice + behaviour.told_too_many
     today = account.clock.now().date()
     body["sims"] = [_listed(account, sim, today) for sim in shown]
-    if not is_last or switches.last_token is not LastToken.ABSENT:
+    if not is_last or behaviour.last_token is not LastToken.ABSENT:
         last = _token(HEAD) if token is None else token
         told = (
-            _token_behind(shown, doubles) if not is_last else last if switches.last_token is LastToken.ITSELF else None
+            _token_behind(shown, doubles) if not is_last else last if behaviour.last_token is LastToken.ITSELF else None
         )
-        place = body if switches.token_place is TokenPlace.TOP else body.setdefault("pagination", {})
+        place = body if behaviour.token_place is TokenPlace.TOP else body.setdefault("pagination", {})
         place["next_page"] = told
     account.pages_served += 1
     _drift(account)
@@ -75,29 +75,29 @@ def _limit(account: OnomondoAccount, call: OnomondoCall) -> int:
 
     Raises: Refused, for a size out of bounds where the options refuse the size.
     """
-    largest = account.switches.largest_limit
+    largest = account.behaviour.largest_limit
     text = call.query.get("limit", str(largest))
     size = int(text) if text.isdecimal() else 0
     if 1 <= size <= largest:
         return size
-    if account.switches.above_largest_limit is AboveLargestLimit.REFUSE:
+    if account.behaviour.above_largest_limit is AboveLargestLimit.REFUSE:
         raise Refused(refusal(400, f"limit must be between 1 and {largest}"))
     return largest
 
 
 def _drift(account: OnomondoAccount) -> None:
     """Let SIMs go and come at the head of the list."""
-    switches = account.switches
-    if _due(account, switches.remove_every_pages) and len(account.fleet):
+    behaviour = account.behaviour
+    if _due(account, behaviour.remove_every_pages) and len(account.fleet):
         account.drifted += 1
         account.fleet.remove(account.fleet[0])
-    if _due(account, switches.insert_every_pages):
+    if _due(account, behaviour.insert_every_pages):
         account.drifted += 1
         account.fleet.insert_newcomer()
 
 
 def _due(account: OnomondoAccount, every: int | None) -> bool:
-    at_most = account.switches.drift_at_most
+    at_most = account.behaviour.drift_at_most
     if every is None or (at_most is not None and account.drifted >= at_most):
         return False
     return account.pages_served % every == 0
@@ -122,7 +122,7 @@ def find(account: OnomondoAccount, call: OnomondoCall) -> Reply:
 def single(account: OnomondoAccount, _call: OnomondoCall, name: str) -> Reply:
     """Answer GET /sims/{id}, where an ICCID does as well."""
     sim = account.known(name)
-    if sim.iccid in account.switches.single_reads_of_others:
+    if sim.iccid in account.behaviour.single_reads_of_others:
         sim = next(other for other in account.fleet if other is not sim)
     return json_reply(record(account, sim))
 
@@ -135,19 +135,19 @@ def record(account: OnomondoAccount, sim: SimulatedOnomondoSim) -> dict[str, Any
 
 
 def _listed(account: OnomondoAccount, sim: SimulatedOnomondoSim, today: date) -> dict[str, Any]:
-    switches, told = account.switches, _told(account, sim, today)
-    if switches.list_imei:
+    behaviour, told = account.behaviour, _told(account, sim, today)
+    if behaviour.list_imei:
         told["imei"] = sim.imei
-    if switches.list_imsi:
+    if behaviour.list_imsi:
         told |= {"imsi": sim.imsi, "msisdn": sim.msisdn}
-    if switches.list_data_limit:
+    if behaviour.list_data_limit:
         told["data_limit"] = sim.limit(account.clock.now())
     return told | _odd(account, sim)
 
 
 def _told(account: OnomondoAccount, sim: SimulatedOnomondoSim, today: date) -> dict[str, Any]:
     is_online = sim.is_online(today)
-    secrets = {"pin1": "1234", "puk1": "12345678"} if account.switches.has_pin else {}
+    secrets = {"pin1": "1234", "puk1": "12345678"} if account.behaviour.has_pin else {}
     return {
         "id": sim.sim_id,
         "iccid": sim.iccid,
@@ -168,7 +168,7 @@ def _told(account: OnomondoAccount, sim: SimulatedOnomondoSim, today: date) -> d
 
 
 def _odd(account: OnomondoAccount, sim: SimulatedOnomondoSim) -> dict[str, Any]:
-    return {name: value for iccid, name, value in account.switches.said if iccid == sim.iccid}
+    return {name: value for iccid, name, value in account.behaviour.said if iccid == sim.iccid}
 
 
 # --- usage --------------------------------------------------------------------------------------------------------
@@ -179,7 +179,7 @@ def usage(account: OnomondoAccount, call: OnomondoCall, iccid: str = "") -> Repl
 
     A SIM that used nothing has no rows (public client code reads them so).
     """
-    choice = account.switches.usage_call
+    choice = account.behaviour.usage_call
     if choice is OnomondoUsage.FORBIDDEN:
         return refusal(403, "forbidden")
     if choice is OnomondoUsage.UNKNOWN:
@@ -193,7 +193,7 @@ def usage(account: OnomondoAccount, call: OnomondoCall, iccid: str = "") -> Repl
         for at, part in zip(CHUNKS, _parts(sim.used_by_day(day)), strict=False)
     ]
     start = int(b64decode(token)) if (token := call.query.get("next_page")) else 0
-    size = account.switches.usage_page_rows
+    size = account.behaviour.usage_page_rows
     has_more = start + size < len(rows)
     pagination = {"has_more": has_more} | ({"next_page": _token(str(start + size))} if has_more else {})
     return json_reply({"pagination": pagination, "usage": rows[start : start + size]})

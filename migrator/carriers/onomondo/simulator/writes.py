@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from migrator.carriers.onomondo.simulator.account import OnomondoAccount, OnomondoCall, refusal
+from migrator.carriers.onomondo.simulator.behaviour import BulkLine
 from migrator.carriers.onomondo.simulator.reads import record
-from migrator.carriers.onomondo.simulator.switches import BulkLine
 from migrator.carriers.simulation.effects import Effect
 from migrator.carriers.simulation.messages import Refused, Reply, json_reply
 
@@ -48,10 +48,10 @@ def update_many(account: OnomondoAccount, call: OnomondoCall) -> Reply:
         return refusal(400, "sims must be an array of objects")
     if len(sims) > MOST_IN_BULK:
         return refusal(400, f"at most {MOST_IN_BULK} SIMs")
-    if account.switches.bulk_refused and any(account.fleet.find(str(one.get("id"))) is None for one in sims):
+    if account.behaviour.bulk_refused and any(account.fleet.find(str(one.get("id"))) is None for one in sims):
         return refusal(400, "sim_not_found")
     lines = [line for one in sims if (line := _line(account, one)) is not None]
-    if account.switches.bulk_reversed:
+    if account.behaviour.bulk_reversed:
         lines.reverse()
     text = "".join(f"{json.dumps(line, separators=(',', ':'))}\n" for line in lines)
     return Reply(200, text.encode(), "text/plain; charset=utf-8")
@@ -63,7 +63,7 @@ def _line(account: OnomondoAccount, update: Mapping[str, Any]) -> dict[str, Any]
     sim = account.fleet.find(known_id) if isinstance(known_id, str) else None
     if sim is None or sim.sim_id != known_id:
         return {"id": known_id, "success": False, "error": "sim_not_found"}
-    odd = account.switches.bulk_lines.get(sim.iccid)
+    odd = account.behaviour.bulk_lines.get(sim.iccid)
     if odd is BulkLine.FAILED:
         return {"id": known_id, "success": False, "error": "the SIM is locked by your plan"}
     if odd not in {BulkLine.DROPPED, BulkLine.BOASTFUL}:
@@ -88,6 +88,6 @@ def _set(account: OnomondoAccount, known_id: str, update: Mapping[str, Any]) -> 
         if any(not tag.can_write for tag in sim.tags if tag not in kept):
             raise Refused(refusal(403, "tag_forbidden"))
         values["tags"] = kept
-    if account.switches.writes_applied:
-        account.effects.append(Effect(account.clock.now_s() + account.switches.effect_s, sim, values))
+    if account.behaviour.writes_applied:
+        account.effects.append(Effect(account.clock.now_s() + account.behaviour.effect_s, sim, values))
         account.settle()

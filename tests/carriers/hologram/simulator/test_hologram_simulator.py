@@ -8,7 +8,7 @@ import anyio
 import httpx
 import pytest
 
-from migrator.carriers.hologram.simulator import Duplicates, Edition, HologramSimulator, HologramSwitches, MixedClaims
+from migrator.carriers.hologram.simulator import Duplicates, Edition, HologramBehaviour, HologramSimulator, MixedClaims
 from migrator.carriers.simulation import Fault, FaultPlan, InProcessTransport
 from tests.carriers.hologram.hologram_api import (
     INSTANT,
@@ -76,14 +76,14 @@ async def test_claiming_a_sim_again_charges_nothing(policy: MixedClaims) -> None
 
 @pytest.mark.parametrize("status", [200, 400, 409, 422])
 @virtual
-async def test_a_failed_claim_comes_under_the_status_of_the_switch(status: int) -> None:
+async def test_a_failed_claim_comes_under_the_status_that_was_chosen(status: int) -> None:
     reply = await with_stock(claim_failure_status=status).claim(UNKNOWN)
     assert (reply.status_code, reply.json()) == (status, {"success": False, "data": {UNKNOWN: "SIM not found"}})
 
 
 @virtual
 async def test_each_kind_of_unclaimable_sim_has_its_reason() -> None:
-    sim = HologramSimulator(switches=HologramSwitches(foreign_reason="SIM not found"))
+    sim = HologramSimulator(behaviour=HologramBehaviour(foreign_reason="SIM not found"))
     for stock, iccid in (
         (sim.stock_foreign, A),
         (sim.stock_other_org, B),
@@ -140,7 +140,7 @@ async def test_a_poisoned_sim_gets_the_whole_claim_refused_without_a_word_on_whi
     ("duplicates", "times"), [(Duplicates.REFUSE, 0), (Duplicates.IGNORE, 1), (Duplicates.CHARGE_TWICE, 2)]
 )
 @virtual
-async def test_a_sim_named_twice_is_charged_as_the_switch_says(duplicates: Duplicates, times: int) -> None:
+async def test_a_sim_named_twice_is_charged_as_was_chosen(duplicates: Duplicates, times: int) -> None:
     api = with_stock(duplicates=duplicates)
     answer = (await api.claim(A, A)).json()
     assert api.sim.ledger.charges[A] == times
@@ -241,7 +241,7 @@ async def test_a_key_in_the_query_works_is_noted_and_never_kept() -> None:
 @virtual
 async def test_the_control_endpoints_stand_outside_faults_pace_and_ledger() -> None:
     faults = FaultPlan(rates={Fault.LOSE_BEFORE: 1.0})
-    sim = HologramSimulator(faults=faults, switches=HologramSwitches(refuse_every=1))
+    sim = HologramSimulator(faults=faults, behaviour=HologramBehaviour(refuse_every=1))
     http = httpx.AsyncClient(transport=InProcessTransport(sim), base_url="http://hologram.test")
     assert (await http.post("/_simulator/stock", json={"iccids": [A], "kind": "claimed"})).status_code == 200
     assert (await http.post("/_simulator/stock", json={"iccids": [A]})).status_code == 400
@@ -272,7 +272,7 @@ async def test_a_claim_needs_exactly_one_selector(body: dict[str, Any]) -> None:
 
 @virtual
 async def test_a_test_mode_sim_keeps_its_device_where_it_can_be_claimed() -> None:
-    sim = HologramSimulator(switches=HologramSwitches(test_mode_claimable=True, **INSTANT))
+    sim = HologramSimulator(behaviour=HologramBehaviour(test_mode_claimable=True, **INSTANT))
     sim.stock_test_mode([A])
     api, device_id = Api(sim), sim.sims[A].device_id
     assert (await api.device(A))["preflight_starttime"] is not None

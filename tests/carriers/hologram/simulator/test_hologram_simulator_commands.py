@@ -94,7 +94,7 @@ async def test_a_device_that_is_not_ours_is_left_out_with_a_warning() -> None:
 
 
 @pytest.mark.parametrize(
-    ("switch", "success", "warned", "limit"),
+    ("increase", "success", "warned", "limit"),
     [
         (SmsIncrease.IGNORE, True, 1, 100),
         (SmsIncrease.REFUSE, False, 0, 100),
@@ -102,8 +102,10 @@ async def test_a_device_that_is_not_ours_is_left_out_with_a_warning() -> None:
     ],
 )
 @virtual
-async def test_an_sms_limit_without_a_contract(*, switch: SmsIncrease, success: bool, warned: int, limit: int) -> None:
-    api = with_claimed(sms_increase=switch)
+async def test_an_sms_limit_without_a_contract(
+    *, increase: SmsIncrease, success: bool, warned: int, limit: int
+) -> None:
+    api = with_claimed(sms_increase=increase)
     answer = await api.command("usagelimit", A, smslimit=-1, overagelimit=4_096)
     assert answer["success"] is success
     assert len(answer.get("data", {}).get("warnings", [])) == warned

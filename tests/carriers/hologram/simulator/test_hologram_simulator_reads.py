@@ -9,8 +9,8 @@ import pytest
 from migrator.carriers.hologram.simulator import (
     Continues,
     Edition,
+    HologramBehaviour,
     HologramSimulator,
-    HologramSwitches,
     LastId,
     NextLink,
     ReadKind,
@@ -84,7 +84,7 @@ async def test_following_next_shows_every_sim_once_and_newest_first(path: str, f
     ],
 )
 @virtual
-async def test_continues_is_told_as_the_switch_says(form: Continues, told: list[bool | None]) -> None:
+async def test_continues_is_told_as_was_chosen(form: Continues, told: list[bool | None]) -> None:
     api = with_claimed(continues=form)
     first = await api.get("devices", limit=3)
     last = await api.get("devices", limit=3, startafter=first["lastid"])
@@ -148,7 +148,7 @@ async def test_filters_find_what_they_name_and_nothing_else() -> None:
 
 
 @virtual
-async def test_sims_elsewhere_show_only_where_the_key_or_a_switch_lets_them() -> None:
+async def test_sims_elsewhere_show_only_where_the_key_or_the_behaviour_lets_them() -> None:
     sim = HologramSimulator()
     sim.stock_foreign([A])
     sim.stock([B])
@@ -158,13 +158,13 @@ async def test_sims_elsewhere_show_only_where_the_key_or_a_switch_lets_them() ->
     device = await api.device(C)
     assert device["orgid"] == sim.other_org_id
     assert (await api.get("devices", orgid=sim.org_id))["data"] == []
-    shown = HologramSimulator(switches=HologramSwitches(foreign_in_links=True, inventory_in_links=True))
+    shown = HologramSimulator(behaviour=HologramBehaviour(foreign_in_links=True, inventory_in_links=True))
     shown.stock_foreign([A])
     shown.stock([B])
     rows = {row["sim"]: row for row in (await Api(shown).get("links/cellular", sims=f"{A},{B}"))["data"]}
     assert rows[A]["orgid"] not in {shown.org_id, shown.other_org_id}
     assert (rows[B]["deviceid"], rows[B]["state"], rows[B]["whenclaimed"]) == (0, "INACTIVE", "0000-00-00 00:00:00")
-    shown.switches = HologramSwitches()
+    shown.behaviour = HologramBehaviour()
     assert (await Api(shown).get("links/cellular", sims=f"{A},{B}"))["data"] == []
 
 
@@ -255,15 +255,15 @@ async def test_numbers_can_arrive_as_texts() -> None:
 @virtual
 async def test_deactivated_sims_can_be_left_out_of_lists() -> None:
     for listed in (True, False):
-        sim = HologramSimulator(switches=HologramSwitches(dead_listed=listed))
+        sim = HologramSimulator(behaviour=HologramBehaviour(dead_listed=listed))
         sim.stock_dead([A])
         assert len((await Api(sim).get("devices"))["data"]) == listed
 
 
 @pytest.mark.parametrize("status", [403, 404])
 @virtual
-async def test_an_id_that_is_not_ours_is_answered_by_the_switch(status: int) -> None:
-    sim = HologramSimulator(switches=HologramSwitches(unknown_id_status=status))
+async def test_an_id_that_is_not_ours_is_answered_as_was_chosen(status: int) -> None:
+    sim = HologramSimulator(behaviour=HologramBehaviour(unknown_id_status=status))
     sim.stock_foreign([A])
     http = Api(sim).http
     for path in (f"devices/{sim.sims[A].device_id}", f"links/cellular/{sim.sims[A].link_id}", "plans/1"):

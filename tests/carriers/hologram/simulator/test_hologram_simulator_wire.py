@@ -116,7 +116,7 @@ async def test_a_wrong_key_is_refused_before_anything_else() -> None:
 
 
 @pytest.mark.parametrize(
-    "switches",
+    "behaviour",
     [
         {"permissions": frozenset({"billing"})},
         {"role": Role.EDITOR},
@@ -126,8 +126,8 @@ async def test_a_wrong_key_is_refused_before_anything_else() -> None:
     ids=["no activation permission", "editor", "viewer", "denied"],
 )
 @virtual
-async def test_who_may_not_claim_gets_403_and_may_still_ask_who_they_are(switches: dict[str, Any]) -> None:
-    api = with_stock(**switches)
+async def test_who_may_not_claim_gets_403_and_may_still_ask_who_they_are(behaviour: dict[str, Any]) -> None:
+    api = with_stock(**behaviour)
     reply = await api.claim(A)
     assert (reply.status_code, reply.json()["error"]) == (403, "No permissions to perform operation")
     assert claimed(api) == set()

@@ -11,7 +11,7 @@ import httpx
 import pytest
 import uvicorn
 
-from migrator.carriers.onence.simulator import OnenceSimulator, OnenceSwitches, SimStatus, SimulatedSourceSim
+from migrator.carriers.onence.simulator import OnenceBehaviour, OnenceSimulator, SimStatus, SimulatedSourceSim
 from migrator.carriers.simulation import Fault, FaultPlan, serve_cuts
 from tests.carriers.onence.onence_api import (
     FULL_UPDATE,
@@ -96,7 +96,7 @@ def test_reads_logins_and_updates_are_not_forbidden() -> None:
 
 def test_a_look_behind_the_scenes_needs_no_login_and_leaves_no_trace() -> None:
     simulator = OnenceSimulator(
-        sims=3, faults=FaultPlan(rates={Fault.LOSE_BEFORE: 1.0}), switches=OnenceSwitches(rate_limit=None)
+        sims=3, faults=FaultPlan(rates={Fault.LOSE_BEFORE: 1.0}), behaviour=OnenceBehaviour(rate_limit=None)
     )
 
     async def main() -> tuple[Any, Any]:
@@ -111,8 +111,8 @@ def test_a_look_behind_the_scenes_needs_no_login_and_leaves_no_trace() -> None:
 
 
 def test_replies_are_compressed_for_clients_that_accept_it() -> None:
-    def encoding(accepted: str, **switches: Any) -> str | None:
-        simulator = OnenceSimulator(switches=OnenceSwitches(**switches))
+    def encoding(accepted: str, **behaviour: Any) -> str | None:
+        simulator = OnenceSimulator(behaviour=OnenceBehaviour(**behaviour))
         reply = fetch(simulator, "v1/sims", headers={"Accept-Encoding": accepted})
         assert len(reply.json()) == 10
         encoding: str | None = reply.headers.get("Content-Encoding")
@@ -125,7 +125,7 @@ def test_replies_are_compressed_for_clients_that_accept_it() -> None:
 
 def test_noise_headers_can_be_switched_off() -> None:
     noisy, quiet = (
-        fetch(OnenceSimulator(switches=OnenceSwitches(noise_headers=on)), "v1/sims").headers for on in (True, False)
+        fetch(OnenceSimulator(behaviour=OnenceBehaviour(noise_headers=on)), "v1/sims").headers for on in (True, False)
     )
     for name in ("X-Amzn-Requestid", "Set-Cookie", "X-Cache", "Cache-Control"):
         assert name in noisy

@@ -1,4 +1,4 @@
-"""The simulated 1NCE hands out tokens and keeps its pace as its reference says, switch by switch."""
+"""The simulated 1NCE hands out tokens and keeps its pace as its reference says, choice by choice."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import anyio
 import httpx
 import pytest
 
-from migrator.carriers.onence.simulator import BadBearer, BadLogin, OnenceSimulator, OnenceSwitches
+from migrator.carriers.onence.simulator import BadBearer, BadLogin, OnenceBehaviour, OnenceSimulator
 from migrator.carriers.simulation import RateLimit
 from tests.carriers.onence.onence_api import GRANT, ICCID, as_customer, fetch, log_in, log_in_with, of_one, stranger
 from tests.support import run_virtual
@@ -18,7 +18,7 @@ def test_login_takes_json_and_form_bodies() -> None:
 
 
 def test_login_can_be_made_to_refuse_forms() -> None:
-    reply = log_in_with(OnenceSimulator(switches=OnenceSwitches(json_login_only=True)), data=GRANT)
+    reply = log_in_with(OnenceSimulator(behaviour=OnenceBehaviour(json_login_only=True)), data=GRANT)
     assert (reply.status_code, reply.json()["errorCode"]) == (400, "UnsupportedContentTypeError")
 
 
@@ -31,7 +31,7 @@ def test_login_can_be_made_to_refuse_forms() -> None:
     ],
 )
 def test_bad_login_is_refused_in_the_chosen_form(choice: BadLogin, status: int, code: str | None) -> None:
-    simulator = OnenceSimulator(switches=OnenceSwitches(bad_login=choice))
+    simulator = OnenceSimulator(behaviour=OnenceBehaviour(bad_login=choice))
     reply = log_in_with(simulator, json=GRANT, auth=(simulator.client_id, "wrong"))
     assert (reply.status_code, reply.json()["errorCode"] if reply.content else None) == (status, code)
 
@@ -64,20 +64,20 @@ def test_a_second_login_gets_the_same_token_with_less_time_left() -> None:
 
 
 def test_each_login_can_get_a_token_of_its_own() -> None:
-    switches = OnenceSwitches(token_reissued=False)
-    first, second = run_virtual(lambda: _two_logins(OnenceSimulator(switches=switches)))
+    behaviour = OnenceBehaviour(token_reissued=False)
+    first, second = run_virtual(lambda: _two_logins(OnenceSimulator(behaviour=behaviour)))
     assert second["access_token"] != first["access_token"]
     assert second["expires_in"] == 3600
 
 
 def test_a_token_is_long_and_can_be_made_short() -> None:
     for length in (3000, 40):
-        simulator = OnenceSimulator(switches=OnenceSwitches(token_characters=length))
+        simulator = OnenceSimulator(behaviour=OnenceBehaviour(token_characters=length))
         assert len(log_in_with(simulator, json=GRANT).json()["access_token"]) == length
 
 
 def test_a_token_ends_with_its_life_and_a_new_login_helps() -> None:
-    simulator = OnenceSimulator(switches=OnenceSwitches(token_life_s=5))
+    simulator = OnenceSimulator(behaviour=OnenceBehaviour(token_life_s=5))
 
     async def act(http: httpx.AsyncClient) -> list[int]:
         statuses = []
@@ -93,7 +93,7 @@ def test_a_token_ends_with_its_life_and_a_new_login_helps() -> None:
 @pytest.mark.parametrize(("same_again", "last"), [(False, 200), (True, 401)])
 def test_a_token_can_be_revoked_and_even_handed_out_again(same_again: bool, last: int) -> None:  # noqa: FBT001
     """A client that logs in over and over on 401 would never stop in the second case."""
-    simulator = OnenceSimulator(switches=OnenceSwitches(token_revoked_after=2, revoked_token_reissued=same_again))
+    simulator = OnenceSimulator(behaviour=OnenceBehaviour(token_revoked_after=2, revoked_token_reissued=same_again))
 
     async def act(http: httpx.AsyncClient) -> list[int]:
         statuses = [(await http.get("v1/sims")).status_code for _ in range(3)]
@@ -112,7 +112,7 @@ def test_a_token_can_be_revoked_and_even_handed_out_again(same_again: bool, last
     ],
 )
 def test_bad_bearer_is_refused_in_the_chosen_form(choice: BadBearer, body: dict[str, Any]) -> None:
-    simulator = OnenceSimulator(switches=OnenceSwitches(bad_bearer=choice))
+    simulator = OnenceSimulator(behaviour=OnenceBehaviour(bad_bearer=choice))
     reply = fetch(simulator, "v1/sims", headers={"Authorization": "Bearer nonsense"})
     assert reply.status_code == 401
     assert bool(reply.content) == bool(body)
@@ -147,24 +147,24 @@ def test_ten_a_second_pass_for_as_long_as_one_likes() -> None:
 
 
 def test_a_refusal_can_come_without_retry_after() -> None:
-    switches = OnenceSwitches(rate_limit=RateLimit(per_second=10, burst=1, retry_after_s=None))
-    replies = burst(OnenceSimulator(switches=switches), *["v1/sims"] * 2)
+    behaviour = OnenceBehaviour(rate_limit=RateLimit(per_second=10, burst=1, retry_after_s=None))
+    replies = burst(OnenceSimulator(behaviour=behaviour), *["v1/sims"] * 2)
     assert replies[1].status_code == 429
     assert "Retry-After" not in replies[1].headers
 
 
 def test_the_limit_can_be_switched_off() -> None:
-    replies = burst(OnenceSimulator(switches=OnenceSwitches(rate_limit=None)), *["v1/sims"] * 50)
+    replies = burst(OnenceSimulator(behaviour=OnenceBehaviour(rate_limit=None)), *["v1/sims"] * 50)
     assert {reply.status_code for reply in replies} == {200}
 
 
 def test_every_third_request_can_be_refused() -> None:
-    replies = burst(OnenceSimulator(switches=OnenceSwitches(too_many_every=3)), *["v1/sims"] * 6)
+    replies = burst(OnenceSimulator(behaviour=OnenceBehaviour(too_many_every=3)), *["v1/sims"] * 6)
     assert [reply.status_code for reply in replies] == [200, 200, 429, 200, 200, 429]
 
 
 def test_logins_have_a_limit_of_their_own() -> None:
-    simulator = OnenceSimulator(switches=OnenceSwitches(login_limit=RateLimit(per_second=1, burst=1)))
+    simulator = OnenceSimulator(behaviour=OnenceBehaviour(login_limit=RateLimit(per_second=1, burst=1)))
 
     async def act(http: httpx.AsyncClient) -> list[int]:
         second = await http.post("oauth/token", json=GRANT, auth=(simulator.client_id, simulator.client_secret))

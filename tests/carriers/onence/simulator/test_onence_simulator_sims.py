@@ -1,4 +1,4 @@
-"""The simulated 1NCE shows one SIM as its reference says, switch by switch.
+"""The simulated 1NCE shows one SIM as its reference says, choice by choice.
 
 Numbers in parentheses are lines of the reference's simulator checklist.
 """
@@ -10,8 +10,8 @@ import pytest
 from migrator.carriers.onence.simulator import (
     ExpiredSims,
     Missing,
+    OnenceBehaviour,
     OnenceSimulator,
-    OnenceSwitches,
     OptionalIdentifiers,
     SimStatus,
     StatusWords,
@@ -25,7 +25,7 @@ from tests.carriers.onence.onence_api import ICCID, OTHER_ICCID, fetch, of_one, 
     ("choice", "expected"), [(Missing.OMITTED, "no key"), (Missing.NULL, None), (Missing.EMPTY_TEXT, "")]
 )
 def test_a_value_that_a_sim_lacks_is_written_as_chosen(choice: Missing, expected: str | None) -> None:
-    row = row_of(of_one(switches=OnenceSwitches(missing=choice)))
+    row = row_of(of_one(behaviour=OnenceBehaviour(missing=choice)))
     for key in ("imei", "label", "imsi_2", "iccid_with_luhn"):
         assert row.get(key, "no key") == expected
 
@@ -43,8 +43,8 @@ def test_an_empty_label_is_not_a_missing_one() -> None:
     ],
 )
 def test_list_and_single_call_use_the_chosen_words(choice: StatusWords, listed: str, single: str, off: str) -> None:
-    """Line 12; in v1 and v2 alike, each with its own switch."""
-    simulator = of_one(switches=OnenceSwitches(v1_words=choice, v2_words=choice))
+    """Line 12; in v1 and v2 alike, each with its own choice."""
+    simulator = of_one(behaviour=OnenceBehaviour(v1_words=choice, v2_words=choice))
     for version in ("v1", "v2"):
         assert row_of(simulator, version)["status"] == listed
         assert fetch(simulator, f"{version}/sims/{ICCID}").json()["status"] == single
@@ -60,7 +60,7 @@ def test_the_single_call_dates_the_activation_4_seconds_earlier() -> None:
 
 
 def test_list_and_single_call_agree_on_the_activation_where_they_agree_on_words() -> None:
-    simulator = of_one(switches=OnenceSwitches(v1_words=StatusWords.ENABLED))
+    simulator = of_one(behaviour=OnenceBehaviour(v1_words=StatusWords.ENABLED))
     assert fetch(simulator, f"v1/sims/{ICCID}").json()["activation_date"] == row_of(simulator)["activation_date"]
 
 
@@ -70,7 +70,7 @@ def test_optional_identifiers_are_shown_as_chosen() -> None:
         choice: [
             len(keys & row.keys())
             for row in fetch(
-                OnenceSimulator(switches=OnenceSwitches(optional_identifiers=choice)),
+                OnenceSimulator(behaviour=OnenceBehaviour(optional_identifiers=choice)),
                 "v1/sims",
                 params={"pageSize": 100},
             ).json()
@@ -92,7 +92,7 @@ def test_the_long_iccid_ends_in_its_luhn_digit() -> None:
     [(UnknownSim.EMPTY_200, 200, True), (UnknownSim.EMPTY_404, 404, True), (UnknownSim.HTML_404, 404, False)],
 )
 def test_v1_answers_an_unknown_iccid_as_chosen(choice: UnknownSim, status: int, is_empty: bool) -> None:  # noqa: FBT001
-    simulator = of_one(switches=OnenceSwitches(unknown_sim=choice))
+    simulator = of_one(behaviour=OnenceBehaviour(unknown_sim=choice))
     for path in (f"v1/sims/{OTHER_ICCID}", f"v1/sims/{OTHER_ICCID}/quota/data", "v1/sims/not-an-iccid"):
         reply = fetch(simulator, path)
         assert (reply.status_code, not reply.content) == (status, is_empty)
@@ -107,7 +107,7 @@ def test_v2_answers_an_unknown_iccid_with_an_error_body() -> None:
 def test_the_20_digit_form_finds_a_sim_only_where_it_is_accepted() -> None:
     long_form = ICCID + luhn_digit(ICCID)
     assert not fetch(of_one(), f"v1/sims/{long_form}").content
-    accepting = of_one(switches=OnenceSwitches(check_digit_accepted=True))
+    accepting = of_one(behaviour=OnenceBehaviour(check_digit_accepted=True))
     assert fetch(accepting, f"v1/sims/{long_form}").json()["iccid"] == ICCID
     wrong_digit = ICCID + str((int(luhn_digit(ICCID)) + 1) % 10)
     assert not fetch(accepting, f"v1/sims/{wrong_digit}").content
@@ -118,20 +118,20 @@ def test_the_20_digit_form_finds_a_sim_only_where_it_is_accepted() -> None:
     [(ExpiredSims.READABLE, 1, 200), (ExpiredSims.UNREADABLE, 1, 422), (ExpiredSims.UNLISTED, 0, 200)],
 )
 def test_an_expired_sim_is_shown_as_chosen(choice: ExpiredSims, listed: int, status: int) -> None:
-    simulator = of_one(status=SimStatus.EXPIRED, switches=OnenceSwitches(expired=choice))
+    simulator = of_one(status=SimStatus.EXPIRED, behaviour=OnenceBehaviour(expired=choice))
     assert len(fetch(simulator, "v1/sims").json()) == listed
     for path in (f"v1/sims/{ICCID}", f"v1/sims/{ICCID}/quota/data", f"v1/sims/{ICCID}/usage"):
         assert fetch(simulator, path).status_code == status
 
 
-def test_the_word_for_an_expired_sim_is_a_switch() -> None:
+def test_the_word_for_an_expired_sim_can_be_chosen() -> None:
     """The contract knows only Enabled and Disabled; then the quota's date alone tells (14)."""
     for word in ("Expired", "Disabled"):
-        simulator = of_one(status=SimStatus.EXPIRED, switches=OnenceSwitches(expired_word=word))
+        simulator = of_one(status=SimStatus.EXPIRED, behaviour=OnenceBehaviour(expired_word=word))
         assert row_of(simulator)["status"] == word
 
 
-def test_switches_may_change_while_it_runs() -> None:
+def test_its_behaviour_may_change_while_it_runs() -> None:
     simulator = of_one()
-    simulator.switches = OnenceSwitches(missing=Missing.NULL)
+    simulator.behaviour = OnenceBehaviour(missing=Missing.NULL)
     assert row_of(simulator)["label"] is None

@@ -1,4 +1,4 @@
-"""The simulated 1NCE tells quotas, usage and limits as its reference says, switch by switch.
+"""The simulated 1NCE tells quotas, usage and limits as its reference says, choice by choice.
 
 Numbers in parentheses are lines of the reference's simulator checklist.
 """
@@ -12,8 +12,8 @@ import pytest
 
 from migrator.carriers.onence.simulator import (
     NoLimit,
+    OnenceBehaviour,
     OnenceSimulator,
-    OnenceSwitches,
     QuotaDates,
     SelectableLimits,
     SimStatus,
@@ -46,8 +46,8 @@ def test_v1_quotas_look_as_they_were_recorded() -> None:
 
 
 def test_volumes_can_be_text_and_dates_iso() -> None:
-    switches = OnenceSwitches(numbers_as_strings=True, v1_quota_dates=QuotaDates.ISO_Z)
-    simulator = of_one(switches=switches, **USED)
+    behaviour = OnenceBehaviour(numbers_as_strings=True, v1_quota_dates=QuotaDates.ISO_Z)
+    simulator = of_one(behaviour=behaviour, **USED)
     assert quota(simulator)["volume"] == "479.949998"
     assert quota(simulator)["expiry_date"] == "2031-11-26T00:00:00.000Z"
     assert row_of(simulator)["current_quota"] == "500"
@@ -78,7 +78,7 @@ def test_totals_after_a_top_up_are_as_chosen(choice: TopUpTotal, listed: int, to
     simulator = of_one(
         data_quota_mb=Decimal(1000),
         data_since_top_up_mb=Decimal(560),
-        switches=OnenceSwitches(top_up_total=choice),
+        behaviour=OnenceBehaviour(top_up_total=choice),
     )
     assert row_of(simulator)["current_quota"] == listed
     assert quota(simulator)["total_volume"] == total
@@ -140,7 +140,7 @@ def test_usage_reaches_back_six_months_and_no_further() -> None:
 
 
 def test_usage_can_come_without_a_total() -> None:
-    rows = usage(of_one(switches=OnenceSwitches(usage_total_row=False)))
+    rows = usage(of_one(behaviour=OnenceBehaviour(usage_total_row=False)))
     assert "TOTAL" not in {row["date"] for row in rows}
 
 
@@ -162,14 +162,14 @@ def test_limits_are_text_with_a_unit() -> None:
     ],
 )
 def test_no_limit_is_told_as_chosen(choice: NoLimit, told: object) -> None:
-    body = fetch(of_one(switches=OnenceSwitches(data_limit_mb=None, no_limit=choice)), "v1/sims/limits").json()
+    body = fetch(of_one(behaviour=OnenceBehaviour(data_limit_mb=None, no_limit=choice)), "v1/sims/limits").json()
     assert body.get("data", "no key") == told
     assert body["smsMo"]["limit"] == "10"
 
 
 def test_selectable_limits_have_the_chosen_shape() -> None:
     bodies = {
-        choice: fetch(of_one(switches=OnenceSwitches(selectable_limits=choice)), "v1/sims/smsMO/limits").json()
+        choice: fetch(of_one(behaviour=OnenceBehaviour(selectable_limits=choice)), "v1/sims/smsMO/limits").json()
         for choice in SelectableLimits
     }
     assert bodies[SelectableLimits.LIST][0] == {"id": 35, "limit": "10", "unit": "SMS"}

@@ -9,8 +9,8 @@ import pytest
 
 from migrator.carriers.onence.simulator import (
     OmittedFields,
+    OnenceBehaviour,
     OnenceSimulator,
-    OnenceSwitches,
     SimStatus,
     SimulatedSourceSim,
     UnknownSim,
@@ -51,7 +51,7 @@ def test_a_write_sets_every_field_it_names() -> None:
 
 
 def test_a_write_can_be_accepted_and_never_applied() -> None:
-    simulator = of_one(switches=OnenceSwitches(writes_applied=False))
+    simulator = of_one(behaviour=OnenceBehaviour(writes_applied=False))
     assert write_and_look(simulator, "PUT", f"v1/sims/{ICCID}", FULL_UPDATE, at_s=3000) == (200, "Enabled")
     assert simulator.fleet[0].status is SimStatus.ENABLED
 
@@ -71,14 +71,14 @@ def test_a_label_change_may_enable_and_unlock_a_sim(
     lock: bool,  # noqa: FBT001
 ) -> None:
     """v1's contract has defaults for what an update leaves out; v2's has none."""
-    simulator = of_one(status=SimStatus.DISABLED, imei_lock=True, switches=OnenceSwitches(omitted_fields=choice))
+    simulator = of_one(status=SimStatus.DISABLED, imei_lock=True, behaviour=OnenceBehaviour(omitted_fields=choice))
     fetch(simulator, f"{version}/sims/{ICCID}", method="PUT", json={"label": "new"})
     sim = simulator.fleet[0]
     assert (sim.label, sim.status, sim.imei_lock) == ("new", status, lock)
 
 
 def test_required_fields_can_be_enforced_in_v1() -> None:
-    simulator = of_one(switches=OnenceSwitches(required_fields_enforced=True))
+    simulator = of_one(behaviour=OnenceBehaviour(required_fields_enforced=True))
     for body in ({"status": "Disabled"}, {"iccid": ICCID}):
         assert fetch(simulator, f"v1/sims/{ICCID}", method="PUT", json=body).status_code == 400
     assert fetch(simulator, "v1/sims", method="POST", json=[{"iccid": ICCID}]).status_code == 400
@@ -106,8 +106,8 @@ def test_an_unknown_sim_in_a_bulk_write_is_passed_over_or_refuses_all(
     status: int,
     label: str | None,
 ) -> None:
-    switches = OnenceSwitches(bulk_all_or_nothing=strict, unknown_sim=UnknownSim.EMPTY_404)
-    simulator = of_one(switches=switches)
+    behaviour = OnenceBehaviour(bulk_all_or_nothing=strict, unknown_sim=UnknownSim.EMPTY_404)
+    simulator = of_one(behaviour=behaviour)
     body = [FULL_UPDATE, FULL_UPDATE | {"iccid": OTHER_ICCID}]
     assert fetch(simulator, "v1/sims", method="POST", json=body).status_code == status
     assert simulator.fleet[0].label == label
@@ -115,7 +115,7 @@ def test_an_unknown_sim_in_a_bulk_write_is_passed_over_or_refuses_all(
 
 def test_an_expired_sim_in_a_bulk_write_is_passed_over_or_refuses_all() -> None:
     for strict, status in ((False, 201), (True, 422)):
-        simulator = of_one(status=SimStatus.EXPIRED, switches=OnenceSwitches(bulk_all_or_nothing=strict))
+        simulator = of_one(status=SimStatus.EXPIRED, behaviour=OnenceBehaviour(bulk_all_or_nothing=strict))
         assert fetch(simulator, "v1/sims", method="POST", json=[FULL_UPDATE]).status_code == status
         assert simulator.fleet[0].label is None
 
@@ -131,10 +131,10 @@ def test_an_empty_label_clears_it() -> None:
     assert simulator.fleet[0].label is None
 
 
-def faulty(fault: Fault, **switches: Any) -> OnenceSimulator:
+def faulty(fault: Fault, **behaviour: Any) -> OnenceSimulator:
     """A simulator of one SIM whose first PUT goes wrong."""
     plan = FaultPlan(scripted=[fault], scripted_for=lambda method, _path: method == "PUT")
-    return of_one(faults=plan, switches=OnenceSwitches(**switches))
+    return of_one(faults=plan, behaviour=OnenceBehaviour(**behaviour))
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_a_fault_answers_as_it_is_named(fault: Fault, status: int, is_json: bool
 @pytest.mark.parametrize(
     ("fault", "seconds"), [(Fault.NONE, 0.25), (Fault.SLOW, 30.25), (Fault.HANG_BEFORE, 900), (Fault.LOSE_AFTER, 0.25)]
 )
-def test_replies_take_the_time_that_the_switches_say(fault: Fault, seconds: float) -> None:
+def test_replies_take_the_time_that_was_chosen(fault: Fault, seconds: float) -> None:
     simulator = faulty(fault, latency_s=0.25, slow_s=30, hang_s=900)
 
     async def act(http: httpx.AsyncClient) -> float:

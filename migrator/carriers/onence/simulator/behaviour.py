@@ -31,7 +31,7 @@ from migrator.carriers.onence.simulator.choices import (
 )
 from migrator.carriers.simulation import RateLimit
 
-__all__ = ["OnenceSwitches"]
+__all__ = ["OnenceBehaviour"]
 
 SIMS_LIMIT = RateLimit(per_second=10, burst=10)
 """Rate limit of /sims paths: 10 requests a second per customer.
@@ -44,7 +44,7 @@ LOGIN_LIMIT = RateLimit(per_second=10, burst=600)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OnenceSwitches:
+class OnenceBehaviour:
     """Options of the simulated 1NCE.
 
     Times are seconds on the clock of the event loop; numbers count requests.

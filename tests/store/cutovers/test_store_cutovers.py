@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from migrator.core.cutover.plan import (
+    CutoverAction,
+    CutoverHeader,
+    CutoverReason,
+    CutoverRow,
     Direction,
     Require,
-    SwitchAction,
-    SwitchHeader,
-    SwitchReason,
-    SwitchRow,
 )
 from migrator.core.fleet.sims import SourceStatus
 from migrator.core.fleet.switched_off import SwitchedOff
@@ -33,14 +33,14 @@ BOTH: dict[str, dict[str, Any]] = {
 E, S = StepEvent, StepState
 
 
-def row(number: int, action: SwitchAction = SwitchAction.SWITCH_OFF) -> SwitchRow:
-    return SwitchRow(source_iccid(number), target_iccid(number), action, SwitchReason.QUALIFIES, wave="all")
+def row(number: int, action: CutoverAction = CutoverAction.SWITCH_OFF) -> CutoverRow:
+    return CutoverRow(source_iccid(number), target_iccid(number), action, CutoverReason.QUALIFIES, wave="all")
 
 
 def added(store: Store, name: str, direction: Direction = Direction.CUTOVER, *, now: float = NOW) -> str:
-    rows = [row(1), row(2), row(3, SwitchAction.LEAVE_ON)]
-    header = SwitchHeader(
-        switch_id=name,
+    rows = [row(1), row(2), row(3, CutoverAction.LEAVE_ON)]
+    header = CutoverHeader(
+        cutover_id=name,
         direction=direction,
         plan_id="p1",
         lineage=store.lineage,
@@ -52,7 +52,7 @@ def added(store: Store, name: str, direction: Direction = Direction.CUTOVER, *, 
         waves=("all",),
         fingerprint="f",
     )
-    store.switches.add(header, rows, now)
+    store.cutovers.add(header, rows, now)
     return name
 
 
@@ -73,28 +73,28 @@ def moved(store: Store, event: StepEvent, name: str = "c1", kind: StepKind = Ste
 
 
 def states(store: Store, name: str = "c1") -> set[StepState]:
-    return {item.state_of(StepKind.SOURCE) for item in store.switches.all_items(name)}
+    return {item.state_of(StepKind.SOURCE) for item in store.cutovers.all_items(name)}
 
 
 def test_a_plan_comes_back_as_it_was_and_only_acting_sims_are_items(store: Store) -> None:
-    assert [one.action for one in store.switches.rows("c1")] == ["SWITCH_OFF", "SWITCH_OFF", "LEAVE_ON"]
-    assert [item.row for item in store.switches.items("c1", "all")] == [row(1), row(2)]
-    assert store.switches.header("c1").count == 2
+    assert [one.action for one in store.cutovers.rows("c1")] == ["SWITCH_OFF", "SWITCH_OFF", "LEAVE_ON"]
+    assert [item.row for item in store.cutovers.items("c1", "all")] == [row(1), row(2)]
+    assert store.cutovers.header("c1").count == 2
 
 
 def test_the_same_plan_again_becomes_the_newest_and_is_kept_once(store: Store) -> None:
     added(store, "c2")
     added(store, "c1")
-    assert store.switches.newest() == "c1"
-    assert len(list(store.switches.rows("c1"))) == 3
+    assert store.cutovers.newest() == "c1"
+    assert len(list(store.cutovers.rows("c1"))) == 3
 
 
 def test_an_intent_is_on_disk_with_what_was_read_before_it(store: Store) -> None:
     begun(store)
-    step = store.switches.items_by_key("c1", [key(1)])[0].steps[StepKind.SOURCE]
+    step = store.cutovers.items_by_key("c1", [key(1)])[0].steps[StepKind.SOURCE]
     assert (step.state, step.attempts, dict(step.before)) == (S.IN_FLIGHT, 1, BOTH[key(1)])
     assert store.journal.requests("c1")[0].body == [{"iccid": "1"}, {"iccid": "2"}]
-    assert store.switches.state("c1") == "started"
+    assert store.cutovers.state("c1") == "started"
 
 
 def test_what_was_read_before_the_first_order_is_never_overwritten(store: Store) -> None:
@@ -102,7 +102,7 @@ def test_what_was_read_before_the_first_order_is_never_overwritten(store: Store)
     moved(store, E.REFUSED_FOR_NOW)
     other: dict[str, dict[str, Any]] = {key(1): {"label": "clobbered"}, key(2): {}}
     ordered(store, store.journal.start_run("c1", "me", NOW), StepKind.SOURCE, other, sent=SENT, now=NOW)
-    step = store.switches.items_by_key("c1", [key(1)])[0].steps[StepKind.SOURCE]
+    step = store.cutovers.items_by_key("c1", [key(1)])[0].steps[StepKind.SOURCE]
     assert (step.attempts, step.before["label"]) == (2, "one")
 
 
@@ -154,7 +154,7 @@ def test_what_a_cutover_may_have_switched_off_is_remembered(
     begun(store)
     for event in events:
         moved(store, event, code=code)
-    assert set(store.switches.switched_off()) == (set(BOTH) if is_off else set())
+    assert set(store.cutovers.switched_off()) == (set(BOTH) if is_off else set())
 
 
 def test_what_was_rolled_back_is_off_no_more_once_its_pause_is_proved(store: Store) -> None:
@@ -163,32 +163,32 @@ def test_what_was_rolled_back_is_off_no_more_once_its_pause_is_proved(store: Sto
     added(store, "r1", Direction.ROLLBACK, now=NOW + 10)
     begun(store, "r1", now=NOW + 11)
     moved(store, E.CONFIRMED, "r1")
-    assert set(store.switches.switched_off()) == set(BOTH)
+    assert set(store.cutovers.switched_off()) == set(BOTH)
     begun(store, "r1", StepKind.PAUSE, now=NOW + 12)
     moved(store, E.CONFIRMED, "r1", StepKind.PAUSE)
-    assert store.switches.switched_off() == {}
+    assert store.cutovers.switched_off() == {}
 
 
 def test_orders_in_doubt_are_known_to_every_other_plan(store: Store) -> None:
     begun(store)
     moved(store, E.LOST)
     added(store, "r1", Direction.ROLLBACK, now=NOW + 10)
-    assert store.switches.unsettled_elsewhere("r1", [key(1), key(3)]) == {key(1)}
-    assert store.switches.unsettled_elsewhere("c1", [key(1)]) == frozenset()
+    assert store.cutovers.unsettled_elsewhere("r1", [key(1), key(3)]) == {key(1)}
+    assert store.cutovers.unsettled_elsewhere("c1", [key(1)]) == frozenset()
 
 
 def test_a_plan_that_was_started_later_supersedes_one_with_the_same_sims(store: Store) -> None:
     begun(store)
     added(store, "r1", Direction.ROLLBACK, now=NOW + 10)
-    assert store.switches.superseded_by("c1") is None
+    assert store.cutovers.superseded_by("c1") is None
     store.journal.start_run("r1", "me", NOW + 11)
-    assert store.switches.superseded_by("c1") == "r1"
-    assert store.switches.superseded_by("r1") is None
+    assert store.cutovers.superseded_by("c1") == "r1"
+    assert store.cutovers.superseded_by("r1") is None
 
 
 def test_a_plan_that_is_not_there_is_told_with_a_way_on(store: Store) -> None:
     with pytest.raises(InputError, match="no cutover or rollback plan 'c9'"):
-        store.switches.header("c9")
+        store.cutovers.header("c9")
 
 
 # --- what was switched off, by SIM --------------------------------------------------------------------------------
@@ -198,7 +198,7 @@ def test_what_was_switched_off_tells_its_cutover_its_plan_and_what_the_sim_was(s
     before = {key(1): {"status": "Enabled"}, key(2): {"status": "Activated"}}
     ordered(store, store.journal.start_run("c1", "me", NOW), StepKind.SOURCE, before, sent=SENT, now=NOW)
     moved(store, E.CONFIRMED)
-    found = store.switches.switched_off([key(1), key(2), key(3)])
+    found = store.cutovers.switched_off([key(1), key(2), key(3)])
     assert found == {key(n): SwitchedOff("c1", "p1", target_iccid(n), SourceStatus.ENABLED) for n in (1, 2)}
 
 
@@ -211,7 +211,7 @@ def test_what_a_sim_was_is_what_the_first_of_two_orders_met(store: Store) -> Non
     run_id = store.journal.start_run("c2", "me", NOW + 11)
     ordered(store, run_id, StepKind.SOURCE, {k: {"status": "Disabled"} for k in was}, sent=SENT, now=NOW + 11)
     moved(store, E.CONFIRMED, "c2")
-    told = {(off.switch_id, off.status_before) for off in store.switches.switched_off().values()}
+    told = {(off.cutover_id, off.status_before) for off in store.cutovers.switched_off().values()}
     assert told == {("c2", SourceStatus.ENABLED)}
 
 
@@ -220,9 +220,9 @@ def test_once_a_rollback_switched_it_on_again_it_counts_as_1nce_says(store: Stor
     moved(store, E.CONFIRMED)
     added(store, "r1", Direction.ROLLBACK, now=NOW + 10)
     begun(store, "r1", now=NOW + 11)
-    assert {off.planned_by for off in store.switches.switched_off().values()} == {SourceStatus.ENABLED}
+    assert {off.planned_by for off in store.cutovers.switched_off().values()} == {SourceStatus.ENABLED}
     moved(store, E.CONFIRMED, "r1")
-    assert {off.planned_by for off in store.switches.switched_off().values()} == {None}
+    assert {off.planned_by for off in store.cutovers.switched_off().values()} == {None}
 
 
 # --- what an operator skips ---------------------------------------------------------------------------------------
@@ -234,24 +234,24 @@ def test_a_skip_sets_the_first_open_step_of_a_sim_aside(store: Store) -> None:
     run_id = store.journal.start_run("r1", "me", NOW + 10)
     ordered(store, run_id, StepKind.SOURCE, {key(1): {}}, sent=SENT, now=NOW + 10)
     store.journal.move("r1", StepKind.SOURCE, E.CONFIRMED, {key(1): ("", "")}, now=NOW + 11)
-    assert store.switches.skip("r1", Selection(), now=NOW + 12, dry_run=True).sims == 2
-    assert store.switches.skip("r1", Selection(wave="all"), now=NOW + 12).sims == 2
-    first, second = store.switches.items("r1", "all")
+    assert store.cutovers.skip("r1", Selection(), now=NOW + 12, dry_run=True).sims == 2
+    assert store.cutovers.skip("r1", Selection(wave="all"), now=NOW + 12).sims == 2
+    first, second = store.cutovers.items("r1", "all")
     assert {kind: step.state for kind, step in first.steps.items()} == {
         StepKind.SOURCE: S.DONE,
         StepKind.PAUSE: S.SKIPPED,
     }
     assert {kind: step.state for kind, step in second.steps.items()} == {StepKind.SOURCE: S.SKIPPED}
     assert all(item.is_left_by_operator for item in (first, second))
-    assert store.switches.skip("r1", Selection(), now=NOW + 13).sims == 0
+    assert store.cutovers.skip("r1", Selection(), now=NOW + 13).sims == 0
 
 
 def test_a_skip_knows_waves_and_sims_of_its_plan_only(store: Store) -> None:
     with pytest.raises(InputError, match="no wave 'first'"):
-        store.switches.skip("c1", Selection(wave="first"), now=NOW)
+        store.cutovers.skip("c1", Selection(wave="first"), now=NOW)
     assert store.interventions.not_in_plan("c1", [key(1), key(9)]) == {key(9)}
     with pytest.raises(InputError, match="no cutover or rollback plan 'p1'"):
-        store.switches.skip("p1", Selection(), now=NOW)
+        store.cutovers.skip("p1", Selection(), now=NOW)
     with pytest.raises(InputError, match="no plan 'c1'"):
         store.interventions.skip("c1", Selection(), now=NOW)
 
@@ -260,6 +260,6 @@ def test_a_retry_forgets_no_order_of_an_old_sim(store: Store) -> None:
     begun(store)
     moved(store, E.REFUSED_FOR_GOOD, code="no")
     assert store.interventions.retry("c1", Selection(), now=NOW + 5).sims == 2
-    assert {item.steps[StepKind.SOURCE].attempts for item in store.switches.items("c1", "all")} == {1}
+    assert {item.steps[StepKind.SOURCE].attempts for item in store.cutovers.items("c1", "all")} == {1}
     added(store, "r1", Direction.ROLLBACK, now=NOW + 10)
-    assert store.switches.unsettled_elsewhere("r1", [key(1), key(2)]) == set(BOTH)
+    assert store.cutovers.unsettled_elsewhere("r1", [key(1), key(2)]) == set(BOTH)

@@ -22,7 +22,7 @@ from migrator.carriers.hologram.simulator.choices import (
 )
 from migrator.carriers.simulation import RateLimit
 
-__all__ = ["BULK_RENAME", "NO_LIMITS_AT_CLAIM", "HologramSwitches"]
+__all__ = ["BULK_RENAME", "NO_LIMITS_AT_CLAIM", "HologramBehaviour"]
 
 BULK_RENAME = "bulk_rename"
 """Organization feature that `POST /devices/names` needs."""
@@ -32,7 +32,7 @@ NO_LIMITS_AT_CLAIM = "bmp_feature_lite_data_usage_limits"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HologramSwitches:
+class HologramBehaviour:
     """Options of the simulated Hologram.
 
     Times are seconds on the clock of the event loop, shares are of 1. Sets of ICCIDs name SIMs as they were stocked.

@@ -1,4 +1,4 @@
-"""1NCE as a `SourceSwitch`.
+"""1NCE as a `SourceControl`.
 
 This is the only part of this tool that changes anything at 1NCE.
 """
@@ -19,9 +19,9 @@ from migrator.core.cutover.rules import Sight, Sighting
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import SourceStatus
 from migrator.errors import InputError, NotAuthorised, Permanent
-from migrator.ports import Answer, Request, SetSource, Vouch
+from migrator.ports import Answer, Request, SetSourceState, Vouch
 
-__all__ = ["OnenceSwitch"]
+__all__ = ["OnenceControl"]
 
 LOOKS = 3
 """Number of reads of a SIM whose record does not come.
@@ -30,7 +30,7 @@ An answer may have been that of another SIM.
 """
 
 
-class OnenceSwitch:
+class OnenceControl:
     """Source that reads single SIMs and switches SIMs off or on.
 
     Arguments are as those of `OnenceSource`. v1 takes lists (`POST /v1/sims`), v2 takes one SIM at a time
@@ -59,7 +59,7 @@ class OnenceSwitch:
     uses_by_day = False
 
     def __repr__(self) -> str:
-        return repr(self._source).replace("OnenceSource", "OnenceSwitch", 1)
+        return repr(self._source).replace("OnenceSource", "OnenceControl", 1)
 
     @property
     def most(self) -> int:
@@ -134,7 +134,7 @@ class OnenceSwitch:
         """
         return await self._source.session(iccid)
 
-    def request(self, order: SetSource) -> Request:
+    def request(self, order: SetSourceState) -> Request:
         """Return the very request that `send` will send.
 
         Raises: InputError, for no SIMs or more than `most`.
@@ -146,7 +146,7 @@ class OnenceSwitch:
             return Request("PUT", f"/{self._version}/sims/{updates[0]['iccid']}", updates[0])
         return Request("POST", "/v1/sims", updates)
 
-    async def send(self, order: SetSource, *, vouch: Vouch | None = None) -> Answer:
+    async def send(self, order: SetSourceState, *, vouch: Vouch | None = None) -> Answer:
         """Send an order.
 
         The order is queued at 1NCE, without a word on single SIMs, so only a read proves the effect.

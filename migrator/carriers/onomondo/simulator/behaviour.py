@@ -15,7 +15,7 @@ __all__ = [
     "BulkLine",
     "KeyForm",
     "LastToken",
-    "OnomondoSwitches",
+    "OnomondoBehaviour",
     "OnomondoUsage",
     "TokenPlace",
 ]
@@ -74,7 +74,7 @@ class OnomondoUsage(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OnomondoSwitches:
+class OnomondoBehaviour:
     """Options of the simulated Onomondo.
 
     Times are seconds on the clock of the event loop; numbers count requests.

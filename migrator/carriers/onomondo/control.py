@@ -1,4 +1,4 @@
-"""Onomondo as a `SourceSwitch`.
+"""Onomondo as a `SourceControl`.
 
 This is the only part of this tool that changes anything at Onomondo.
 """
@@ -16,9 +16,9 @@ from migrator.carriers.pacing import Pacer
 from migrator.core.cutover.rules import Sight, Sighting
 from migrator.core.fleet.identifiers import Iccid
 from migrator.errors import InputError, Permanent
-from migrator.ports import Answer, Request, SetSource, Vouch
+from migrator.ports import Answer, Request, SetSourceState, Vouch
 
-__all__ = ["OnomondoSwitch"]
+__all__ = ["OnomondoControl"]
 
 MOST_IN_BULK = 20
 """Most SIMs in one bulk update, by the vendor's page."""
@@ -30,7 +30,7 @@ An answer may have been that of another SIM.
 """
 
 
-class OnomondoSwitch:
+class OnomondoControl:
     """Source that reads single SIMs and switches SIMs off or on.
 
     Arguments are as those of `OnomondoSource`. An update names a SIM by its SIM id, which a look at the SIM brings:
@@ -45,7 +45,7 @@ class OnomondoSwitch:
     uses_by_day = True
 
     def __repr__(self) -> str:
-        return "OnomondoSwitch(api_key=***)"
+        return "OnomondoControl(api_key=***)"
 
     @property
     def most(self) -> int:
@@ -105,7 +105,7 @@ class OnomondoSwitch:
         """Return Onomondo's word for the SIM's session, or None."""
         return await self._source.session(iccid)
 
-    def request(self, order: SetSource) -> Request:
+    def request(self, order: SetSourceState) -> Request:
         """Return the very request that `send` will send.
 
         Raises: InputError, for no SIMs, more than `most`, or a SIM that was not looked at.
@@ -115,7 +115,7 @@ class OnomondoSwitch:
         updates = [wire.update_object(self._id(sim.iccid), enabled=sim.enabled) for sim in order.sims]
         return Request("PATCH", "/sims/bulk", {"sims": updates})
 
-    async def send(self, order: SetSource, *, vouch: Vouch | None = None) -> Answer:
+    async def send(self, order: SetSourceState, *, vouch: Vouch | None = None) -> Answer:
         """Send an order.
 
         A line that is missing or failed is the trouble of that SIM alone, and only a read proves the effect.

@@ -1,4 +1,4 @@
-"""`SourceSwitch` of a dry run: real reads, orders that are never sent.
+"""`SourceControl` of a dry run: real reads, orders that are never sent.
 
 The dry run is that of `cutover apply --dry-run`.
 """
@@ -11,21 +11,21 @@ from migrator.carriers.dryrun import Sent
 from migrator.core.cutover.rules import Sight
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import SourceStatus
-from migrator.ports import Answer, Request, SetSource, SourceSwitch, SwitchOrder, Vouch
+from migrator.ports import Answer, Request, SetSourceState, SourceControl, SourceSimState, Vouch
 
-__all__ = ["DryRunSwitch"]
+__all__ = ["DryRunControl"]
 
 
 @dataclass(slots=True)
-class DryRunSwitch:
-    """Source switch on which every order seems to take effect at once.
+class DryRunControl:
+    """Source control on which every order seems to take effect at once.
 
     `sent` gets the requests that would have gone out, in order.
     """
 
-    inner: SourceSwitch
+    inner: SourceControl
     sent: Sent
-    _ordered: dict[str, SwitchOrder] = field(default_factory=dict, init=False)
+    _ordered: dict[str, SourceSimState] = field(default_factory=dict, init=False)
 
     @property
     def most(self) -> int:
@@ -56,11 +56,11 @@ class DryRunSwitch:
         """Return the usage by day that the real source reports."""
         return await self.inner.used_days(iccid, first, last, insists=insists)
 
-    def request(self, order: SetSource) -> Request:
+    def request(self, order: SetSourceState) -> Request:
         """Return the request that the real source would get."""
         return self.inner.request(order)
 
-    async def send(self, order: SetSource, *, vouch: Vouch | None = None) -> Answer:
+    async def send(self, order: SetSourceState, *, vouch: Vouch | None = None) -> Answer:
         """Note the order, and answer as if it took effect.
 
         The order leaves at once, so nothing grows old before it is sent.
