@@ -18,6 +18,7 @@ from migrator.core.run.results import ExitCode
 from migrator.core.run.states import StepEvent, StepKind
 from migrator.core.run.steps import RequestOutcome
 from migrator.errors import InputError
+from migrator.ports import Request
 from migrator.reports.evidence.check import evidence_problems
 from migrator.store import Store
 from migrator.workflows.evidence import gather
@@ -379,6 +380,17 @@ def test_an_edit_of_what_was_switched_is_found_in_the_evidence(
     evidence_of_cutovers: Path, name: str, edit: Callable[[str], str]
 ) -> None:
     assert evidence_problems(rewritten(evidence_of_cutovers, name, edit, sums=True))[1]
+
+
+def test_evidence_of_a_request_in_other_letters_than_ascii_holds(tmp_path: Path) -> None:
+    request = Request("POST", SENT.path, {"name": "Pumpe S\u00fcd"})
+    with open_store(tmp_path) as store:
+        plan_id = planned(store, [change(1)]).plan_id
+        run_id = store.journal.start_run(plan_id, "here", NOW)
+        store.journal.begin(run_id, StepKind.CLAIM, [key(1)], request, wave=None, now=NOW)
+        assert list(store.audit.problems()) == []
+        _, head = gather(store, plan_id, tmp_path / "evidence.zip", now=NOW)
+    assert evidence_problems(tmp_path / "evidence.zip", head=head)[1] == []
 
 
 def test_a_manifest_that_was_mended_is_not_the_one_that_was_noted(evidence: Path) -> None:

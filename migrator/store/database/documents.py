@@ -16,7 +16,7 @@ from migrator.core.plan.document import change_from
 from migrator.core.plan.plan import Change
 from migrator.store.database.database import storable
 
-__all__ = ["change_of", "document_text", "findings_from", "findings_text", "raw_text"]
+__all__ = ["change_of", "document_text", "findings_from", "findings_text", "raw_text", "request_text"]
 
 document_text = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 """Encoder of JSON in one spelling: sorted keys, no white space, ASCII.
@@ -41,6 +41,15 @@ def raw_text(record: Any) -> str:
     if "\\u0000" in text or "\\ud" in text:
         text = _raw_encode(_storable(json.loads(text)))
     return text
+
+
+def request_text(body: Any) -> str:
+    """Return a request's body as JSON in ASCII.
+
+    PIN and PUK are left out. The log has the digest of this text, and the evidence is checked against it, so it has one
+    spelling.
+    """
+    return _raw_encode(json.loads(raw_text(body)))
 
 
 def _storable(value: Any) -> Any:

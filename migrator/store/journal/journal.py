@@ -27,7 +27,7 @@ from migrator.core.run.steps import JobRecord, RequestOutcome
 from migrator.errors import IllegalTransition, LeaseLost, MigratorError, StalePlan, StoreError
 from migrator.ports import Request
 from migrator.store.database.database import Database, storable
-from migrator.store.database.documents import document_text, raw_text
+from migrator.store.database.documents import document_text, request_text
 from migrator.store.database.rows import AnyRow, json_list
 from migrator.store.database.sql import changed_rows, elements_of, insert, new_number
 from migrator.store.journal.counts import Counts
@@ -201,7 +201,7 @@ class SqlJournal(Counts):
         if len(intended) != len(keys):
             raise IllegalTransition(f"a request of {len(keys)} SIMs names one of them twice")
         with self._db.write() as connection:
-            body = raw_text(request.body)
+            body = request_text(request.body)
             row = {
                 "kind": kind,
                 "wave": wave,
