@@ -272,7 +272,6 @@ class CutoverWorld(World):
                     target=self.hologram(target),
                     journal=store.journal,
                     plans=store.cutovers,
-                    migration=store.journal,
                     field_notes=store.field_notes(header.plan_id),
                     clock=self,
                     options=options or self.cutover_options,

@@ -12,7 +12,7 @@ from migrator.core.policy.policy import LimitsTiming
 from migrator.core.run.gates import Gate, must_be_a_wave, way_on
 from migrator.core.run.packing import slices
 from migrator.core.run.results import ApplyResult, ExitCode
-from migrator.core.run.states import RunEvent, StepKind, StepState
+from migrator.core.run.states import StepKind, StepState
 from migrator.core.run.steps import Verdict
 from migrator.engine.apply.change import Changer
 from migrator.engine.apply.claim import Claimer
@@ -61,10 +61,8 @@ class Applying:
 
         Returns: the result of the run, with the reason why the run stopped.
         """
-        if (longest_s := self.ctx.options.max_duration_s) is not None:
-            self.ctx.stopper.stop_after(longest_s, "--max-duration is over", ExitCode.RESUMABLE)
         try:
-            await self.ctx.stopper.over_pauses(self._all_waves)
+            await self.ctx.carry_out(self._all_waves)
         except Interrupted as stop:
             return replace(self._result(ExitCode(stop.exit_code), stop.reason, self._way_on()), again_at=stop.again_at)
         except MigratorError as error:
@@ -238,7 +236,6 @@ class Applying:
 
     def _result(self, exit_code: ExitCode, reason: str, hint: str, error: MigratorError | None = None) -> ApplyResult:
         ctx = self.ctx
-        event = _RUN_EVENTS.get(exit_code, RunEvent.HALT)
         kept = f"{reason}; {hint}" if hint else reason
         words = getattr(error, "carrier_words", "")
         counts = ctx.journal.step_counts(ctx.plan_id)
@@ -257,14 +254,5 @@ class Applying:
             is_capped=isinstance(error, MostClaimed),
             cause=reason if error is None else error.cause,
         )
-        told = told_at_end(ctx, result)
-        ctx.journal.end_run(ctx.run_id, event, exit_code=exit_code, reason=kept, now=ctx.now(), told=told)
+        ctx.end(exit_code, kept, told_at_end(ctx, result))
         return result
-
-
-_RUN_EVENTS = {
-    ExitCode.DONE: RunEvent.FINISH,
-    ExitCode.ATTENTION: RunEvent.FINISH,
-    ExitCode.RESUMABLE: RunEvent.STOP,
-    ExitCode.INTERRUPTED: RunEvent.STOP,
-}

@@ -9,24 +9,18 @@ from migrator.core.fleet.sims import ONENCE
 from migrator.core.policy.policy import Gates
 from migrator.core.run.doubts import Doubt
 from migrator.core.run.states import StepEvent, StepKind
-from migrator.engine.run.around import Around
-from migrator.engine.run.context import Hooks, SteadyClock, Stopper, quiet
+from migrator.engine.run.context import RunContext, RunOptions, Stopper
 from migrator.engine.run.freshness import Knowledge
 from migrator.engine.run.parallel import several
 from migrator.errors import Permanent
 from migrator.ports import (
     Answer,
-    Clock,
     CutoverPlans,
     FieldNotes,
-    Journal,
-    MigrationJournal,
-    Progress,
     Request,
     SetSourceState,
     SetState,
     SourceControl,
-    TargetPlatform,
     Vouch,
 )
 
@@ -35,61 +29,36 @@ __all__ = ["CutoverContext", "CutoverOptions", "in_parallel", "unproven"]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class CutoverOptions:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CutoverOptions(RunOptions):
     """Options of one run of a cutover or rollback.
 
     Args:
-        wait_s: how long to stay for SIMs whose order is not proved yet.
-        absent_after_s: how long after a lost order its absence is believed, and how old reads may be.
         batch: SIMs that are read, and then ordered, together: a read loses its worth with time.
-        workers: requests in flight where several may be.
-        wave: the only wave to work on; None: all.
-        max_duration_s: how long the run may go on; None: no bound.
         queue_s: how long an order may go without effect until it is given again; None: as long as 1NCE's queue.
     """
 
-    wait_s: float = 1800.0
-    absent_after_s: float = 60.0
     batch: int = 50
-    workers: int = 8
-    wave: str | None = None
-    max_duration_s: float | None = None
     queue_s: float | None = None
 
 
-@dataclass(slots=True)
-class CutoverContext:
+@dataclass(slots=True, kw_only=True)
+class CutoverContext(RunContext[CutoverOptions]):
     """Context of one run of a cutover or rollback.
 
     Args:
         is_migrated: whether the migration's plan is finished, so that a difference is drift.
-        outside: who may forbid an order, and who is told of the run.
         source_name: the carrier of the old SIMs, for words.
     """
 
     header: CutoverHeader
     gates: Gates
-    run_id: int
     source: SourceControl
-    target: TargetPlatform
-    journal: Journal
     plans: CutoverPlans
-    migration: MigrationJournal
     field_notes: FieldNotes
-    clock: Clock
-    options: CutoverOptions
-    stopper: Stopper
     is_migrated: bool = True
     source_name: str = ONENCE
-    progress: Progress = quiet
-    hooks: Hooks = field(default_factory=Hooks)
-    around: Around = field(default_factory=Around)
-    _steady: SteadyClock = field(init=False)
     _may_lack_orders: bool = field(default=False, init=False)
-
-    def __post_init__(self) -> None:
-        self._steady = SteadyClock(self.clock)
 
     @property
     def cutover_id(self) -> str:
@@ -97,11 +66,12 @@ class CutoverContext:
         return self.header.cutover_id
 
     def now(self) -> float:
-        """Return the host's time in UTC seconds, as in the journal.
+        """Return the latest time that it may be, in UTC seconds.
 
-        The next process compares it with its own: seconds of one process that slept would stand too early there.
+        The journal has this time, as the next process compares it with the host's clock: by the seconds of a machine
+        that slept, an order would be older there than it is. Ages within the run are told by `steady.waited_s`.
         """
-        return self.clock.now().timestamp()
+        return self.steady.latest().timestamp()
 
     @property
     def has_hook(self) -> bool:
@@ -119,7 +89,7 @@ class CutoverContext:
         Raises: Halted, if it has a veto.
         """
         if self.has_hook:
-            await self.around.may_send(wave, told, self._steady)
+            await self.around.may_send(wave, told, self.steady)
 
     def look_at_server(self) -> None:
         """Learn whether the store may have lost orders.
@@ -143,7 +113,7 @@ class CutoverContext:
 
         Orders rest on this knowledge.
         """
-        return Knowledge.from_now(self._steady)
+        return Knowledge.from_now(self.steady)
 
     def request(self, order: SetSourceState | SetState) -> Request:
         """Return the request of an order to either carrier."""

@@ -16,7 +16,7 @@ from migrator.core.fleet.sims import SourceSim
 from migrator.core.run.gates import Gate, broken_bound, gate, way_on
 from migrator.core.run.packing import slices
 from migrator.core.run.results import ExitCode
-from migrator.core.run.states import RunEvent, StepKind, StepState
+from migrator.core.run.states import StepKind, StepState
 from migrator.core.run.steps import Failures, Verdict
 from migrator.engine.cutover.context import CutoverContext
 from migrator.engine.cutover.evidence import Evidence
@@ -67,10 +67,8 @@ class CutoverRun:
 
         Returns: the result of the run, with the reason why the run stopped.
         """
-        if (longest_s := self.ctx.options.max_duration_s) is not None:
-            self.ctx.stopper.stop_after(longest_s, "--max-duration is over", ExitCode.RESUMABLE)
         try:
-            await self.ctx.stopper.over_pauses(self._all_waves)
+            await self.ctx.carry_out(self._all_waves)
         except Interrupted as stop:
             return await self._stopped(ExitCode(stop.exit_code), stop.reason, self._way_on())
         except MigratorError as error:
@@ -279,7 +277,6 @@ class CutoverRun:
         self, left: Counter[str], exit_code: ExitCode, reason: str, hint: str, cause: str = ""
     ) -> CutoverResult:
         ctx = self.ctx
-        event = _RUN_EVENTS.get(exit_code, RunEvent.HALT)
         counts = ctx.journal.step_codes(ctx.cutover_id)
         source = {key[1:]: count for key, count in counts.items() if key[0] is StepKind.SOURCE}
         result = CutoverResult(
@@ -299,18 +296,11 @@ class CutoverRun:
             not_alive=tuple(self._not_alive),
             cause=cause or reason,
         )
-        told = told_at_end(ctx, result)
-        ctx.journal.end_run(ctx.run_id, event, exit_code=exit_code, reason=reason, now=ctx.now(), told=told)
+        ctx.end(exit_code, reason, told_at_end(ctx, result))
         return result
 
 
 _PAUSED = (StepKind.PAUSE, StepState.DONE)
-_RUN_EVENTS = {
-    ExitCode.DONE: RunEvent.FINISH,
-    ExitCode.ATTENTION: RunEvent.FINISH,
-    ExitCode.RESUMABLE: RunEvent.STOP,
-    ExitCode.INTERRUPTED: RunEvent.STOP,
-}
 
 _Counts = Mapping[tuple[StepKind, StepState, str], int]
 

@@ -136,7 +136,7 @@ class Evidence:
 
     def _migrated(self, items: Sequence[CutoverItem]) -> Sequence[Item]:
         """Return the migration's own items, as they were read last."""
-        return self.ctx.migration.items_by_key(self.ctx.header.plan_id, [item.key for item in items])
+        return self.ctx.journal.items_by_key(self.ctx.header.plan_id, [item.key for item in items])
 
     @property
     def _today(self) -> date:

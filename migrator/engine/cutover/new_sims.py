@@ -54,7 +54,7 @@ class NewSims:
     def __post_init__(self) -> None:
         self._portions = Portions(self.ctx.options.batch)
         self._reader = Reader(
-            self.ctx.target, self.ctx.migration, self.ctx.clock, self.ctx.stopper, self.ctx.options.workers
+            self.ctx.target, self.ctx.journal, self.ctx.clock, self.ctx.stopper, self.ctx.options.workers
         )
 
     async def _read(self, items: Sequence[CutoverItem]) -> dict[str, Item]:
@@ -63,8 +63,8 @@ class NewSims:
         The read is of their target SIMs.
         """
         keys, plan_id = [item.key for item in items], self.ctx.header.plan_id
-        await self._reader.read(targets_of(self.ctx.migration.items_by_key(plan_id, keys)), full=True)
-        return {item.key: item for item in self.ctx.migration.items_by_key(plan_id, keys)}
+        await self._reader.read(targets_of(self.ctx.journal.items_by_key(plan_id, keys)), full=True)
+        return {item.key: item for item in self.ctx.journal.items_by_key(plan_id, keys)}
 
     async def not_alive(self, items: Sequence[CutoverItem]) -> Mapping[str, Told]:
         """Read SIMs, and return those that are not alive, with the reason.
@@ -79,7 +79,7 @@ class NewSims:
         fresh = await self._read(items)
         lag_s = None if ctx.is_migrated else ctx.options.absent_after_s
         judged = {key: verify_item(item, ctx.header.org_id, lag_s=lag_s) for key, item in fresh.items()}
-        ctx.migration.verified(ctx.header.plan_id, judged.values(), now=ctx.now())
+        ctx.journal.verified(ctx.header.plan_id, judged.values(), now=ctx.now())
         dead: dict[str, Told] = {}
         for key, item in fresh.items():
             if item.corrected:
@@ -105,7 +105,7 @@ class NewSims:
         wants_life = ctx.header.require is Require.TRAFFIC
         if accepts_others and not wants_observed and not (swapped and wants_life):
             return moved
-        items = {item.key: item for item in ctx.migration.items_by_key(ctx.header.plan_id, [one.key for one in seen])}
+        items = {item.key: item for item in ctx.journal.items_by_key(ctx.header.plan_id, [one.key for one in seen])}
 
         async def one(item: CutoverItem) -> None:
             found = await self._lived(items[item.key], seen[item], swapped.get(item.key))
@@ -264,11 +264,12 @@ class NewSims:
             step = item.steps.get(StepKind.PAUSE)
             if step is None or step.state is not StepState.UNCERTAIN:
                 continue
+            waited_s = self.ctx.steady.waited_s(step.since, asked_at)
             if item.key in unread:
-                event = StepEvent.PROBED_CONFLICT if _is_time_up(step, asked_at) else None
+                event = StepEvent.PROBED_CONFLICT if _is_time_up(step, waited_s) else None
                 told = (unread[item.key].code, unread[item.key].words)
             else:
-                event = _outcome(step, fresh[item.key].target, asked_at)
+                event = _outcome(step, fresh[item.key].target, waited_s)
                 told = (step.code, step.message) if event is StepEvent.PROBED_CONFLICT else ("", "")
             if event is not None:
                 moves.setdefault(event, {})[item.key] = told
@@ -289,7 +290,7 @@ def _is_on(look: Look) -> bool:
     return look.sight.sim is not None and look.sight.sim.status is SourceStatus.ENABLED
 
 
-def _outcome(step: CutoverStep, target: TargetLink | None, asked_at: float) -> StepEvent | None:
+def _outcome(step: CutoverStep, target: TargetLink | None, waited_s: float) -> StepEvent | None:
     """Return the event of a pause by a read, or None.
 
     None while the read decides nothing yet.
@@ -297,12 +298,12 @@ def _outcome(step: CutoverStep, target: TargetLink | None, asked_at: float) -> S
     if target is not None and target.state in {LinkState.PAUSED_USER, LinkState.PAUSED_SYSTEM}:
         return StepEvent.PROBED_PRESENT
     is_moving = target is not None and target.state.is_pending
-    if is_moving or not _is_time_up(step, asked_at):
+    if is_moving or not _is_time_up(step, waited_s):
         return None
     is_enough = SETTLING[step.doubt].is_over(step.kind, step.attempts)
     return StepEvent.PROBED_CONFLICT if is_enough else StepEvent.PROBED_ABSENT
 
 
-def _is_time_up(step: CutoverStep, asked_at: float) -> bool:
+def _is_time_up(step: CutoverStep, waited_s: float) -> bool:
     """True if a pause would have shown by now."""
-    return asked_at >= step.since + PAUSE_S * step.attempts
+    return waited_s >= PAUSE_S * step.attempts

@@ -47,7 +47,7 @@ Asked just before the orders go out. Each SIM is given as it was read just now.
 class Look:
     """Read of a SIM, with the time of the request.
 
-    The time is in UTC seconds. The answer may be long on its way.
+    The time is in UTC seconds, by the run's `now`. The answer may be long on its way.
     """
 
     asked_at: float
@@ -269,7 +269,7 @@ class OldSims:
         something only once the time of that order is up.
         """
         direction, sim = self.ctx.header.direction, look.sight.sim
-        age_s = look.asked_at - step.since
+        age_s = self.ctx.steady.waited_s(step.since, look.asked_at)
         if sim is not None and sim.status is direction.wanted:
             if is_doubted and age_s < self.ctx.options.absent_after_s:
                 return None

@@ -1,19 +1,22 @@
 """Context of a run: carriers, plan, and ways to stop."""
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import anyio
 import anyio.lowlevel
 
+from migrator.core.campaign.notices import Notice
 from migrator.core.plan.plan import PlanHeader
 from migrator.core.policy.policy import Policy
 from migrator.core.run.control import Order, OrderKind, Signs, halted_by
-from migrator.core.run.states import StepKind
+from migrator.core.run.results import ExitCode
+from migrator.core.run.states import RunEvent, StepKind
 from migrator.core.run.steps import Item
 from migrator.engine.run.around import Around
 from migrator.errors import Interrupted, LookAgain, NotSent
@@ -29,7 +32,7 @@ from migrator.ports import (
     Vouch,
 )
 
-__all__ = ["ApplyOptions", "Context", "Hooks", "SteadyClock", "Stopper", "quiet"]
+__all__ = ["ApplyOptions", "Context", "Hooks", "RunContext", "RunOptions", "SteadyClock", "Stopper", "quiet"]
 
 ORDER_POLL_S = 1.0
 """Seconds between two checks of a paused run for a new order."""
@@ -98,10 +101,26 @@ class SteadyClock:
     def latest(self) -> datetime:
         """Return the latest time in UTC that it may be.
 
-        It is for waits that another process reads. The naps of the machine count here: the next process reads the
-        host's clock, to which they belong.
+        It is for times that another process reads. The naps of the machine count here: the next process reads the
+        host's clock, to which they belong. It never goes back.
         """
         return self.now() + timedelta(seconds=sum(nap_s for _, nap_s in self._naps))
+
+    def waited_s(self, since_s: float, until_s: float) -> float:
+        """Return the seconds that surely passed between two times by `latest`.
+
+        It is for waits that must not be cut short. Naps do not count: the host's clock may have been set forward. A
+        `since_s` that is later than `until_s` was noted by a clock that was set back since: the wait then counts from
+        the first call of `now`.
+        """
+        if since_s > until_s and self._began is not None:
+            since_s = self._began[0].timestamp()
+        passed_s, ahead_s = until_s - since_s, 0.0
+        for ended_at, nap_s in self._naps:
+            if since_s <= ended_at + ahead_s < until_s:
+                passed_s -= nap_s
+            ahead_s += nap_s
+        return passed_s
 
     def _note_nap(self, now_s: float, ahead_s: float) -> None:
         if ahead_s - self._ahead_s > NAP_S:
@@ -315,73 +334,133 @@ class Hooks:
     after_outcome: Callable[[Any], None] = _nothing
 
 
-@dataclass(frozen=True, slots=True)
-class ApplyOptions:
-    """Options of one run of `apply`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """Options of one run of a plan of any kind.
 
     Args:
-        max_sims: the most SIMs to claim in this run; None for no such limit.
         wave: the only wave to work on; None for all.
-        soaks: whether waves rest; a dry run has no time for that.
         max_duration_s: how long to go on; None for no such limit.
-        wait_s: how long to stay for SIMs that are only pending.
-        absent_after_s: how old the carrier's reads may be; a SIM's absence is believed only so long after a claim
-            ended.
-        claim_timeout_s: how long the carrier may work on an unanswered claim.
-        claim_batch: SIMs in one claim, at most 2,500.
-        batch: devices in one other bulk change.
+        wait_s: how long to stay for SIMs that are only pending, or whose order is not proved yet.
+        absent_after_s: how old the carrier's reads may be; an absence is believed only so long after an order ended.
         workers: requests in flight where several may be.
-        adopt_tagged: how many SIMs may be taken over that only another copy of the store can have claimed; None: none.
     """
 
-    max_sims: int | None = None
     wave: str | None = None
-    soaks: bool = True
     max_duration_s: float | None = None
     wait_s: float = 1800.0
     absent_after_s: float = 60.0
-    claim_timeout_s: float = LONGEST_CLAIM_S
-    claim_batch: int = 2500
-    batch: int = 500
     workers: int = 8
-    adopt_tagged: int | None = None
 
 
-@dataclass(slots=True)
-class Context:
-    """Context of one run of `apply`.
+Options = TypeVar("Options", bound=RunOptions)
+
+
+@dataclass(slots=True, kw_only=True)
+class RunContext(ABC, Generic[Options]):
+    """Context of one run of a plan of any kind.
 
     Args:
         clock: the host's; the run goes by it as it was at its beginning.
-        claimed_before: SIMs that the plan had claimed when the run began; None until that was counted.
-        outside: who may forbid a claim, and who is told of the run.
+        around: who may forbid an order, and who is told of the run.
     """
 
-    header: PlanHeader
-    policy: Policy
     run_id: int
     target: TargetPlatform
     journal: MigrationJournal
     clock: Clock
-    options: ApplyOptions
+    options: Options
     stopper: Stopper
     progress: Progress = quiet
     hooks: Hooks = field(default_factory=Hooks)
-    claimed_before: int | None = None
     around: Around = field(default_factory=Around)
     steady: SteadyClock = field(init=False)
 
     def __post_init__(self) -> None:
         self.clock = self.steady = SteadyClock(self.clock)
 
+    def now(self) -> float:
+        """Return the time in UTC seconds, as in the journal."""
+        return self.clock.now().timestamp()
+
+    @abstractmethod
+    def request(self, order: Any) -> Request:
+        """Return the request of an order."""
+
+    @abstractmethod
+    async def send(self, order: Any, vouch: Vouch | None) -> Answer:
+        """Send an order to its carrier."""
+
+    @abstractmethod
+    def begin(self, kind: StepKind, items: Any, request: Request) -> int:
+        """Commit the intent of a request, and return its id."""
+
+    @abstractmethod
+    def is_anchored(self, kind: StepKind) -> bool:
+        """True if the intent must be in the store's main file first."""
+
+    async def carry_out(self, body: Callable[[], Awaitable[None]]) -> None:
+        """Run `body` to its end, within the time that the run has.
+
+        It begins anew after each long pause.
+
+        Raises: as `body`; Interrupted, if somebody asked to stop.
+        """
+        if self.options.max_duration_s is not None:
+            self.stopper.stop_after(self.options.max_duration_s, "--max-duration is over", ExitCode.RESUMABLE)
+        await self.stopper.over_pauses(body)
+
+    def end(self, exit_code: ExitCode, reason: str, told: Sequence[Notice]) -> None:
+        """Note the end of the run, with what is told of it."""
+        event = _RUN_EVENTS.get(exit_code, RunEvent.HALT)
+        self.journal.end_run(self.run_id, event, exit_code=exit_code, reason=reason, now=self.now(), told=told)
+
+
+_RUN_EVENTS = {
+    ExitCode.DONE: RunEvent.FINISH,
+    ExitCode.ATTENTION: RunEvent.FINISH,
+    ExitCode.RESUMABLE: RunEvent.STOP,
+    ExitCode.INTERRUPTED: RunEvent.STOP,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyOptions(RunOptions):
+    """Options of one run of `apply`.
+
+    Args:
+        max_sims: the most SIMs to claim in this run; None for no such limit.
+        soaks: whether waves rest; a dry run has no time for that.
+        claim_timeout_s: how long the carrier may work on an unanswered claim.
+        claim_batch: SIMs in one claim, at most 2,500.
+        batch: devices in one other bulk change.
+        adopt_tagged: how many SIMs may be taken over that only another copy of the store can have claimed; None: none.
+    """
+
+    max_sims: int | None = None
+    soaks: bool = True
+    claim_timeout_s: float = LONGEST_CLAIM_S
+    claim_batch: int = 2500
+    batch: int = 500
+    adopt_tagged: int | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Context(RunContext[ApplyOptions]):
+    """Context of one run of `apply`.
+
+    Args:
+        claimed_before: SIMs that the plan had claimed when the run began; None until that was counted.
+    """
+
+    header: PlanHeader
+    policy: Policy
+    claimed_before: int | None = None
+
     @property
     def plan_id(self) -> str:
         """Id of the plan that is applied."""
         return self.header.plan_id
-
-    def now(self) -> float:
-        """Return the time in UTC seconds, as in the journal."""
-        return self.clock.now().timestamp()
 
     def request(self, order: TargetOrder) -> Request:
         """Return the request of an order."""

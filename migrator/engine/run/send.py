@@ -1,15 +1,15 @@
 """Writes: intent on disk, request, outcome on disk."""
 
 from collections.abc import Callable, Collection, Mapping
-from enum import StrEnum
 from typing import Any, Protocol
 
+from migrator.core.run.states import StepKind
 from migrator.core.run.steps import RequestOutcome
 from migrator.engine.run.anchor import anchored
-from migrator.engine.run.context import Hooks, Stopper
+from migrator.engine.run.context import RunContext
 from migrator.engine.run.unforeseen import defect_words, is_of_one_sim
 from migrator.errors import NotAuthorised, OutcomeUnknown, Permanent, PlatformError, Transient, Unforeseen
-from migrator.ports import Answer, Journal, Request, SetSourceState, TargetOrder, Vouch
+from migrator.ports import Answer, SetSourceState, TargetOrder, Vouch
 
 __all__ = ["keys_of", "send"]
 
@@ -27,40 +27,9 @@ def keys_of(items: Collection[Keyed], code: str = "", message: str = "") -> dict
     return {item.key: (code, message) for item in items}
 
 
-class Sender(Protocol):
-    """Run of any kind of plan, as a write needs it."""
-
-    @property
-    def stopper(self) -> Stopper:
-        """Stopper of the run."""
-
-    @property
-    def hooks(self) -> Hooks:
-        """Crash points of the run."""
-
-    @property
-    def journal(self) -> Journal:
-        """Journal of the run."""
-
-    def now(self) -> float:
-        """Return the time in UTC seconds, as in the journal."""
-
-    def request(self, order: Any) -> Request:
-        """Return the request of an order."""
-
-    async def send(self, order: Any, vouch: Vouch | None) -> Answer:
-        """Send an order to its carrier."""
-
-    def begin(self, kind: Any, items: Any, request: Request) -> int:
-        """Commit the intent of a request, and return its id."""
-
-    def is_anchored(self, kind: Any) -> bool:
-        """True if the intent must be in the store's main file first."""
-
-
 async def send(
-    run: Sender,
-    kind: StrEnum,
+    run: RunContext[Any],
+    kind: StepKind,
     items: Collection[Keyed],
     order: TargetOrder | SetSourceState,
     *,

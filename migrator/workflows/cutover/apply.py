@@ -203,7 +203,6 @@ def context_of(site: Site, header: CutoverHeader, bounds: CutoverBounds, carrier
         target=carriers.target,
         journal=store.journal,
         plans=store.cutovers,
-        migration=store.journal,
         field_notes=store.field_notes(header.plan_id),
         clock=clock,
         options=CutoverOptions(

@@ -169,7 +169,6 @@ def switched(world: CutoverWorld, body: Callable[[CutoverRun, Stopper], Awaitabl
             target=target,
             journal=store.journal,
             plans=store.cutovers,
-            migration=store.journal,
             field_notes=store.field_notes(header.plan_id),
             clock=world,
             options=CutoverOptions(batch=SLICE),
