@@ -21,7 +21,7 @@ def accounts_table(overview: Overview) -> Any:
             share_of(line.standing.verified, line.standing.sims),
             next_words(line, overview.now),
             line.account.worker or "",
-            "" if line.missing is None else ("no" if line.missing else "yes"),
+            "" if line.secrets is None else ("no" if line.secrets.missing else "yes"),
             line.standing.trouble or line.account.turn.words,
         )
         for line in overview.lines

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from migrator.core.accounts.records import Account, Standing, Worker
+from migrator.core.accounts.records import Account, SecretsHere, Standing, Worker
 
 __all__ = ["OVERDUE_S", "SILENT_S", "Line", "Overview", "Totals"]
 
@@ -23,12 +23,12 @@ class Line:
     Args:
         account: as the register has it.
         standing: as its store has it.
-        missing: what this machine lacks to work on it, in words; None if nobody asked.
+        secrets: what this machine has of its secrets; None if nobody asked.
     """
 
     account: Account
     standing: Standing
-    missing: Sequence[str] | None = None
+    secrets: SecretsHere | None = None
 
     def next_at(self, now: float) -> float | None:
         """Return when it is due (UTC seconds), not before `now`.

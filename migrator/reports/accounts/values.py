@@ -57,7 +57,7 @@ def _standing_values(standing: Standing) -> dict[str, Any]:
 
 def line_values(line: Line) -> dict[str, Any]:
     """Return the line of an account as JSON values."""
-    missing = {} if line.missing is None else {"secrets_missing": list(line.missing)}
+    missing = {} if line.secrets is None else {"secrets_missing": list(line.secrets.missing)}
     return account_values(line.account) | _standing_values(line.standing) | missing
 
 
