@@ -6,10 +6,10 @@ import click
 
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
 from migrator.cli.fleet import CODES
-from migrator.cli.fleet.tables import accounts_table, next_words, workers_table
+from migrator.cli.fleet.tables import accounts_table, workers_table
 from migrator.core.accounts.overview import Line, Overview
 from migrator.core.accounts.records import Order
-from migrator.reports.accounts.values import line_values, overview_values, share_of, worker_values
+from migrator.reports.accounts.values import line_values, next_words, overview_values, share_of, worker_values
 from migrator.reports.model import moment
 from migrator.store.register import Event, Register
 from migrator.wiring.fleet.bound import register_place
@@ -81,7 +81,7 @@ def show(shared: Globals, /, *, name: str) -> int:
             found = read_overview(register, lambda accounts: dict(secrets_here(accounts, shared.config)), names=[name])
             events = register.events(name, most=EVENTS)
         (line,) = found.lines
-        data = line_values(line) | {
+        data = line_values(line, found) | {
             "serving": [worker_values(worker) for worker in found.serving(name)],
             "events": [_event_values(event) for event in events],
         }
@@ -102,7 +102,7 @@ def _facts(line: Line, found: Overview) -> list[tuple[str, object]]:
     return [
         ("state", account.word + (", held" if account.is_held and account.word != "held" else "")),
         ("last word", account.turn.words),
-        ("next look", next_words(line, found.now)),
+        ("next look", next_words(line, found)),
         ("at work", f"{account.worker} since {moment(account.since)}" if account.worker else ""),
         ("order", "" if account.order is None else _order(account.order)),
         ("phase", standing.phase.value),

@@ -26,10 +26,11 @@ def read_overview(
     """
     chosen = None if names is None else list(names)
     found = {} if secrets is None else secrets(_accounts(register, chosen))  # it takes a while: all else is read after
-    accounts = _accounts(register, chosen)
+    accounts, everybody = _accounts(register, chosen), register.accounts()
     standings = register.standings(account.name for account in accounts)
     lines = [Line(account, standings[account.name], found.get(account.name)) for account in accounts]
-    return Overview(register.place, register.now(), lines, register.workers())
+    at_work = {account.lock: account.name for account in everybody if account.worker is not None}
+    return Overview(register.place, register.now(), lines, register.workers(), at_work)
 
 
 def _accounts(register: Register, names: Sequence[str] | None) -> list[Account]:

@@ -71,6 +71,16 @@ def test_a_command_for_secrets_that_fails_is_told_by_the_list(
     assert "a-secret" not in told.out + told.err
 
 
+def test_an_account_that_waits_for_another_one_of_its_customer_says_so(desk: Desk, registered: str, url: str) -> None:
+    client = desk.rehearsal.environment()["ONENCE_CLIENT_ID"]
+    assert desk.run("fleet", "add", "waits", "--onence-client-id", client).code == 0
+    with Register.open(url) as register:
+        assert register.began(registered, "w1") is not None
+        assert register.began("waits", "w2") is None
+    for command in (("fleet", "list"), ("fleet", "show", "waits")):
+        assert f"after {registered}" in desk.run(*command).out
+
+
 def test_the_report_takes_the_place_of_no_store(desk: Desk, registered: str) -> None:
     assert registered
     Path("all").mkdir()
