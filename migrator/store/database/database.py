@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, Executable, Row, event
 from sqlalchemy.exc import DBAPIError
 
 from migrator.errors import MigratorError, NotStorable
+from migrator.interrupts import undisturbed
 from migrator.store.database.one_file import StoreFile
 from migrator.store.database.sql import DriverSql, Query
 
@@ -111,7 +112,7 @@ class Database(ABC):
     def _transaction(self, begin: str) -> Iterator[Connection]:
         self._begin = begin
         try:
-            with self._connection.begin():
+            with undisturbed(), self._connection.begin():
                 yield self._connection
         except DBAPIError as error:
             raise self._trouble(error.orig) from None
