@@ -121,13 +121,15 @@ class Draft:
         """
         if self._is_plan:
             return
-        mine = changes.c.plan_no == self._plan_no
-        some = select(changes.c.source_key).where(mine).limit(10 * PAGE)
-        dropped, total = 1, 0
-        while dropped:
+        mine, key = delete(changes).where(changes.c.plan_no == self._plan_no), changes.c.source_key
+        nth = select(key).where(changes.c.plan_no == self._plan_no).order_by(key).offset(10 * PAGE - 1).limit(1)
+        is_over, total = False, 0
+        while not is_over:
             with self._db.write(durable=False) as connection:
-                dropped = changed_rows(connection.execute(delete(changes).where(mine, changes.c.source_key.in_(some))))
-            total += dropped
+                last = connection.scalar(nth)
+                some = mine if last is None else mine.where(key <= last)  # a join may be the product of both sides
+                total += changed_rows(connection.execute(some))
+            is_over = last is None
         with self._db.write() as connection:
             connection.execute(delete(plans).where(plans.c.plan_no == self._plan_no))
             if not self._is_kept_already:
