@@ -21,7 +21,7 @@ from migrator.store.database.database import Database
 from migrator.store.database.sql import DriverSql, changed_rows
 from migrator.store.inventory.snapshots import in_force
 from migrator.store.log import note
-from migrator.store.tables.fleet import source_sims
+from migrator.store.tables.fleet import source_sims, target_links
 from migrator.store.tables.plans import changes, left_out, plans
 
 __all__ = ["LAST", "UNSET", "Draft"]
@@ -108,6 +108,7 @@ class Draft:
             }
             note(connection, self._now, "plan.made", header.plan_id, made)
         self._is_plan = True
+        self._db.learn(self._added, changes, target_links)
         return header
 
     def _plan_digest(self, connection: Connection) -> str:
