@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
+from sqlalchemy import Engine, event
 
 from migrator.store import Store
 from migrator.store.database import database
@@ -52,6 +54,30 @@ def test_each_large_write_is_followed_by_statistics(store: Store, tmp_path: Path
     assert "pairs" in known(tmp_path)
     planned(store, [change(number) for number in range(1, 5)])
     assert "changes" in known(tmp_path)
+
+
+@pytest.mark.parametrize("acting_only", [True, False])
+def test_a_page_of_a_wave_is_read_in_the_order_of_its_index(store: Store, tmp_path: Path, *, acting_only: bool) -> None:
+    """Else each page sorts all that is left of the plan."""
+    planned(store, [change(number) for number in range(1, 5)])
+    said: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, values: Any, *_more: Any) -> None:
+        said.append((statement, values))
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        assert len(list(store.journal.items("p1", acting_only=acting_only))) == 4
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    statement, values = next(one for one in said if "overage_order" in one[0])
+    with psycopg.connect(_url()) as other:
+        other.execute(f"SET search_path TO {account(tmp_path)}")
+        other.execute("SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off")
+        steps = [step for (step,) in other.execute(f"EXPLAIN {statement}", values).fetchall()]
+    assert not [step for step in steps if "Sort" in step], steps
+    (found,) = [step for step in steps if "Index Cond" in step and "wave" in step]
+    assert "overage_order" in found
 
 
 def test_a_table_that_somebody_is_about_is_passed_over_at_once(store: Store, tmp_path: Path) -> None:
