@@ -41,6 +41,12 @@ Its jobs are rescued long before.
 """
 
 _BEAT = "UPDATE procrastinate_workers SET last_heartbeat = clock_timestamp() WHERE id = %(worker_id)s RETURNING id"
+_DISOWN = """
+UPDATE procrastinate_jobs SET worker_id = NULL
+WHERE status = 'doing' AND worker_id = %(worker_id)s AND NOT id = ANY(%(own)s)
+"""
+"""Makes jobs nobody's, which are rescued then: no worker is at them."""
+
 _NAME = "INSERT INTO worker_names (worker_id, name) VALUES (%(worker_id)s, %(name)s)"
 _QUIET = ("procrastinate", "psycopg.pool")
 """Logs that nobody reads.
@@ -165,6 +171,8 @@ class _Steady(JobManager):
         self.is_left = False
         self._heard_s = 0.0
         self._worker, self._serves, self._must_work = worker, serves, must_work
+        self._own: set[int | None] = set()  # jobs under way
+        self._fetching = asyncio.Lock()
 
     async def register_worker(self) -> int:
         """Note that the worker is there, with its name."""
@@ -181,25 +189,38 @@ class _Steady(JobManager):
         names = None if self._serves is None else list(self._serves())
         if self.is_left or names == []:
             return None
-        found = super().fetch_job(queues=names, worker_id=worker_id)
-        if self._must_work:
-            return await found
-        return await self._tried(found, None)
+        async with self._fetching:
+            asked = super().fetch_job(queues=names, worker_id=worker_id)
+            found = await (asked if self._must_work else self._tried(asked, None))
+            if found is not None:
+                self._own.add(found.id)
+        return found
 
     async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:  # noqa: FBT001 - the engine's own
         """Note that a job is over.
 
-        A job that was rescued meanwhile is another worker's. If the database is away, the job stays with this worker,
-        and is rescued once that is silent.
+        A job that was rescued meanwhile is another worker's. If the database is away, the job is rescued later.
         """
         if not self.is_left:
             await self._tried(super().finish_job(job, status, delete_job), None)
+        self._own.discard(job.id)
 
     async def update_heartbeat(self, worker_id: int) -> None:
         """Give a sign of life, also after the worker was forgotten."""
         asked = self.connector.execute_query_all_async(_BEAT, worker_id=worker_id)
         if await self._tried(asked, [{}]) == []:
             self._worker.worker_id = await self._tried(self.register_worker(), worker_id)
+        elif not self._fetching.locked():  # while a job may be on its way to us, nobody can tell
+            await self._disown(worker_id)
+
+    async def _disown(self, worker_id: int) -> None:
+        """Give away jobs whose fetch or end had no answer.
+
+        We give signs of life, so nobody would take them from us.
+        """
+        async with self._fetching:
+            asked = self.connector.execute_query_async(_DISOWN, worker_id=worker_id, own=list(self._own))
+            await self._tried(asked, None)
 
     async def unregister_worker(self, worker_id: int) -> None:
         """Note that the worker is gone."""

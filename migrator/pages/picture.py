@@ -13,6 +13,7 @@ from migrator.reports.campaign.model import FleetReport
 from migrator.store import Store
 from migrator.version import VERSION
 from migrator.workflows.campaign.report import campaign_standing
+from migrator.workflows.cutover.status import begun_by_hand
 from migrator.workflows.report import caps_used
 
 __all__ = ["Picture", "left_of", "picture_of"]
@@ -102,6 +103,7 @@ def picture_of(store: Store, now: float) -> Picture:
         lives=_no_lives,
         plans=store.all_plans.plans(),
         campaign=campaign_standing(store, now),
+        by_hand=begun_by_hand(store),
     )
     return Picture(
         made_at=now,

@@ -89,7 +89,8 @@ class JobQueue(Protocol):
     def rescue(self, silent_s: float) -> Sequence[str]:
         """Give the jobs of dead workers back to the queue.
 
-        They are due at once.
+        They are due at once. So are those that a living worker has and never heard of, or has ended, where the answer
+        of the database was lost: it says so within a few seconds.
 
         Args:
             silent_s: seconds without a sign of life after which a worker counts as dead.

@@ -23,7 +23,7 @@ from sqlalchemy import Connection, func, select
 from migrator.core.audit.chain import GENESIS
 from migrator.errors import InputError, MigratorError, NoStore, StoreError
 from migrator.store.control.whereabouts import arrived_on
-from migrator.store.database.database import BUSY_TIMEOUT_S, Database
+from migrator.store.database.database import BUSY_TIMEOUT_S, MANY_ROWS, Database
 from migrator.store.database.schema import make_tables, migrations_folder, revision, revisions
 from migrator.store.database.sqlite import path_of, placed_copy
 from migrator.store.database.transfer import copied_tables, fill, into_file, rows_of
@@ -224,16 +224,14 @@ def _copy(source: Database, url: str, account: str | None, mark: Mark) -> None:
         placed_copy(lambda part: into_file(source, part, ended), path, source.place)
         _flush_name(path)
         return
-    with (
-        closing(opened(url, account, create=True, busy_timeout_s=BUSY_TIMEOUT_S)) as target,
-        source.read() as reading,
-        target.creating() as writing,
-    ):
-        if revision(writing) is not None:
-            raise _taken(target.place)
-        make_tables(writing)
-        fill(reading, target, writing)
-        ended(reading, writing)
+    with closing(opened(url, account, create=True, busy_timeout_s=BUSY_TIMEOUT_S)) as target:
+        with source.read() as reading, target.creating() as writing:
+            if revision(writing) is not None:
+                raise _taken(target.place)
+            make_tables(writing)
+            fill(reading, target, writing)
+            ended(reading, writing)
+        target.learn(MANY_ROWS, *copied_tables())
 
 
 def _flush_name(path: Path) -> None:

@@ -22,6 +22,7 @@ from migrator.engine.run.context import Stopper
 from migrator.errors import LeaseLost, StoreError
 from migrator.inputs.settings.account_names import account_of, with_account
 from migrator.inputs.settings.addresses import used_address
+from migrator.interrupts import signals_kept
 from migrator.wiring.fleet.bound import bound_to_register
 from migrator.wiring.gc import collecting_rarely
 from migrator.wiring.holding import file_held
@@ -462,7 +463,7 @@ def run_async(body: Callable[[Stopper], Awaitable[T]]) -> T:
         raise AssertionError  # the group swallows nothing but its own cancellation
 
     try:
-        with collecting_rarely():
+        with collecting_rarely(), signals_kept():
             return anyio.run(main)
     except BaseExceptionGroup as group:
         raise first_error(group) from None

@@ -17,7 +17,7 @@ from migrator.engine.run.context import ApplyOptions, Context, Stopper
 from migrator.errors import InputError, StalePlan
 from migrator.inputs.policy.file import stored_policy
 from migrator.ports import TargetPlatform
-from migrator.store import Owner, Store
+from migrator.store import Owner, PlanState, Store
 from migrator.workflows.notices.around import around_claims
 from migrator.workflows.notices.deliver import deliver_after_run
 from migrator.workflows.plans.make import applying
@@ -48,6 +48,7 @@ class Bounds:
         max_duration_s: how long to go on; None: no bound.
         adopt_tagged: how many SIMs may be taken over that carry our tag though this store never claimed them.
         ref: the change or ticket that the run is for, as `ref_of` takes it.
+        is_ordered: whether it is a worker's, by an order.
     """
 
     max_sims: int | None = None
@@ -56,6 +57,7 @@ class Bounds:
     max_duration_s: float | None = None
     adopt_tagged: int | None = None
     ref: str = ""
+    is_ordered: bool = False
 
 
 def apply(
@@ -152,6 +154,8 @@ def carry_out_held(site: Site, header: PlanHeader, bounds: Bounds, me: Owner) ->
     ref_of(bounds.ref or None)
     must_be_ready(store, header)  # again, as others may have been at it while the confirmation was awaited
     must_be_whole(store, header)
+    if not bounds.is_ordered and store.plans.state(header.plan_id) == PlanState.CREATED:
+        store.given.forget(header.plan_id)  # an earlier order may have been taken back: how far it goes is said now
 
     async def body(stopper: Stopper) -> ApplyResult:
         async with site.outside.target(site.settings, store, stopper) as target, site.heartbeat(me, stopper):

@@ -20,6 +20,7 @@ class MemoryQueue:
     epoch: float = 1_000_000.0
     _waiting: dict[str, QueuedJob] = field(default_factory=dict, init=False)
     _at_work: list[QueuedJob] = field(default_factory=list, init=False)
+    _heard: list[QueuedJob] = field(default_factory=list, init=False)  # what a worker knows that it has
     _seen: dict[str, float] = field(default_factory=dict, init=False)  # when each worker was last heard of
 
     def now(self) -> float:
@@ -52,9 +53,8 @@ class MemoryQueue:
                 mine = sum(job.worker == worker for job in self._at_work)
                 job = self._next(serves) if mine < slots else None
                 if job is not None:
-                    taken = replace(job, worker=worker)
-                    del self._waiting[job.account]
-                    self._at_work.append(taken)
+                    taken = self.hand_out(job.account, worker)
+                    self._heard.append(taken)
                     tasks.start_soon(self._do, handler, taken)
                 elif once and not mine and self._next(serves) is None:
                     return
@@ -69,11 +69,17 @@ class MemoryQueue:
     def rescue(self, silent_s: float) -> Sequence[str]:
         """Back into the queue."""
         since = self.now() - silent_s
-        dead = [job for job in self._at_work if self._seen[job.worker or ""] < since]
+        dead = [job for job in self._at_work if self._seen[job.worker or ""] < since or job not in self._heard]
         for job in dead:
             self._at_work.remove(job)
             self.enqueue(job.account, self.now(), lock=job.lock)
         return [job.account for job in dead]
+
+    def hand_out(self, account: str, worker: str) -> QueuedJob:
+        """Give what waits to a worker."""
+        taken = replace(self._waiting.pop(account), worker=worker)
+        self._at_work.append(taken)
+        return taken
 
     def _next(self, serves: Callable[[], Collection[str]] | None) -> QueuedJob | None:
         locked, names = {job.lock for job in self._at_work}, None if serves is None else serves()

@@ -27,6 +27,9 @@ class QueueKit(Protocol):
     async def pass_by(self, seconds: float) -> None:
         """Let so much time pass for the queue."""
 
+    def hand_out(self, account: str, worker: str) -> None:
+        """Give the waiting job of an account to a worker that never hears of it: the answer is lost."""
+
 
 class QueueContract:
     """Tests of a queue; a subclass gives `live`, which runs a body with a kit."""
@@ -162,6 +165,25 @@ class QueueContract:
                 assert list(kit.queue.rescue(60.0)) == ["a"]
                 assert [(job.account, job.worker) for job in kit.queue.overview()] == [("b", "alive"), ("a", None)]
                 assert await done(kit) == ["a"]
+                tasks.cancel_scope.cancel()
+
+        self.live(body)
+
+    def test_a_job_that_its_living_worker_never_heard_of_is_rescued(self) -> None:
+        async def body(kit: QueueKit) -> None:
+            async def for_ever(_account: str) -> None:
+                await anyio.sleep_forever()
+
+            kit.queue.enqueue("b", kit.now() - 1.0, lock="82")
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(lambda: kit.queue.run(for_ever, worker="alive", slots=2))
+                await anyio.sleep(3.0 * self.pace)
+                kit.queue.enqueue("a", kit.now() + HOUR, lock="81")
+                kit.hand_out("a", "alive")
+                assert {(job.account, job.worker) for job in kit.queue.overview()} == {("a", "alive"), ("b", "alive")}
+                await anyio.sleep(10.0 * self.pace)
+                assert list(kit.queue.rescue(60.0)) == ["a"]
+                assert [job.account for job in kit.queue.overview() if job.worker is not None] == ["b"]
                 tasks.cancel_scope.cancel()
 
         self.live(body)

@@ -30,6 +30,10 @@ class MemoryKit:
         """The clock jumps."""
         await anyio.sleep(seconds)
 
+    def hand_out(self, account: str, worker: str) -> None:
+        """Nobody does it."""
+        self.memory.hand_out(account, worker)
+
 
 class TestMemoryQueue(QueueContract):
     """The contract, on a clock that jumps."""

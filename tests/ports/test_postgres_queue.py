@@ -55,6 +55,12 @@ class PostgresKit:
         sql(self.url, "SET search_path TO queue", beats, times)
         await anyio.sleep(3 * BEAT_S)
 
+    def hand_out(self, account: str, worker: str) -> None:
+        """As the fetch of the engine does."""
+        number = f"(SELECT worker_id FROM worker_names WHERE name = '{worker}')"  # noqa: S608 - our own
+        taken = f"UPDATE procrastinate_jobs SET status = 'doing', worker_id = {number}"  # noqa: S608 - our own
+        sql(self.url, "SET search_path TO queue", f"{taken} WHERE queueing_lock = '{account}'")
+
 
 class TestPostgresQueue(QueueContract):
     """The contract, over a real server."""
@@ -120,6 +126,38 @@ def test_a_worker_outlives_its_connections_and_its_own_row() -> None:
     finally:
         queue.close()
     assert calls == ["a", "b"]
+
+
+def test_a_job_whose_end_was_lost_holds_up_nobody() -> None:
+    """The worker lives on, so nobody takes it for dead; the other accounts of the customer must have their turns."""
+    url = _address()
+    make_queue(url)
+    sql(url, "TRUNCATE queue.procrastinate_jobs, queue.procrastinate_workers CASCADE")
+    finish = "procrastinate_finish_job_v1"
+    calls: list[str] = []
+
+    async def body(queue: PostgresQueue) -> None:
+        async def handler(account: str) -> None:
+            calls.append(account)
+            if calls == ["a"]:
+                sql(url, f"ALTER FUNCTION queue.{finish} RENAME TO out_of_reach")
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(lambda: queue.run(handler, worker="w1"))
+            queue.enqueue("a", 1.0, lock="81")
+            await anyio.sleep(5 * BEAT_S)
+            sql(url, f"ALTER FUNCTION queue.out_of_reach RENAME TO {finish}")
+            queue.enqueue("b", 2.0, lock="81")
+            assert list(queue.rescue(60.0)) == ["a"]
+            await anyio.sleep(5 * BEAT_S)
+            tasks.cancel_scope.cancel()
+
+    queue = PostgresQueue(url, beat_s=BEAT_S, poll_s=0.05)
+    try:
+        anyio.run(body, queue)
+    finally:
+        queue.close()
+    assert calls == ["a", "b", "a"]
 
 
 async def _until(call: Callable[[], None]) -> None:

@@ -6,14 +6,14 @@ import click
 
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
 from migrator.cli.fleet import CODES
-from migrator.cli.fleet.tables import accounts_table, next_words, workers_table
+from migrator.cli.fleet.tables import accounts_table, workers_table
 from migrator.core.accounts.overview import Line, Overview
-from migrator.core.accounts.records import Account, Order
-from migrator.reports.accounts.values import line_values, overview_values, share_of, worker_values
+from migrator.core.accounts.records import Order
+from migrator.reports.accounts.values import line_values, next_words, overview_values, share_of, worker_values
 from migrator.reports.model import moment
 from migrator.store.register import Event, Register
 from migrator.wiring.fleet.bound import register_place
-from migrator.wiring.fleet.secrets_here import missing_secrets
+from migrator.wiring.fleet.secrets_here import secrets_here
 from migrator.workflows.fleet.overview import read_overview
 
 __all__ = ["list_accounts", "show"]
@@ -32,7 +32,7 @@ def list_accounts(shared: Globals, /) -> int:
 
     def body() -> Outcome:
         with Register.open(register_place(shared.config), writable=False) as register:
-            found = read_overview(register, lambda one: _missing(shared, one))
+            found = read_overview(register, lambda accounts: dict(secrets_here(accounts, shared.config)))
         text: list[Any] = [accounts_table(found)] if found.lines else [f"No account is in {found.place} yet."]
         text += [workers_table(found)] if found.workers else []
         return Outcome(overview_values(found), [*text, *_steps(found)])
@@ -40,23 +40,30 @@ def list_accounts(shared: Globals, /) -> int:
     return finish("fleet list", shared, body)
 
 
-def _missing(shared: Globals, account: Account) -> list[str]:
-    return missing_secrets(account.name, account.carrier, shared.config)
-
-
 def _steps(found: Overview) -> list[str]:
     if not found.lines:
         return ["Next: `migrator fleet add NAME`."]
+    steps = _troubles(found)
     waiting = [line.account.name for line in found.lines if line.account.word == "attention"]
-    steps = []
     if waiting:
-        steps = [f"Next: `migrator fleet show {waiting[0]}`; `migrator fleet go {waiting[0]}` once its cause is gone."]
+        name = waiting[0]
+        steps.append(f"Next: `migrator fleet show {name}`; `migrator fleet go {name}` once its cause is gone.")
     if found.unserved:
         names = ", ".join(found.unserved)
         steps.append(
             f"Due, and no living worker serves them: {names}. `migrator work` takes them where their secrets are."
         )
     return steps
+
+
+def _troubles(found: Overview) -> list[str]:
+    """Name the first place of secrets that could not be asked."""
+    troubled = [line for line in found.lines if line.secrets is not None and line.secrets.trouble]
+    if not troubled:
+        return []
+    first, more = troubled[0], len(troubled) - 1
+    rest = f" So it is for {more} more: `migrator fleet show NAME`." if more else ""
+    return [f"Account {first.account.name}: {first.secrets.trouble if first.secrets else ''}.{rest}"]
 
 
 @click.command("show", epilog=CODES)
@@ -71,10 +78,10 @@ def show(shared: Globals, /, *, name: str) -> int:
 
     def body() -> Outcome:
         with Register.open(register_place(shared.config), writable=False) as register:
-            found = read_overview(register, lambda one: _missing(shared, one), names=[name])
+            found = read_overview(register, lambda accounts: dict(secrets_here(accounts, shared.config)), names=[name])
             events = register.events(name, most=EVENTS)
         (line,) = found.lines
-        data = line_values(line) | {
+        data = line_values(line, found) | {
             "serving": [worker_values(worker) for worker in found.serving(name)],
             "events": [_event_values(event) for event in events],
         }
@@ -95,7 +102,7 @@ def _facts(line: Line, found: Overview) -> list[tuple[str, object]]:
     return [
         ("state", account.word + (", held" if account.is_held and account.word != "held" else "")),
         ("last word", account.turn.words),
-        ("next look", next_words(line, found.now)),
+        ("next look", next_words(line, found)),
         ("at work", f"{account.worker} since {moment(account.since)}" if account.worker else ""),
         ("order", "" if account.order is None else _order(account.order)),
         ("phase", standing.phase.value),
@@ -110,7 +117,7 @@ def _facts(line: Line, found: Overview) -> list[tuple[str, object]]:
         ("customer", account.customer),
         ("organization", "" if account.organization is None else str(account.organization)),
         ("a campaign is called every", f"{account.every_s:g} s"),
-        ("secrets here", "; ".join(line.missing or ()) or "yes"),
+        ("secrets here", "; ".join(line.secrets.missing if line.secrets else ()) or "yes"),
         ("workers that serve it", ", ".join(worker.name for worker in found.serving(account.name)) or "none"),
         ("added", f"{moment(account.added_at)} by {account.added_by}"),
     ]

@@ -16,7 +16,7 @@ from migrator.reports.accounts.values import account_values
 from migrator.store.database.postgresql.address import schema_of
 from migrator.store.register import Register
 from migrator.wiring.fleet.bound import register_place
-from migrator.wiring.fleet.secrets_here import missing_secrets
+from migrator.wiring.fleet.secrets_here import secrets_here
 from migrator.workflows.fleet.add import add_account, wanted_account
 from migrator.workflows.fleet.make import make_fleet
 from migrator.workflows.fleet.steer import checked_order, not_ordered
@@ -91,16 +91,16 @@ def add(shared: Globals, /, *, by: str | None, every: str, **options: Any) -> in
         wanted = wanted_account(**chosen, organization=options["hologram_org"], every_s=every_s)
         place = register_place(shared.config)
         account, has_store = add_account(place, wanted, named_person(by, option="--by"))
-        missing = missing_secrets(account.name, account.carrier, shared.config)
+        ((_, found),) = secrets_here([account], shared.config)
         text = [
             f"Account {account.name} is registered" + (", with the store that it has." if has_store else "."),
             *(_left(account, place) if has_store else ()),
             *(["It is held: `migrator fleet go` lets workers take it."] if account.is_held else []),
-            *(f"This machine cannot work on it yet: {words}." for words in missing),
+            *(f"This machine cannot work on it yet: {words}." for words in found.missing),
         ]
         if not has_store:
             text.append(f"Next: `migrator --account {account.name} inventory pull`.")
-        data = account_values(account) | {"has_store": has_store, "secrets_missing": missing}
+        data = account_values(account) | {"has_store": has_store, "secrets_missing": list(found.missing)}
         return Outcome(data, text)
 
     return finish("fleet add", shared, body)

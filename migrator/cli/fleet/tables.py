@@ -3,11 +3,11 @@
 from typing import Any
 
 from migrator.cli.app.common import table
-from migrator.core.accounts.overview import Line, Overview
-from migrator.reports.accounts.values import share_of
+from migrator.core.accounts.overview import Overview
+from migrator.reports.accounts.values import next_words, share_of
 from migrator.reports.model import moment
 
-__all__ = ["accounts_table", "next_words", "workers_table"]
+__all__ = ["accounts_table", "workers_table"]
 
 
 def accounts_table(overview: Overview) -> Any:
@@ -19,9 +19,9 @@ def accounts_table(overview: Overview) -> Any:
             line.standing.phase.value,
             line.standing.sims,
             share_of(line.standing.verified, line.standing.sims),
-            next_words(line, overview.now),
+            next_words(line, overview),
             line.account.worker or "",
-            "" if line.missing is None else ("no" if line.missing else "yes"),
+            "" if line.secrets is None else ("no" if line.secrets.missing else "yes"),
             line.standing.trouble or line.account.turn.words,
         )
         for line in overview.lines
@@ -32,12 +32,6 @@ def accounts_table(overview: Overview) -> Any:
     rows.append((f"{total.accounts} in all", "", "", total.sims, share, "", "", "", states))
     columns = ("account", "state", "phase", "SIMs", "verified", "next look", "worker", "secrets here", "last word")
     return table("", columns, rows)
-
-
-def next_words(line: Line, now: float) -> str:
-    """Return when an account is due, for people."""
-    at = line.next_at(now)
-    return "" if at is None else ("now" if at <= now else moment(at) or "")
 
 
 def workers_table(overview: Overview) -> Any:

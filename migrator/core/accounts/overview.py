@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from migrator.core.accounts.records import Account, Standing, Worker
+from migrator.core.accounts.records import Account, SecretsHere, Standing, Worker
 
 __all__ = ["OVERDUE_S", "SILENT_S", "Line", "Overview", "Totals"]
 
@@ -23,12 +23,12 @@ class Line:
     Args:
         account: as the register has it.
         standing: as its store has it.
-        missing: what this machine lacks to work on it, in words; None if nobody asked.
+        secrets: what this machine has of its secrets; None if nobody asked.
     """
 
     account: Account
     standing: Standing
-    missing: Sequence[str] | None = None
+    secrets: SecretsHere | None = None
 
     def next_at(self, now: float) -> float | None:
         """Return when it is due (UTC seconds), not before `now`.
@@ -61,12 +61,14 @@ class Overview:
         now: by the server's clock (UTC seconds).
         lines: by name.
         workers: by name.
+        at_work: names of all accounts that a worker is at, by the lock that it holds.
     """
 
     place: str
     now: float
     lines: Sequence[Line]
     workers: Sequence[Worker]
+    at_work: Mapping[str, str]
 
     @property
     def totals(self) -> Totals:
@@ -87,6 +89,14 @@ class Overview:
     def serving(self, name: str) -> list[Worker]:
         """Return the workers that live and have the secrets of an account."""
         return [worker for worker in self.workers if name in worker.serves and self.is_alive(worker)]
+
+    def waits_for(self, line: Line) -> str | None:
+        """Return the account that one which is due waits for.
+
+        A worker is at that one, and both are of one customer. None where it waits for none.
+        """
+        at = line.next_at(self.now)
+        return None if at is None or at > self.now else self.at_work.get(line.account.lock)
 
     @property
     def unserved(self) -> list[str]:

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from migrator.core.accounts.turns import Candidate, Turn
 
-__all__ = ["EVERY_S", "Account", "Order", "Phase", "Standing", "Worker"]
+__all__ = ["EVERY_S", "Account", "Order", "Phase", "SecretsHere", "Standing", "Worker"]
 
 EVERY_S = 900.0
 """Seconds between two calls of a campaign, if nobody chose others."""
@@ -122,6 +122,19 @@ class Worker:
     seen_at: float
     serves: tuple[str, ...]
     takes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SecretsHere:
+    """Secrets of an account, as one machine has them.
+
+    Args:
+        missing: what it lacks to work on the account, in words; empty if it has all.
+        trouble: the first place that could not be asked, and why; empty if none is in trouble.
+    """
+
+    missing: tuple[str, ...] = ()
+    trouble: str = ""
 
 
 class Phase(StrEnum):

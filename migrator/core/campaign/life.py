@@ -89,8 +89,9 @@ MEANINGS: Mapping[ExceptionCode, str] = MappingProxyType(
 
 REMEDIES: Mapping[ExceptionCode, str] = MappingProxyType(
     {
-        ExceptionCode.IN_DOUBT: "Run its plan again (`migrator apply`, `cutover apply` or `rollback apply`; in a "
-        "campaign: `campaign run --once`): it reads what became of the order before it sends anything.",
+        ExceptionCode.IN_DOUBT: "Run its plan again (`migrator apply`, `cutover apply`, for a portal's list "
+        "`cutover export`, or `rollback apply`; in a campaign: `campaign run --once`): it reads what became of the "
+        "order before it sends anything.",
         ExceptionCode.ROLLED_BACK: "Nothing, if it stays: its new SIM is paused and billed (`migrator retire list`). "
         "To move it after all: `migrator plan create --include-rolled-back`, `apply`, and a new cutover.",
         ExceptionCode.REFUSED: "Read the carrier's words (`migrator show ICCID`); mend the cause, or pair another "

@@ -16,7 +16,7 @@ from migrator.inputs.files.toml_checks import Unfit
 from migrator.inputs.settings.account_names import variable_of
 from migrator.inputs.settings.secrets import KEYRING_SERVICE, Secret, SecretSource, from_keyring
 
-__all__ = ["PLACES", "AccountSecret", "account_secret"]
+__all__ = ["PLACES", "SECRETS_COMMAND", "AccountSecret", "CommandHung", "account_secret"]
 
 SECRETS_DIR, SECRETS_COMMAND = "MIGRATOR_SECRETS_DIR", "MIGRATOR_SECRETS_COMMAND"
 PLACES = (SECRETS_DIR, SECRETS_COMMAND)
@@ -27,6 +27,10 @@ COMMAND_S = 15.0
 
 A run may need two secrets before its first heartbeat, and its lease ends a minute after the last.
 """
+
+
+class CommandHung(Unfit):
+    """Command for secrets that did not end in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,8 @@ class AccountSecret(SecretSource):
             printed = _printed([*_words_of(self.command), self.account, self.name.lower()], self.environ)
         except _NotPrinted as error:
             hint = f"with the arguments {self.account} {self.name.lower()} it prints the secret alone, and ends with 0"
-            raise Unfit("secrets_command", f"{self.called}: {place} {error}", hint) from None
+            kind = CommandHung if error.is_hung else Unfit
+            raise kind("secrets_command", f"{self.called}: {place} {error}", hint) from None
         return self._alone(printed, place)
 
     def _alone(self, text: str, place: str) -> Secret:
@@ -147,6 +152,10 @@ def account_secret(name: str, account: str, given: Mapping[str, str], environ: M
 class _NotPrinted(Exception):
     """Reason why a command printed no secret."""
 
+    def __init__(self, words: str, *, is_hung: bool = False) -> None:
+        super().__init__(words)
+        self.is_hung = is_hung
+
 
 def _words_of(command: str) -> list[str]:
     """Split a command as a shell does; no shell is asked.
@@ -174,7 +183,7 @@ def _printed(command: list[str], environ: Mapping[str, str]) -> str:
     except (OSError, ValueError) as error:
         raise _NotPrinted(f"cannot be started: {programs.why_not(error)}") from None
     if ended.code is None:
-        raise _NotPrinted(f"did not end within {COMMAND_S:g} s")
+        raise _NotPrinted(f"did not end within {COMMAND_S:g} s", is_hung=True)
     if ended.code:
         raise _NotPrinted(f"ended with exit code {ended.code}")
     if len(ended.said) >= programs.MOST_OUTPUT:

@@ -1,6 +1,7 @@
 """Secrets: their sources, and a type that hides the value."""
 
 import importlib
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from migrator.inputs.files.toml_checks import Unfit
 __all__ = ["KEYRING_SERVICE", "Secret", "SecretSource", "from_keyring"]
 
 KEYRING_SERVICE = "migrator"
+_keyring = threading.Lock()
 
 
 class Secret:
@@ -120,7 +122,8 @@ def from_keyring(service: str, name: str, called: str, remedy: str) -> str | Non
     except ImportError:
         return None
     try:
-        value = keyring.get_password(service, name)
+        with _keyring:  # not every system's keyring may be asked by two threads
+            value = keyring.get_password(service, name)
     except keyring.errors.NoKeyringError:
         return None
     except keyring.errors.KeyringError as error:

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from migrator.core.accounts.overview import Line, Overview
 from migrator.core.accounts.turns import AccountState
-from migrator.reports.accounts.values import share_of
+from migrator.reports.accounts.values import next_words, share_of
 from migrator.reports.advice import Headline
 from migrator.reports.formats.html_page import sha256_of
 from migrator.reports.formats.page_kit import TEMPLATES as SHARED
@@ -57,7 +57,7 @@ def page_values(overview: Overview, links: Mapping[str, str]) -> dict[str, Any]:
         "total": total,
         "total_share": share_of(total.verified, total.sims),
         "states": ", ".join(f"{count} {state}" for state, count in total.states.items()),
-        "lines": [_line(line, overview.now, links.get(line.account.name)) for line in overview.lines],
+        "lines": [_line(line, overview, links.get(line.account.name)) for line in overview.lines],
         "workers": [
             {
                 "name": worker.name,
@@ -78,8 +78,8 @@ def _at_work(overview: Overview, names: tuple[str, ...]) -> str:
     return ", ".join(f"{name} since {since[name]}" if since.get(name) else name for name in names)
 
 
-def _line(line: Line, now: float, link: str | None) -> dict[str, Any]:
-    account, standing, next_at = line.account, line.standing, line.next_at(now)
+def _line(line: Line, overview: Overview, link: str | None) -> dict[str, Any]:
+    account, standing = line.account, line.standing
     return {
         "name": account.name,
         "link": link,
@@ -92,7 +92,7 @@ def _line(line: Line, now: float, link: str | None) -> dict[str, Any]:
         "verified": standing.verified,
         "share": share_of(standing.verified, standing.sims),
         "cut_over": standing.cut_over,
-        "next": "" if next_at is None else ("now" if next_at <= now else moment(next_at)),
+        "next": next_words(line, overview),
         "worker": account.worker or "",
         "since": moment(account.since) or "",
         "holder": standing.holder or "",

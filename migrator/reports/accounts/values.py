@@ -6,7 +6,7 @@ from migrator.core.accounts.overview import Line, Overview
 from migrator.core.accounts.records import Account, Order, Standing, Worker
 from migrator.reports.model import moment
 
-__all__ = ["account_values", "line_values", "overview_values", "share_of", "worker_values"]
+__all__ = ["account_values", "line_values", "next_words", "overview_values", "share_of", "worker_values"]
 
 
 def account_values(account: Account) -> dict[str, Any]:
@@ -55,10 +55,19 @@ def _standing_values(standing: Standing) -> dict[str, Any]:
     }
 
 
-def line_values(line: Line) -> dict[str, Any]:
+def next_words(line: Line, overview: Overview) -> str:
+    """Return when an account is due, or after which other one."""
+    at, other = line.next_at(overview.now), overview.waits_for(line)
+    if at is None:
+        return ""
+    return (moment(at) or "") if at > overview.now else ("now" if other is None else f"after {other}")
+
+
+def line_values(line: Line, overview: Overview) -> dict[str, Any]:
     """Return the line of an account as JSON values."""
-    missing = {} if line.missing is None else {"secrets_missing": list(line.missing)}
-    return account_values(line.account) | _standing_values(line.standing) | missing
+    missing = {} if line.secrets is None else {"secrets_missing": list(line.secrets.missing)}
+    waits = {"waits_for": overview.waits_for(line)}
+    return account_values(line.account) | waits | _standing_values(line.standing) | missing
 
 
 def worker_values(worker: Worker) -> dict[str, Any]:
@@ -81,7 +90,7 @@ def overview_values(overview: Overview) -> dict[str, Any]:
     return {
         "place": overview.place,
         "at": moment(overview.now),
-        "accounts": [line_values(line) for line in overview.lines],
+        "accounts": [line_values(line, overview) for line in overview.lines],
         "total": {
             "accounts": total.accounts,
             "sims": total.sims,

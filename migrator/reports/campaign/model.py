@@ -139,6 +139,7 @@ class FleetReport:
         money: what claims cost, beside the caps, as JSON values.
         running: who works on the store now, in words; None if nobody does.
         campaign: the open campaign; None without one.
+        by_hand: cutovers that are begun and whose old SIMs a person switches off, by their ids.
     """
 
     generated_at: float
@@ -156,6 +157,7 @@ class FleetReport:
     money: Mapping[str, Any] = field(default_factory=dict)
     running: str | None = None
     campaign: CampaignStanding | None = None
+    by_hand: frozenset[str] = frozenset()
 
 
 def life_values_of(life: SimLife) -> dict[str, Any]:
@@ -330,7 +332,8 @@ def _begun(report: FleetReport, *, is_held: bool) -> Iterator[str]:
     """
     number = None if report.campaign is None else report.campaign.campaign_no
     own = {plan["plan_id"] for plan in report.plans if number is not None and plan["campaign_no"] == number}
-    begun = [plan for plan in report.plans if plan["state"] == "started"]
+    all_begun = [plan for plan in report.plans if plan["state"] == "started"]
+    begun = [plan for plan in all_begun if plan["plan_id"] not in report.by_hand]
     of_campaign = [plan for plan in begun if own & {plan["plan_id"], plan["of_plan"]} and plan["kind"] != "rollback"]
     if of_campaign and not is_held:
         yield "`migrator campaign run --once` goes on with what was begun."
@@ -338,6 +341,11 @@ def _begun(report: FleetReport, *, is_held: bool) -> Iterator[str]:
         if plan not in of_campaign:
             command = {"cutover": "cutover apply", "rollback": "rollback apply"}.get(plan["kind"], "apply")
             yield f"`migrator {command} {plan['plan_id']}` goes on with what was begun."
+    for plan_id in (plan["plan_id"] for plan in all_begun if plan["plan_id"] in report.by_hand):
+        yield (
+            f"`migrator cutover export {plan_id}` goes on with what was begun, once the portal's next file is in "
+            "(`migrator inventory import`)."
+        )
 
 
 def _of_campaign(campaign: CampaignStanding, counts: LifeCounts) -> Iterator[str]:

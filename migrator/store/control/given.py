@@ -54,6 +54,12 @@ class GivenBounds:
         with self._db.write() as connection:
             keep_fact(connection, _name(plan_id), json.dumps(asdict(given)))
 
+    def forget(self, plan_id: str) -> None:
+        """Forget the bounds of a plan that a person begins."""
+        if self.of(plan_id) is not None:
+            with self._db.write() as connection:
+                keep_fact(connection, _name(plan_id), None)
+
 
 def _name(plan_id: str) -> str:
     return f"bounds of {plan_id}"

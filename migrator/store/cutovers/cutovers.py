@@ -118,6 +118,7 @@ class Cutovers:
                 "items": cutover_items_digest(connection, plan_no),
             }
             note_of_plan(connection, now, "plan.made", connection.execute(this).one(), made)
+        self._db.learn(header.count, changes)
 
     # --- reading --------------------------------------------------------------------------------------------------
 

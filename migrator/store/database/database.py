@@ -10,14 +10,18 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Executable, Row, event
+from sqlalchemy import Connection, Engine, Executable, Row, Table, event
 from sqlalchemy.exc import DBAPIError
 
 from migrator.errors import MigratorError, NotStorable
+from migrator.interrupts import undisturbed
 from migrator.store.database.one_file import StoreFile
 from migrator.store.database.sql import DriverSql, Query
 
-__all__ = ["BUSY_TIMEOUT_S", "Database", "insert_many", "storable"]
+__all__ = ["BUSY_TIMEOUT_S", "MANY_ROWS", "Database", "insert_many", "storable"]
+
+MANY_ROWS = 10_000
+"""New rows after which a server's statistics are worth renewing at once."""
 
 BUSY_TIMEOUT_S = 5.0
 NUL, INSTEAD = "\0", "\ufffd"
@@ -111,7 +115,7 @@ class Database(ABC):
     def _transaction(self, begin: str) -> Iterator[Connection]:
         self._begin = begin
         try:
-            with self._connection.begin():
+            with undisturbed(), self._connection.begin():
                 yield self._connection
         except DBAPIError as error:
             raise self._trouble(error.orig) from None
@@ -134,6 +138,18 @@ class Database(ABC):
     @abstractmethod
     def count_on(self, connection: Connection) -> None:
         """Let the database number rows after those that are there."""
+
+    def learn(self, rows: int, *tables: Table) -> None:
+        """Let the database know its tables again, after so many new rows.
+
+        Nothing comes of it for few rows, or where the database does that at once by itself. It never fails.
+        """
+        if rows >= MANY_ROWS:
+            self._learn([table.name for table in tables])
+
+    @abstractmethod
+    def _learn(self, tables: Sequence[str]) -> None:
+        """Renew the statistics of tables."""
 
     # --- schema ---------------------------------------------------------------------------------------------------
 

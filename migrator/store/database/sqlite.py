@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -213,6 +213,9 @@ class SqliteDatabase(Database):
         """See `Database`."""
         stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
         self.whole_copy_to(self.path.with_name(f"{self.name}.backup-{found}-{stamp}"))
+
+    def _learn(self, tables: Sequence[str]) -> None:
+        """Do nothing: queries go by the indexes alone."""
 
     def count_on(self, connection: Connection) -> None:
         """See `Database`."""  # the next number is one more than the greatest

@@ -53,6 +53,7 @@ from migrator.store.inventory.source import (
 )
 from migrator.store.log import note
 from migrator.store.tables.fleet import account_limits, pairs, snapshot_pages, snapshots, source_sims, unreadable_rows
+from migrator.store.tables.sightings import baselines, source_imeis
 
 __all__ = ["SnapshotState", "Snapshots", "in_force"]
 
@@ -297,7 +298,9 @@ class Snapshots:
             else:
                 keep_source(connection, source)
             _note_completed(connection, snapshot_id, now)
+            sims = connection.scalar(_count(snapshot_id)) or 0
         self._drop_rows()
+        self._db.learn(sims, source_sims, source_imeis, baselines)
         return dropped
 
     def _drop_rows(self) -> None:

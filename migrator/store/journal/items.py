@@ -50,14 +50,21 @@ ITEMS = (
 )
 """Query for the SIMs of a plan; give its rows to `items_of`."""
 
-_NEXT_OF_WAVE = (
+_NEXT = (
     ITEMS.add_columns(changes.c.overage_order, changes.c.sms_order)
-    .where(changes.c.wave.is_not_distinct_from(bindparam("wave")))
     .where(tuple_(*_order) > tuple_(bindparam("overage"), bindparam("sms"), bindparam("iccid")))
     .order_by(*_order)
     .limit(ITEMS_PAGE)
 )
-_NEXT_ACTING_OF_WAVE = _NEXT_OF_WAVE.where(changes.c.action.in_(ACTING))
+_OF_WAVE, _OF_NONE = changes.c.wave == bindparam("wave"), changes.c.wave.is_(None)
+_NEXT_OF_WAVE, _NEXT_OF_NONE = _NEXT.where(_OF_WAVE), _NEXT.where(_OF_NONE)
+"""Pages of a wave, and of no wave.
+
+PostgreSQL takes no index for a comparison that serves both.
+"""
+_NEXT_ACTING_OF_WAVE, _NEXT_ACTING_OF_NONE = (
+    page.where(changes.c.action.in_(ACTING)) for page in (_NEXT_OF_WAVE, _NEXT_OF_NONE)
+)
 _AMONG = ITEMS.where(among(changes.c.source_key, bindparam("keys")))
 _SENT_BEFORE = (
     select(steps.c.source_key)
@@ -108,9 +115,11 @@ class Items:
             raise InputError(
                 f"plan {plan_id} has no wave {wave!r}", code="no_such_wave", hint=f"its waves: {', '.join(waves)}"
             )
-        statement = _NEXT_ACTING_OF_WAVE if acting_only else _NEXT_OF_WAVE
-        for name in (*waves, None) if wave is None else (wave,):
-            yield from self._of_wave(statement, row.plan_no, name)
+        of_wave = _NEXT_ACTING_OF_WAVE if acting_only else _NEXT_OF_WAVE
+        for name in waves if wave is None else (wave,):
+            yield from self._pages(of_wave, row.plan_no, wave=name)
+        if wave is None:
+            yield from self._pages(_NEXT_ACTING_OF_NONE if acting_only else _NEXT_OF_NONE, row.plan_no)
 
     def items_by_key(self, plan_id: str, keys: Sequence[str]) -> Sequence[Item]:
         """Return the items of some SIMs, in the order of `keys`.
@@ -133,8 +142,8 @@ class Items:
         found = (row for chunk in chunks(keys) for row in self._db.rows(_SENT_BEFORE, keys=json_list(chunk)))
         return frozenset(row.source_key for row in found)
 
-    def _of_wave(self, statement: Executable, plan_no: int, wave: str | None) -> Iterator[Item]:
-        values = {"plan_no": plan_no, "wave": wave, "overage": -1, "sms": -1, "iccid": ""}
+    def _pages(self, statement: Executable, plan_no: int, **which: str) -> Iterator[Item]:
+        values = {"plan_no": plan_no, "overage": -1, "sms": -1, "iccid": "", **which}
         while True:
             with self._db.read() as connection:
                 rows = connection.execute(statement, values).all()

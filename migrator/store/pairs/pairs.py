@@ -147,6 +147,7 @@ class Pairs:
                 for some in chunks(evidence):
                     note(connection, now, "pairs.discovered", None, {"pairs": some})
                 note_changed_pairs(connection, counts | ({"dropped": gone} if gone else {}), now)
+        self._db.learn(counts["added"] + counts["replaced"], pairs, unit_facts)
         return counts
 
     def add_first(self, new: Iterable[PairValues], *, now: float) -> int | None:
@@ -174,6 +175,7 @@ class Pairs:
             if added:
                 set_aside_stock(connection, now)
                 note_changed_pairs(connection, {"added": added, "unchanged": 0, "replaced": 0}, now)
+        self._db.learn(added or 0, pairs)
         return added
 
     def all(self) -> Iterator[Pair]:

@@ -21,7 +21,7 @@ from migrator.store.database.database import Database
 from migrator.store.database.sql import DriverSql, changed_rows
 from migrator.store.inventory.snapshots import in_force
 from migrator.store.log import note
-from migrator.store.tables.fleet import source_sims
+from migrator.store.tables.fleet import source_sims, target_links
 from migrator.store.tables.plans import changes, left_out, plans
 
 __all__ = ["LAST", "UNSET", "Draft"]
@@ -108,6 +108,7 @@ class Draft:
             }
             note(connection, self._now, "plan.made", header.plan_id, made)
         self._is_plan = True
+        self._db.learn(self._added, changes, target_links)
         return header
 
     def _plan_digest(self, connection: Connection) -> str:
@@ -121,13 +122,15 @@ class Draft:
         """
         if self._is_plan:
             return
-        mine = changes.c.plan_no == self._plan_no
-        some = select(changes.c.source_key).where(mine).limit(10 * PAGE)
-        dropped, total = 1, 0
-        while dropped:
+        mine, key = delete(changes).where(changes.c.plan_no == self._plan_no), changes.c.source_key
+        nth = select(key).where(changes.c.plan_no == self._plan_no).order_by(key).offset(10 * PAGE - 1).limit(1)
+        is_over, total = False, 0
+        while not is_over:
             with self._db.write(durable=False) as connection:
-                dropped = changed_rows(connection.execute(delete(changes).where(mine, changes.c.source_key.in_(some))))
-            total += dropped
+                last = connection.scalar(nth)
+                some = mine if last is None else mine.where(key <= last)  # a join may be the product of both sides
+                total += changed_rows(connection.execute(some))
+            is_over = last is None
         with self._db.write() as connection:
             connection.execute(delete(plans).where(plans.c.plan_no == self._plan_no))
             if not self._is_kept_already:

@@ -26,6 +26,7 @@ from migrator.store.campaigns.campaigns import CampaignState
 from migrator.version import VERSION
 from migrator.wiring.gc import collecting_rarely
 from migrator.workflows.campaign.make import INTAKE, bounds_of
+from migrator.workflows.cutover.status import begun_by_hand
 from migrator.workflows.report import caps_used
 from migrator.workflows.site import Site, living_holder
 
@@ -182,6 +183,7 @@ def fleet_summary(
         plans=[_with_moments(plan) for plan in store.all_plans.plans()],
         running=None if holder is None else str(holder),
         campaign=campaign_standing(store, now, held=held),
+        by_hand=begun_by_hand(store),
     )
 
 

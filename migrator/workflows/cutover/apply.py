@@ -18,7 +18,7 @@ from migrator.engine.run.context import Stopper
 from migrator.errors import InputError, Problem, StalePlan
 from migrator.inputs.policy.file import stored_policy
 from migrator.ports import SourceControl, TargetPlatform
-from migrator.store import Store
+from migrator.store import PlanState, Store
 from migrator.workflows.cutover.make import stale_reasons
 from migrator.workflows.notices.around import around_cutover, around_rollback
 from migrator.workflows.notices.deliver import deliver_after_run
@@ -51,6 +51,7 @@ class CutoverBounds:
         max_duration_s: how long to go on; None: no bound.
         ref: the change or ticket that the run is for, as `ref_of` takes it.
         queue_s: how long an order may go without effect until it is given again; None: as long as 1NCE's queue.
+        is_ordered: whether it is a worker's, by an order.
     """
 
     wave: str | None = None
@@ -58,6 +59,7 @@ class CutoverBounds:
     max_duration_s: float | None = None
     ref: str = ""
     queue_s: float | None = None
+    is_ordered: bool = False
 
 
 def cutover_must_be_ready(store: Store, header: CutoverHeader) -> None:
@@ -116,6 +118,8 @@ def carry_out_cutover(site: Site, header: CutoverHeader, bounds: CutoverBounds) 
     with holding(site) as me:
         cutover_must_be_usable(store, header)  # again, as others may have been at it while the confirmation was awaited
         cutover_must_be_whole(store, header)
+        if not bounds.is_ordered and store.cutovers.state(header.cutover_id) == PlanState.CREATED:
+            store.given.forget(header.cutover_id)  # as for `apply`
 
         async def body(stopper: Stopper) -> CutoverResult:
             command = f"{header.direction} apply"  # its orders stand by the migration's plan: they hold both

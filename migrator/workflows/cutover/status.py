@@ -6,8 +6,8 @@ Used by reports, and for a line in other commands.
 from typing import TYPE_CHECKING, Any
 
 from migrator.chunks import chunks
-from migrator.core.cutover.plan import is_as_found
-from migrator.core.run.states import StepKind, StepState
+from migrator.core.cutover.plan import Direction, is_as_found
+from migrator.core.run.states import PlanState, StepKind, StepState
 from migrator.core.run.steps import Verdict
 from migrator.core.run.verify import beside_a_pause, is_paused_though_planned_live
 from migrator.reports.model import moment
@@ -15,7 +15,13 @@ from migrator.reports.model import moment
 if TYPE_CHECKING:
     from migrator.store import Store
 
-__all__ = ["cutover_line", "cutovers_of", "taken_back", "taken_back_and_no_more"]
+__all__ = ["begun_by_hand", "cutover_line", "cutovers_of", "taken_back", "taken_back_and_no_more"]
+
+
+def begun_by_hand(store: "Store") -> frozenset[str]:
+    """Return the begun cutovers whose old SIMs a person switches off."""
+    begun = [one for one, state in store.cutovers.known(Direction.CUTOVER).items() if state == PlanState.STARTED]
+    return frozenset(one for one in begun if store.cutovers.header(one).is_by_hand)
 
 
 def cutovers_of(store: "Store", plan_id: str) -> list[dict[str, Any]]:

@@ -1,9 +1,9 @@
 """Overview of the accounts of a register."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from migrator.core.accounts.overview import Line, Overview
-from migrator.core.accounts.records import Account
+from migrator.core.accounts.records import Account, SecretsHere
 from migrator.store.register import Register
 
 __all__ = ["read_overview"]
@@ -11,7 +11,7 @@ __all__ = ["read_overview"]
 
 def read_overview(
     register: Register,
-    missing: Callable[[Account], Sequence[str]] | None = None,
+    secrets: Callable[[Sequence[Account]], Mapping[str, SecretsHere]] | None = None,
     *,
     names: Iterable[str] | None = None,
 ) -> Overview:
@@ -19,14 +19,19 @@ def read_overview(
 
     Args:
         register: of the accounts.
-        missing: tells what this machine lacks to work on an account; None: nobody asks.
+        secrets: looks for the secrets of accounts on this machine; None: nobody asks.
         names: of the accounts; None for all.
 
     Raises: InputError, for an account that is not registered; StoreLost.
     """
-    accounts = register.accounts() if names is None else [register.account(name) for name in names]
+    chosen = None if names is None else list(names)
+    found = {} if secrets is None else secrets(_accounts(register, chosen))  # it takes a while: all else is read after
+    accounts, everybody = _accounts(register, chosen), register.accounts()
     standings = register.standings(account.name for account in accounts)
-    lines = [
-        Line(account, standings[account.name], None if missing is None else missing(account)) for account in accounts
-    ]
-    return Overview(register.place, register.now(), lines, register.workers())
+    lines = [Line(account, standings[account.name], found.get(account.name)) for account in accounts]
+    at_work = {account.lock: account.name for account in everybody if account.worker is not None}
+    return Overview(register.place, register.now(), lines, register.workers(), at_work)
+
+
+def _accounts(register: Register, names: Sequence[str] | None) -> list[Account]:
+    return register.accounts() if names is None else [register.account(name) for name in names]

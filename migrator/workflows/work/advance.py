@@ -221,6 +221,7 @@ def _applied(site: Site, plan_id: str, order: Order | None) -> Done:
             wave=None if given is None else given.wave,
             wait_s=_wait_s(site),
             ref="" if order is None else order.ref,
+            is_ordered=True,
         ),
     )
     if result.is_capped and given is not None:
@@ -248,6 +249,7 @@ def _switched(site: Site, cutover_id: str, order: Order | None) -> Done:
         wave=None if given is None else given.wave,
         wait_s=_wait_s(site),
         ref="" if order is None else order.ref,
+        is_ordered=True,
     )
     result = carry_out_cutover(site, header, bounds)
     again_at = _again_at(site, result.exit_code, None)

@@ -18,7 +18,7 @@ from migrator.inputs.settings.settings import environment_of
 from migrator.store import Store
 from migrator.store.database.postgresql.faults import without_driver
 from migrator.store.register import Register
-from migrator.wiring.fleet.secrets_here import missing_secrets
+from migrator.wiring.fleet.secrets_here import secrets_here
 from migrator.workflows.work.child import Child
 from migrator.workflows.work.worker import Made
 
@@ -79,7 +79,7 @@ def made_of(
         queue=queue,
         close=queue.close,
         child=child,
-        has_secrets=lambda account: not missing_secrets(account.name, account.carrier, config),
+        secrets=lambda accounts: secrets_here(accounts, config),
         tell=tell,
     )
 

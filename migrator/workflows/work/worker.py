@@ -10,7 +10,7 @@ import secrets
 import signal
 import socket
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,7 +20,7 @@ import anyio
 from anyio import to_thread
 
 from migrator.core.accounts.overview import SILENT_S
-from migrator.core.accounts.records import Account
+from migrator.core.accounts.records import Account, SecretsHere
 from migrator.core.accounts.turns import after_job, next_turns
 from migrator.core.run.results import ExitCode
 from migrator.errors import MigratorError, StoreBusy, StoreLost
@@ -45,8 +45,12 @@ PATIENCE_S = 30.0
 The others try again up to 15 s apart, and so may not have spoken yet.
 """
 
-SECRETS_S = 60.0
-"""Seconds for which a look for secrets counts."""
+SECRETS_S, LACK_S = 300.0, 60.0
+"""Seconds for which a look for secrets counts.
+
+Then those where one is missing. Each may be a process that asks a vault. A turn looks again by itself, so that one
+that was withdrawn is told of.
+"""
 
 
 def worker_name() -> str:
@@ -63,7 +67,8 @@ class Made:
         queue: hands turns out.
         close: ends the sessions of the queue.
         child: makes the process for the job of an account.
-        has_secrets: whether this machine has the secrets of an account; it may take a while.
+        secrets: looks for the secrets of accounts on this machine, and tells of each as it is known; it may take a
+            while.
         tell: called with the name of each event and its values.
     """
 
@@ -71,7 +76,7 @@ class Made:
     queue: JobQueue
     close: Callable[[], None]
     child: Callable[[Account], Child]
-    has_secrets: Callable[[Account], bool]
+    secrets: Callable[[Sequence[Account]], Iterable[tuple[str, SecretsHere]]]
     tell: Callable[[str, Mapping[str, Any]], None]
 
 
@@ -94,7 +99,7 @@ class Worker:
     jobs: int = field(default=0, init=False)
     _desk: Desk = field(init=False)
     _stop: anyio.Event = field(default_factory=anyio.Event, init=False)
-    _secrets: dict[str, tuple[bool, float]] = field(default_factory=dict, init=False)
+    _secrets: dict[str, tuple[SecretsHere, float]] = field(default_factory=dict, init=False)  # and when, monotonic
     _known: Mapping[str, Account] = field(default_factory=dict, init=False)
     _patient_until: float = field(default=0.0, init=False)
     _trouble: MigratorError | None = field(default=None, init=False)
@@ -115,10 +120,11 @@ class Worker:
         """
         try:
             await self._desk.ask(self._look)
-            await self._look_for_secrets()
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._obey_signals)
                 tasks.start_soon(self._sweep_forever)
+                if once:
+                    await self._look_for_secrets()
                 tasks.start_soon(self._keep_secrets_known)
                 await (self._work_once() if once else self._work())
                 tasks.cancel_scope.cancel()
@@ -299,22 +305,32 @@ class Worker:
 
     def _serves(self) -> list[str]:
         """Return the accounts that this worker may take, by name."""
-        return [name for name in self._known if self._secrets.get(name, (False, 0.0))[0]]
+        return [name for name in self._known if name in self._secrets and not self._secrets[name][0].missing]
 
     async def _keep_secrets_known(self) -> None:
         while True:
-            await anyio.sleep(SWEEP_S)
             await self._look_for_secrets()
+            await anyio.sleep(SWEEP_S)
 
     async def _look_for_secrets(self) -> None:
         """Look which secrets are here, of new accounts and after a while."""
-        for account in list(self._known.values()):
-            if self.only is not None and account.name not in self.only:
-                continue
-            looked_at = self._secrets.get(account.name, (False, -SECRETS_S))[1]
-            if anyio.current_time() - looked_at >= SECRETS_S:
-                found = await to_thread.run_sync(self.made.has_secrets, account)
-                self._secrets[account.name] = found, anyio.current_time()
+        mine = [one for one in self._known.values() if self.only is None or one.name in self.only]
+        if asked := [one for one in mine if self._must_look(one.name)]:
+            await to_thread.run_sync(self._looked_for, asked)
+
+    def _must_look(self, name: str) -> bool:
+        if name not in self._secrets:
+            return True
+        found, at = self._secrets[name]
+        return time.monotonic() - at >= (LACK_S if found.missing else SECRETS_S)
+
+    def _looked_for(self, accounts: Sequence[Account]) -> None:
+        """Note what each look finds; tell of trouble once."""
+        for name, found in self.made.secrets(accounts):
+            before = self._secrets[name][0].trouble if name in self._secrets else ""
+            self._secrets[name] = found, time.monotonic()
+            if found.trouble and found.trouble != before:
+                self._warn(f"{name}: {found.trouble}")
 
 
 def served_by(names: Collection[str]) -> Callable[[str], bool]:

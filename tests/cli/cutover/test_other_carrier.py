@@ -119,6 +119,12 @@ def test_a_fleet_of_another_carrier_goes_the_whole_way(desk: Desk) -> None:
     first = desk.json("cutover", "export", "--confirm", str(SIMS), "--out", "off.csv")
     assert first.code == 0, first.out
     assert listed("off.csv") == OLD[:1]
+    reported = desk.run("campaign", "report")
+    cutover = first.data["switch_id"]
+    way = f"`migrator cutover export {cutover}` goes on with what was begun, once the portal's next file is in"
+    assert (reported.code, way in " ".join(reported.out.split())) == (0, True), reported.out
+    page = Path("reports/campaign/campaign.html").read_text(encoding="utf-8")
+    assert (f"cutover apply {cutover}" in page, f"cutover export {cutover}" in page) == (False, True)
     again = desk.json("cutover", "export", "--out", "again.csv")
     assert (again.code, listed("again.csv")) == (0, OLD[:1])
     assert imported(desk, 1).code == 0

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,28 @@ def test_an_account_goes_by_the_register_the_whole_way(
     assert (row["account"], row["sims"], row["state"]) == (registered, str(desk.sims), "ready")
     assert "hunter" not in page
     assert sql(url, "SELECT count(*) FROM fleet.accounts") == [(1,)]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="programs of POSIX")
+def test_a_command_for_secrets_that_fails_is_told_by_the_list(
+    desk: Desk, registered: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(f"HOLOGRAM_API_KEY__{registered.upper()}")
+    monkeypatch.setenv("MIGRATOR_SECRETS_COMMAND", "/bin/sh -c 'echo a-secret; exit 7'")
+    told = desk.run("fleet", "list")
+    words = f"Account {registered}: HOLOGRAM_API_KEY of account {registered}: the command of MIGRATOR_SECRETS_COMMAND "
+    assert (told.code, f"{words}ended with exit code 7." in " ".join(told.out.split())) == (0, True), told.out
+    assert "a-secret" not in told.out + told.err
+
+
+def test_an_account_that_waits_for_another_one_of_its_customer_says_so(desk: Desk, registered: str, url: str) -> None:
+    client = desk.rehearsal.environment()["ONENCE_CLIENT_ID"]
+    assert desk.run("fleet", "add", "waits", "--onence-client-id", client).code == 0
+    with Register.open(url) as register:
+        assert register.began(registered, "w1") is not None
+        assert register.began("waits", "w2") is None
+    for command in (("fleet", "list"), ("fleet", "show", "waits")):
+        assert f"after {registered}" in desk.run(*command).out
 
 
 def test_the_report_takes_the_place_of_no_store(desk: Desk, registered: str) -> None:

@@ -1,13 +1,46 @@
 """`advance` with a file, as cron calls it."""
 
+import os
+import subprocess
+import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
 
 from migrator.store import Owner, Store
 from migrator.store.control.given import Given
-from tests.cli.conftest import Desk
+from tests.cli.conftest import POLICY, Desk
+
+BOUNDS = """
+[campaign]
+until = 2099-12-31
+claims_per_day = 500
+claims_total = 50000
+spend_per_day = 100000.00
+spend_total = 100000.00
+"""
+
+IN_A_STAGE = """\
+import os, signal, sys
+from contextlib import contextmanager
+from migrator import cli
+from migrator.workflows.campaign.tick import Tick
+doomed, stage = sys.argv[1], Tick.stage
+
+@contextmanager
+def reached(tick, name):
+    with stage(tick, name):
+        if name == doomed:
+            os.kill(os.getpid(), signal.SIGTERM)
+            sum(range(1000))
+        yield
+
+Tick.stage = reached
+sys.argv[1:] = ["--json", "advance"]
+cli.main()
+"""
 
 
 def test_it_leaves_alone_what_nobody_ordered(desk: Desk) -> None:
@@ -40,3 +73,18 @@ def test_work_needs_a_register(desk: Desk) -> None:
     assert (told.code, "PostgreSQL" in told.err) == (2, True)
     told = desk.run("--account", "acme", "work")
     assert (told.code, "--accounts" in told.err) == (2, True)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_a_turn_that_is_told_to_end_between_two_stages_gives_the_lease_back(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk(sims=4)
+    desk.paired()
+    policy = desk.write("policy.toml", POLICY + BOUNDS)
+    assert desk.run("campaign", "create", "--policy", policy).code == 0
+    told = subprocess.run(
+        [sys.executable, "-c", IN_A_STAGE, "report"], capture_output=True, text=True, timeout=30.0, check=False
+    )
+    assert (told.returncode, '"interrupted"' in told.stdout) == (130, True), told.stderr
+    with Store.open("sqlite:///migrator.db", now=0.0) as store:
+        assert store.lease.holder() is None
+    assert desk.run("advance").code == 6, "the campaign is not approved"

@@ -6,10 +6,12 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import Engine, event
 
 from migrator.core.fleet.candidates import Candidate
 from migrator.core.fleet.identifiers import Iccid
@@ -27,6 +29,31 @@ from tests.store.store_kit import NOW, SENT, change, header_for, key, open_store
 def store(tmp_path: Path) -> Iterator[Store]:
     with open_store(tmp_path) as opened:
         yield opened
+
+
+def test_a_draft_is_dropped_in_parts_of_which_each_reads_its_own_rows_alone(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A join with a list of rows was the product of both, where the statistics know of no such plan yet."""
+    planned(store, [change(number) for number in range(1, 26)])
+    monkeypatch.setattr("migrator.store.plans.draft.PAGE", 1)
+    said: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+        said.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        with store.plans.draft(NOW) as draft:
+            draft.add([change(number) for number in range(1, 24)])
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    dropped = [" ".join(statement.split()) for statement in said if "DELETE FROM changes" in statement]
+    assert len(dropped) == 3
+    assert not [statement for statement in dropped if "SELECT" in statement]
+    (told,) = [one.detail for one in store.audit.events() if one.kind == "plan.discarded"]
+    assert told == {"changes": 23}
+    assert sum(1 for _ in store.journal.items("p1")) == 25
 
 
 # --- what the planner is given ------------------------------------------------------------------------------------

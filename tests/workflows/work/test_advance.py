@@ -84,6 +84,11 @@ class Planned:
         return len(self.world.target.ledger.charges)
 
 
+def no_login(*_args: Any, **_options: Any) -> Any:
+    """The secret is not on this machine."""
+    raise InputError("HOLOGRAM_API_KEY is not set")
+
+
 def test_nothing_is_begun_without_an_order(tmp_path: Path) -> None:
     planned = Planned(tmp_path)
     turn = planned.turn()
@@ -142,6 +147,49 @@ def test_an_order_that_could_not_begin_orders_no_later_run_by_hand(tmp_path: Pat
     planned.paused(then_resumed=True)
     planned.by_hand(max_sims=5)
     assert (list(planned.turn().did), planned.claimed()) == ([], 5)
+
+
+def test_an_order_taken_back_before_it_began_bounds_no_run_by_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its first turn failed after its bounds were kept; `fleet hold` took it back, and a person claims two SIMs."""
+    planned = Planned(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(planned.outside, "target", no_login)
+        with pytest.raises(InputError):
+            planned.turn(planned.order(1.0))
+    planned.by_hand(max_sims=2)
+    turn = planned.turn()
+    assert (list(turn.did), planned.claimed()) == ([], 2)
+    assert planned.turn(planned.order(1.0, max_sims=3)).exit_code is ExitCode.HALTED, "it was not taken back"
+    assert planned.claimed() == 5
+
+
+def test_a_cutover_whose_order_was_taken_back_is_left_in_the_hand_that_began_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned = Planned(tmp_path)
+    planned.turn(planned.order(1.0))
+    planned.world.wait(2 * 86_400)
+    with site_of(planned.world, planned.outside) as site:
+        header = plan_cutover(site, site.store.plans.header(planned.plan_id), Demand(Require.VERIFIED, 0.0, site.now()))
+    with monkeypatch.context() as patch:
+        patch.setattr(planned.outside, "target", no_login)
+        with pytest.raises(InputError):
+            planned.turn(Order(header.cutover_id, header.count, at=2.0))
+    with site_of(planned.world, planned.outside) as site:
+        carry_out_cutover(site, header, CutoverBounds(wave="canary"))
+    off = len(planned.world.off())
+    assert (list(planned.turn().did), len(planned.world.off())) == ([], off)
+
+
+def test_what_an_order_began_goes_on_within_its_bounds_though_it_was_taken_back(tmp_path: Path) -> None:
+    planned = Planned(tmp_path)
+    planned.turn(planned.order(1.0, max_sims=3))
+    planned.by_hand(max_sims=1)
+    for _ in range(2):
+        turn = planned.turn()
+        assert (turn.exit_code, planned.claimed()) == (ExitCode.HALTED, 4), turn.words
 
 
 def test_an_order_that_can_never_be_carried_out_is_over_with_its_reason(tmp_path: Path) -> None:

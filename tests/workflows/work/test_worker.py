@@ -4,7 +4,9 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +15,7 @@ from typing import Any
 import anyio
 import pytest
 
-from migrator.core.accounts.records import Account, Order
+from migrator.core.accounts.records import Account, Order, SecretsHere
 from migrator.core.accounts.turns import AccountState, Turn
 from migrator.errors import InputError, StoreError
 from migrator.jobs.queue import PostgresQueue
@@ -54,6 +56,10 @@ class Team:
     does: dict[str, dict[str, Any]] = field(default_factory=dict)
     told: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     said: Callable[[Worker], None] | None = None
+    looks: list[str] = field(default_factory=list)
+    slow: dict[str, float] = field(default_factory=dict)
+    looked: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    trouble: dict[str, str] = field(default_factory=dict)
     newest: Worker = field(init=False)
 
     def add(self, *names: str, customer: str = "", **does: Any) -> None:
@@ -67,12 +73,18 @@ class Team:
     def worker(self, name: str = "w1", *, slots: int = 2, only: list[str] | None = None) -> Worker:
         """A worker whose processes do what is told."""
         queue = PostgresQueue(self.url, beat_s=0.2, poll_s=0.1)
-        made = Made(lambda: Register.open(self.url), queue, queue.close, self._child, self._has_secrets, self._tell)
+        made = Made(lambda: Register.open(self.url), queue, queue.close, self._child, self._secrets, self._tell)
         self.newest = Worker(name, made, slots, only)
         return self.newest
 
-    def _has_secrets(self, account: Account) -> bool:
-        return account.name in self.secrets
+    def _secrets(self, accounts: Sequence[Account]) -> Iterator[tuple[str, SecretsHere]]:
+        for account in accounts:
+            self.looks.append(account.name)
+            if account.name == "d":
+                self.looked.release()
+            time.sleep(self.slow.get(account.name, 0.0))
+            trouble = self.trouble.get(account.name, "")
+            yield account.name, SecretsHere(() if account.name in self.secrets else ("it is not here",), trouble)
 
     def _tell(self, event: str, values: Mapping[str, Any]) -> None:
         self.told.append((event, values))
@@ -146,6 +158,42 @@ def test_a_worker_takes_what_is_due_not_held_and_has_its_secrets_here(team: Team
     team.go("c")
     team.work()
     assert sorted(team.done()) == ["a", "b", "b", "c"]
+
+
+def test_it_works_while_it_looks_for_the_secrets_of_others(team: Team) -> None:
+    team.add("a", "b")
+    team.slow["b"] = 2.0
+    served: list[str] = []
+
+    def said(worker: Worker) -> None:
+        served.extend(worker._serves())
+        worker.stop()
+
+    team.said = said
+    team.work(once=False)
+    assert (team.done(), served) == (["a"], ["a"])
+
+
+def test_a_look_for_secrets_counts_for_a_while_and_trouble_is_told_once(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    team.add("a", "d", "e")
+    team.secrets = {"a"}
+    team.trouble["e"] = "the command does not end"
+    monkeypatch.setattr(worker_module, "LACK_S", 0.0)
+    monkeypatch.setattr(worker_module, "SWEEP_S", 0.05)
+
+    async def body() -> None:
+        worker = team.worker()
+        with anyio.fail_after(20.0):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(worker.run)
+                await anyio.to_thread.run_sync(lambda: [team.looked.acquire() for _ in range(4)])
+                worker.stop()
+
+    anyio.run(body)
+    assert team.looks.count("a") == 1, "what is here is not asked for again so soon"
+    assert [told["message"] for event, told in team.told if event == "trouble"] == ["e: the command does not end"]
 
 
 def test_it_takes_the_accounts_alone_that_it_was_given(team: Team) -> None:

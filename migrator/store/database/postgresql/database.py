@@ -1,7 +1,7 @@
 """PostgreSQL: one account in one schema."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -263,6 +263,17 @@ class PostgresDatabase(Database):
                 "(SELECT coalesce(max({column}), 0) + 1 FROM {table}), false)"
             ).format(text=sql.Literal(table), name=sql.Literal(column), **names)
             connection.exec_driver_sql(told.as_string())
+
+    def _learn(self, tables: Sequence[str]) -> None:
+        """See `Database`.
+
+        Nobody waits: a table that somebody else is about, or owns, is passed over.
+        """
+        names = sql.SQL(", ").join(map(sql.Identifier, tables))
+        with suppress(MigratorError, psycopg.Error):
+            session = self._only_session()
+            if session.info.transaction_status is TransactionStatus.IDLE:
+                session.execute(sql.SQL("ANALYZE (SKIP_LOCKED) {}").format(names))
 
     def put(self, connection: Connection, statement: DriverSql, rows: Sequence[tuple[Any, ...]]) -> None:  # noqa: ARG002
         """Insert rows by COPY, on the one session there is."""

@@ -1,0 +1,97 @@
+"""After many new rows PostgreSQL knows its tables again, and nobody waits or fails for that."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import Engine, event
+
+from migrator.store import Store
+from migrator.store.database import database
+from migrator.store.tables.plans import changes
+from tests.builders import pair, sim
+from tests.server import MISSING, Kept, kept_there, running, sql
+from tests.store.store_kit import NOW, change, open_store, place_of, planned, pulled
+
+pytestmark = [pytest.mark.server, pytest.mark.skipif(running() is None, reason=MISSING)]
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """An account for which three rows are many."""
+    monkeypatch.setattr(database, "MANY_ROWS", 3)
+    with kept_there(), open_store(tmp_path) as opened:
+        those = f"SELECT oid FROM pg_class WHERE relnamespace = '{account(tmp_path)}'::regnamespace"  # noqa: S608 - our own
+        sql(_url(), f"DELETE FROM pg_statistic WHERE starelid IN ({those})")  # noqa: S608 - of an earlier test
+        yield opened
+
+
+def account(folder: Path) -> str:
+    """The schema of the account."""
+    return f"a_{place_of(folder)['account']}"
+
+
+def known(folder: Path) -> set[str]:
+    """The tables of the account of which the server has statistics."""
+    asked = f"SELECT DISTINCT tablename FROM pg_stats WHERE schemaname = '{account(folder)}'"  # noqa: S608 - our own
+    rows = sql(_url(), asked)
+    return {name for (name,) in rows}
+
+
+def _url() -> str:
+    assert Kept.accounts is not None
+    return Kept.accounts.url
+
+
+def test_each_large_write_is_followed_by_statistics(store: Store, tmp_path: Path) -> None:
+    pulled(store, map(sim, range(1, 3)))
+    assert known(tmp_path) == set(), "two SIMs are few"
+    pulled(store, map(sim, range(1, 5)))
+    assert known(tmp_path) >= {"source_sims", "baselines"}
+    store.pairs.add(map(pair, range(1, 5)), replace=False, now=NOW)
+    assert "pairs" in known(tmp_path)
+    planned(store, [change(number) for number in range(1, 5)])
+    assert "changes" in known(tmp_path)
+
+
+@pytest.mark.parametrize("acting_only", [True, False])
+def test_a_page_of_a_wave_is_read_in_the_order_of_its_index(store: Store, tmp_path: Path, *, acting_only: bool) -> None:
+    """Else each page sorts all that is left of the plan."""
+    planned(store, [change(number) for number in range(1, 5)])
+    said: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, values: Any, *_more: Any) -> None:
+        said.append((statement, values))
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        assert len(list(store.journal.items("p1", acting_only=acting_only))) == 4
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    statement, values = next(one for one in said if "overage_order" in one[0])
+    with psycopg.connect(_url()) as other:
+        other.execute(f"SET search_path TO {account(tmp_path)}")
+        other.execute("SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off")
+        steps = [step for (step,) in other.execute(f"EXPLAIN {statement}", values).fetchall()]
+    assert not [step for step in steps if "Sort" in step], steps
+    (found,) = [step for step in steps if "Index Cond" in step and "wave" in step]
+    assert "overage_order" in found
+
+
+def test_a_table_that_somebody_is_about_is_passed_over_at_once(store: Store, tmp_path: Path) -> None:
+    with psycopg.connect(_url()) as other:
+        other.execute(f"LOCK TABLE {account(tmp_path)}.changes IN SHARE UPDATE EXCLUSIVE MODE")
+        planned(store, [change(number) for number in range(1, 5)])
+    assert store.plans.newest() == "p1"
+    assert "changes" not in known(tmp_path)
+
+
+def test_no_statistics_are_asked_for_within_a_transaction_or_by_a_lost_session(store: Store, tmp_path: Path) -> None:
+    planned(store, [change(1)])
+    with store._db.write():
+        store._db.learn(10, changes)
+    assert known(tmp_path) == set()
+    store.close()
+    store._db.learn(10, changes)
