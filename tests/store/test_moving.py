@@ -133,6 +133,14 @@ def test_what_was_on_another_server_is_read_again_after_its_move(places: Places)
         assert server_changed(store._db)
 
 
+def test_the_server_knows_the_tables_of_a_store_that_came(places: Places) -> None:
+    if not places.is_in_file:
+        pytest.skip("a file has no statistics")
+    places.move()
+    known = f"SELECT DISTINCT tablename FROM pg_stats WHERE schemaname = 'a_{places.account}'"  # noqa: S608 - our own
+    assert {"source_sims", "changes"} <= {name for (name,) in sql(places.database, known)}
+
+
 def test_who_opened_the_old_store_before_writes_nothing_in_it_after(places: Places) -> None:
     with Store.open(**places.old, now=NOW) as early, Store.look(**places.old) as looker:
         places.move()
