@@ -116,7 +116,7 @@ MUTATIONS = (
     ),
     Mutation(
         "resume only with limits on record",
-        "migrator/engine/apply/change.py",
+        "migrator/engine/apply/secure.py",
         "item.target.state is LinkState.PAUSED_USER and _is_limited(item.change, item.target)",
         "item.target.state is LinkState.PAUSED_USER",
     ),

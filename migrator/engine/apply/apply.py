@@ -14,14 +14,13 @@ from migrator.core.run.packing import slices
 from migrator.core.run.results import ApplyResult, ExitCode
 from migrator.core.run.states import StepKind, StepState
 from migrator.core.run.steps import Verdict
-from migrator.engine.apply.change import Changer
+from migrator.engine.apply.change import Changer, copied_tag_ids_of, stock_tag_id_of, tag_id_of
 from migrator.engine.apply.claim import Claimer
 from migrator.engine.apply.converge import Converger
 from migrator.engine.apply.guards import Money, gate_after
 from migrator.engine.apply.secure import Securer
 from migrator.engine.apply.settle import settle_claims, settle_settings
 from migrator.engine.apply.strangers import Strangers
-from migrator.engine.apply.tag import copied_tag_ids_of, stock_tag_id_of, tag_id_of
 from migrator.engine.apply.told import asked_of_hook, told_at_end
 from migrator.engine.apply.waves import Waves
 from migrator.engine.run.context import Context
@@ -99,7 +98,7 @@ class Applying:
         await self._observe_after_failover()
         strangers = Strangers(ctx, self._reader)
         await strangers.check_all()
-        securer = Securer(ctx, self._reader, Changer(ctx, None, bulk_names=False))
+        securer = Securer(ctx, self._reader)
         await self._secure_all(securer)
         await self._settle_all(securer)
         await self.settle_others()
@@ -110,11 +109,11 @@ class Applying:
         stock_tag_id = await stock_tag_id_of(ctx)
         changer = Changer(
             ctx,
+            securer,
             tag_id,
             bulk_names=bulk_names,
             stock_tag_id=stock_tag_id,
             copied_tags=copied,
-            follow_up=securer.follow_up,
         )
         claimer = Claimer(ctx, self._reader, money, securer, tag_id)
         converger = Converger(ctx, self._reader, changer, read_since=began_at)

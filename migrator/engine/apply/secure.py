@@ -3,18 +3,21 @@
 A secured SIM cannot cost more than planned. Nothing else goes on before that.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from migrator.core.fleet.sims import LinkState, TargetLink
+from migrator.core.plan.plan import Change, DesiredState
 from migrator.core.policy.policy import LimitsTiming
 from migrator.core.run.doubts import Doubt
-from migrator.core.run.packing import slices
+from migrator.core.run.packing import allows_no_more, limit_groups, slices
 from migrator.core.run.states import StepKind, StepState
 from migrator.core.run.steps import Item, Step
-from migrator.engine.apply.change import Changer
+from migrator.engine.apply.bulk import Orders, device_ids, is_ours
 from migrator.engine.apply.settle import settle_settings, settles_at
 from migrator.engine.run.context import Context
 from migrator.engine.run.read_targets import Reader, items_now, targets_of
+from migrator.ports import SetLimits, SetState
 
 __all__ = ["Securer"]
 
@@ -34,16 +37,19 @@ class Securer:
 
     ctx: Context
     reader: Reader
-    changer: Changer
+    orders: Orders = field(init=False)
     _look_at: dict[str, float] = field(default_factory=dict, init=False)  # SIMs in doubt, and when they are due
     _lost: set[str] = field(default_factory=set, init=False)
+
+    def __post_init__(self) -> None:
+        self.orders = Orders(self.ctx)
 
     async def secure(self, items: Sequence[Item]) -> None:
         """Send the limits and states of SIMs that are ours.
 
-        Raises: as `Changer.send_missing`.
+        Raises: NotAuthorised, Transient and kin, with everything on disk.
         """
-        await self.changer.secure(items)
+        await self._send_missing(items)
         await self.follow_up(items)
 
     async def follow_up(self, items: Sequence[Item] = ()) -> None:
@@ -71,8 +77,29 @@ class Securer:
 
     async def _look_again(self, keys: Sequence[str]) -> None:
         await self.reader.read(targets_of(self._note(keys)), full=False)
-        await self.changer.secure(settle_settings(self.ctx, self._note(keys)))
+        await self._send_missing(settle_settings(self.ctx, self._note(keys)))
         self._note(keys)
+
+    async def _send_missing(self, items: Iterable[Item]) -> None:
+        """Send what keeps a new SIM from costing more than planned.
+
+        The limits go first, then the state.
+        """
+        ours = [item for item in items if is_ours(self.ctx, item)]
+        await self._limits(ours)
+        await self._states(ours)
+
+    async def _limits(self, items: Sequence[Item]) -> None:
+        ready = [item for item in items if self.orders.may_send(item, StepKind.LIMITS)]
+        for group in limit_groups(ready, most=self.ctx.options.batch):
+            order = SetLimits(device_ids(group.items), group.overage_limit_bytes, group.sms_limit)
+            await self.orders.bulk(StepKind.LIMITS, group.items, order)
+
+    async def _states(self, items: Sequence[Item]) -> None:
+        for state in DesiredState:
+            ready = [item for item in items if self.orders.may_send(item, StepKind.STATE) and _may_become(item, state)]
+            for group in slices(ready, self.ctx.options.batch):
+                await self.orders.bulk(StepKind.STATE, group, SetState(device_ids(group), state))
 
     def _note(self, keys: Sequence[str]) -> list[Item]:
         """Note the SIMs whose limits have an unknown outcome now.
@@ -112,3 +139,21 @@ def _is_open(step: Step | None) -> bool:
 
 def _is_lost(step: Step) -> bool:
     return step.state is StepState.UNCERTAIN and step.doubt not in {Doubt.UNPROVEN, Doubt.LOCKED}
+
+
+def _may_become(item: Item, state: DesiredState) -> bool:
+    """True if an order to `state` is due.
+
+    The state is planned, the SIM is not in that state yet, and the link takes orders. A paused link is made live only
+    once its record shows limits that allow no more than planned.
+    """
+    if item.change.state is not state or item.target is None:
+        return False
+    if state is DesiredState.PAUSE:
+        return item.target.state is LinkState.LIVE
+    return item.target.state is LinkState.PAUSED_USER and _is_limited(item.change, item.target)
+
+
+def _is_limited(change: Change, target: TargetLink) -> bool:
+    limits = ((change.overage_limit_bytes, target.overage_limit_bytes), (change.sms_limit, target.sms_limit))
+    return all(allows_no_more(observed, planned) for planned, observed in limits)

@@ -14,7 +14,6 @@ from migrator.core.run.results import ExitCode
 from migrator.engine.apply import apply as applying
 from migrator.engine.apply import converge as converging
 from migrator.engine.apply.apply import Applying
-from migrator.engine.apply.change import Changer
 from migrator.engine.apply.converge import Converger
 from migrator.engine.apply.secure import Securer
 from migrator.engine.cutover import cutover as cutover_run
@@ -44,7 +43,7 @@ def _reader(ctx: Context) -> Reader:
 
 
 def _securer(ctx: Context) -> Securer:
-    return Securer(ctx, _reader(ctx), Changer(ctx, None, bulk_names=False))
+    return Securer(ctx, _reader(ctx))
 
 
 @pytest.fixture(autouse=True)
