@@ -23,9 +23,9 @@ demo: .venv/.ready
 test: .venv/.ready
 	$(BIN)/python -m pytest -n 4 --dist worksteal
 
-# What a run of all tests has no time for: the whole demo of another source, and a machine that dies at a claim.
+# What a run of all tests has no time for: the whole demo of another source, a machine that dies, more of the same.
 test-long: .venv/.ready
-	MIGRATOR_TEST_LONG=1 $(BIN)/python -m pytest tests/cli/test_carriers_name.py tests/simulation/test_teams.py
+	MIGRATOR_TEST_LONG=1 $(BIN)/python -m pytest -n 2 -m long
 
 # All tests of the store over PostgreSQL, sorted by bytes and by a language. It starts a server of its own.
 test-postgresql: .venv/.ready

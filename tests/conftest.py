@@ -17,5 +17,12 @@ gc.set_threshold(10_000, 20, 20)  # a search for cycles each 700 objects takes a
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the tests that wait for real processes: at the end they would run alone."""
+    """Begin with the tests that wait for real processes: at the end they would run alone.
+
+    What a run of all tests has no time for is left to a command of its own.
+    """
+    if "MIGRATOR_TEST_LONG" not in os.environ:
+        for item in items:
+            if item.get_closest_marker("long") is not None:
+                item.add_marker(pytest.mark.skip(reason="it takes long: `make test-long` runs it"))
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)

@@ -11,6 +11,7 @@ from tests.support import run_virtual
 from tests.worlds.refusing import Refusing, fare, fare_knowing
 
 START_RPS = 10.0
+LONG = pytest.mark.long
 
 
 def adaptive(ceiling: float) -> Callable[[], AdaptivePacer]:
@@ -197,7 +198,7 @@ def test_a_limit_that_was_raised_is_found_again() -> None:
     assert run_virtual(main) == 20.0
 
 
-@pytest.mark.parametrize("retry_after_s", [1, None], ids=["Retry-After", "silent"])
+@pytest.mark.parametrize("retry_after_s", [pytest.param(1, marks=LONG), None], ids=["Retry-After", "silent"])
 @pytest.mark.parametrize("per_second", [3, 7, 15])
 @pytest.mark.parametrize("burst", [1, None], ids=["one", "a second"])
 def test_a_hidden_limit_is_used_and_seldom_hit(per_second: int, burst: int | None, retry_after_s: int | None) -> None:
@@ -208,7 +209,7 @@ def test_a_hidden_limit_is_used_and_seldom_hit(per_second: int, burst: int | Non
     assert fared.refused <= 0.02
 
 
-@pytest.mark.parametrize("retry_after_s", [1, None], ids=["Retry-After", "silent"])
+@pytest.mark.parametrize("retry_after_s", [pytest.param(1, marks=LONG), None], ids=["Retry-After", "silent"])
 @pytest.mark.parametrize(("share", "per_second"), [(0.01, 8), (0.02, 7), (0.05, 5)])
 def test_refusals_that_do_not_depend_on_our_rate_do_not_slow_it(
     share: float, per_second: float, retry_after_s: int | None
@@ -218,7 +219,7 @@ def test_refusals_that_do_not_depend_on_our_rate_do_not_slow_it(
     assert fare(adaptive(10.0), how, 1_500).per_second >= per_second
 
 
-@pytest.mark.parametrize("burst", [1, None], ids=["one", "a second"])
+@pytest.mark.parametrize("burst", [1, pytest.param(None, marks=LONG)], ids=["one", "a second"])
 @pytest.mark.parametrize("limits", [((0, 10), (150, 4), (350, 8)), ((0, 7), (150, 15), (300, 5))])
 def test_a_hidden_limit_that_moves_is_followed(limits: tuple[tuple[float, float], ...], burst: int | None) -> None:
     how = Refusing(limits=limits, burst=burst)
@@ -228,7 +229,7 @@ def test_a_hidden_limit_that_moves_is_followed(limits: tuple[tuple[float, float]
 
 
 @pytest.mark.parametrize("limits", [((0, 3),), ((0, 7),), ((0, 15),), ((0, 10), (100, 4), (200, 8), (300, 12))])
-@pytest.mark.parametrize("share", [0.01, 0.05])
+@pytest.mark.parametrize("share", [pytest.param(0.01, marks=LONG), 0.05])
 def test_a_hidden_limit_is_found_among_refusals_by_chance(
     limits: tuple[tuple[float, float], ...], share: float
 ) -> None:

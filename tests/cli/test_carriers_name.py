@@ -204,7 +204,7 @@ def test_of_a_fleet_of_a_file_nothing_says_1nce_or_another_carrier(make_desk: Ca
 
 
 @pytest.mark.slow
-@pytest.mark.skipif("MIGRATOR_TEST_LONG" not in os.environ, reason="half a minute: `make test-long` runs it")
+@pytest.mark.long
 def test_the_demo_of_onomondo_goes_the_whole_way_and_nothing_of_it_says_1nce(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "migrator", "demo", "--source", "onomondo", "--sims", "20"]
     clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {"PYTHONPATH": str(TOP)}

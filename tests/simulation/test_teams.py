@@ -1,6 +1,5 @@
 """Workers on two machines, over real processes, carriers on loopback and a true server; one of them dies."""
 
-import os
 import time
 from pathlib import Path
 
@@ -13,7 +12,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.server,
     pytest.mark.skipif(running() is None, reason=MISSING),
-    pytest.mark.skipif("MIGRATOR_TEST_LONG" not in os.environ, reason="half a minute: `make test-long` runs it"),
+    pytest.mark.long,
 ]
 
 

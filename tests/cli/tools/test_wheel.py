@@ -33,7 +33,7 @@ def test_the_wheel_runs_the_demo_from_a_fresh_environment(tmp_path: Path) -> Non
         timeout=300,
     )
     done = subprocess.run(
-        [tmp_path / "env" / "bin" / "migrator", "--json", "demo", "--sims", "20"],
+        [tmp_path / "env" / "bin" / "migrator", "--json", "demo", "--source", "onomondo", "--sims", "20"],
         cwd=tmp_path,
         env=clean,
         check=False,
@@ -43,7 +43,6 @@ def test_the_wheel_runs_the_demo_from_a_fresh_environment(tmp_path: Path) -> Non
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert '"charged_more_than_once": []' in done.stdout
-    assert '"old_sims_off": 47' in done.stdout  # of the week
     policies = subprocess.run(
         [python, "-c", "import migrator, pathlib; print(*pathlib.Path(migrator.__file__).parent.glob('plans/*'))"],
         cwd=tmp_path,

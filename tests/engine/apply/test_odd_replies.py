@@ -166,7 +166,13 @@ def test_a_record_that_names_no_sim_is_no_word_that_the_sim_is_not_there(tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("odd", "keeps_the_good_one"), [(None, True), ({}, True), ({"sim": None}, True), (None, False)]
+    ("odd", "keeps_the_good_one"),
+    [
+        pytest.param(None, True, marks=pytest.mark.long),
+        pytest.param({}, True, marks=pytest.mark.long),
+        ({"sim": None}, True),
+        (None, False),
+    ],
 )
 def test_a_device_list_that_hides_sims_does_not_make_them_absent(
     tmp_path: Path, odd: Any, *, keeps_the_good_one: bool
