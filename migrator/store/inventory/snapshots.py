@@ -10,7 +10,9 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Row,
     Select,
+    Table,
     bindparam,
     delete,
     func,
@@ -30,7 +32,7 @@ from migrator.errors import StoreError
 from migrator.ports import ListPass, Reading, Snapshot, SourcePage
 from migrator.store.database.database import Database
 from migrator.store.database.rows import decimal_text
-from migrator.store.database.sql import DriverSql, changed_rows, greater, holds, insert, new_number
+from migrator.store.database.sql import DriverSql, greater, holds, insert, new_number
 from migrator.store.inventory.baselines import keep_baselines
 from migrator.store.inventory.imei_history import keep_imeis
 from migrator.store.inventory.snapshot_rows import (
@@ -59,6 +61,9 @@ __all__ = ["SnapshotState", "Snapshots", "in_force"]
 
 NAMED = 3
 """Number of SIMs that a report names by their ICCID."""
+
+DROPPED_AT_ONCE = 30 * PAGE
+"""Rows that nobody needs any more, in one transaction."""
 
 
 class SnapshotState(StrEnum):
@@ -306,20 +311,28 @@ class Snapshots:
     def _drop_rows(self) -> None:
         """Drop the rows of snapshots that nobody needs.
 
-        Some ten thousand rows are dropped at a time. May be cut short.
+        Some ten thousand rows are dropped at a time, by the order of their key. May be cut short.
         """
         gone = (SnapshotState.REPLACED, SnapshotState.DISCARDED)
         for table in (source_sims, unreadable_rows, snapshot_pages):
-            key = tuple_(*table.primary_key)
-            unneeded = (
-                select(*table.primary_key)
-                .where(table.c.snapshot_id.in_(select(snapshots.c.snapshot_id).where(snapshots.c.state.in_(gone))))
-                .limit(30 * PAGE)
-            )
-            dropped = 1
-            while dropped:
-                with self._db.write(durable=False) as connection:
-                    dropped = changed_rows(connection.execute(delete(table).where(key.in_(unneeded))))
+            rows = select(table.c.snapshot_id).where(table.c.snapshot_id == snapshots.c.snapshot_id).exists()
+            with self._db.read() as connection:
+                unneeded = connection.scalars(select(snapshots.c.snapshot_id).where(snapshots.c.state.in_(gone), rows))
+                snapshot_ids = unneeded.all()
+            for snapshot_id in snapshot_ids:
+                self._drop_rows_of(table, snapshot_id)
+
+    def _drop_rows_of(self, table: Table, snapshot_id: int) -> None:
+        _, *rest = table.primary_key
+        mine, key = table.c.snapshot_id == snapshot_id, tuple_(*rest)
+        following = select(*rest).where(mine).order_by(*rest).offset(DROPPED_AT_ONCE).limit(1)
+        bound: Row[Any] | None
+        while True:
+            with self._db.write(durable=False) as connection:
+                bound = connection.execute(following).one_or_none()
+                connection.execute(delete(table).where(mine, *(() if bound is None else (key < tuple_(*bound),))))
+            if bound is None:
+                return
 
 
 def _unasked(snapshot_id: int) -> ColumnElement[bool]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from migrator.core.fleet.identifiers import Iccid, luhn_digit
 from migrator.core.fleet.sims import AccountLimits, QuotaReading, SourceSim, SourceStatus, data_limit
@@ -16,6 +17,7 @@ from migrator.core.fleet.units import Bytes
 from migrator.errors import StoreBusy, StoreError
 from migrator.ports import InventoryStore, Reading, Remaining, SourcePage, SourceRow
 from migrator.store import Store
+from migrator.store.tables.fleet import snapshot_pages, source_sims, unreadable_rows
 from tests.builders import sim, source_iccid
 from tests.store.store_kit import NOW, open_store, page_of, pulled
 
@@ -283,6 +285,23 @@ def test_sims_that_the_last_pass_does_not_list_are_dropped(store: Store) -> None
     store.inventory.complete_snapshot(snapshot_id, 2, NOW)
     assert list(store.inventory.sims()) == [sim(2, label="new name")]
     assert list(store.inventory.unreadable()) == []
+
+
+def test_all_rows_of_former_snapshots_are_dropped_a_part_at_a_time(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("migrator.store.inventory.snapshots.DROPPED_AT_ONCE", 2)
+    for number in range(3):
+        snapshot_id = store.inventory.open_snapshot("v2", NOW, fresh=True).snapshot_id
+        odd = [SourceRow({}, None, "no ICCID")] * 3
+        pages = [SourcePage(page, [*page_of(map(sim, range(page * 5, page * 5 + 5))).rows, *odd]) for page in (1, 2, 3)]
+        store.inventory.save_pages(snapshot_id, 1, pages, NOW)
+        if number != 1:  # the second one is never completed
+            store.inventory.complete_snapshot(snapshot_id, 1, NOW)
+    with store._db.read() as connection:
+        for table, rows in ((source_sims, 15), (unreadable_rows, 9), (snapshot_pages, 3)):
+            kept = connection.execute(select(table.c.snapshot_id)).scalars().all()
+            assert kept == [snapshot_id] * rows, table.name
 
 
 def test_a_page_saved_again_counts_its_unreadable_rows_once(store: Store) -> None:
