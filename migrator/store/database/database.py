@@ -10,13 +10,13 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Executable, Row, Table, event
+from sqlalchemy import Connection, Engine, Executable, Row, Table, delete, event, select, tuple_
 from sqlalchemy.exc import DBAPIError
 
 from migrator.errors import MigratorError, NotStorable
 from migrator.interrupts import undisturbed
 from migrator.store.database.one_file import StoreFile
-from migrator.store.database.sql import DriverSql, Query
+from migrator.store.database.sql import DriverSql, Query, changed_rows
 
 __all__ = ["BUSY_TIMEOUT_S", "MANY_ROWS", "Database", "insert_many", "storable"]
 
@@ -134,6 +134,30 @@ class Database(ABC):
         """
         if rows:
             statement.run(connection, list(rows))
+
+    def drop_rows(self, table: Table, number: int, at_once: int) -> int:
+        """Delete the rows of one number in the order of their key.
+
+        A part at a time, each in a transaction of its own, so that it may be cut short. Rows that a query of the same
+        table names would be looked up one by one, or be the product of both sides.
+
+        Args:
+            table: its key begins with the number.
+            number: of a plan or a snapshot.
+            at_once: rows in one transaction.
+
+        Returns: how many rows were deleted.
+        """
+        first, *rest = table.primary_key
+        mine, total = first == number, 0
+        following = select(*rest).where(mine).order_by(*rest).offset(at_once).limit(1)
+        while True:
+            with self.write(durable=False) as connection:
+                bound = connection.execute(following).one_or_none()
+                part = mine if bound is None else mine & (tuple_(*rest) < tuple_(*bound))
+                total += changed_rows(connection.execute(delete(table).where(part)))
+            if bound is None:
+                return total
 
     @abstractmethod
     def count_on(self, connection: Connection) -> None:

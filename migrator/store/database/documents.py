@@ -37,10 +37,8 @@ def raw_text(record: Any) -> str:
     try:
         text = orjson.dumps(clean, default=str).decode()
     except orjson.JSONEncodeError:  # a number of more than 64 bits, or half of a character
-        text = _raw_encode(clean)
-    if "\\u0000" in text or "\\ud" in text:
-        text = _raw_encode(_storable(json.loads(text)))
-    return text
+        return _ascii_text(clean)
+    return _ascii_text(clean) if "\\u0000" in text else text
 
 
 def request_text(body: Any) -> str:
@@ -49,7 +47,14 @@ def request_text(body: Any) -> str:
     PIN and PUK are left out. The log has the digest of this text, and the evidence is checked against it, so it has one
     spelling.
     """
-    return _raw_encode(json.loads(raw_text(body)))
+    return _ascii_text(without_secrets(body))
+
+
+def _ascii_text(clean: Any) -> str:
+    text = _raw_encode(clean)
+    if "\\u0000" in text or "\\ud" in text:
+        text = _raw_encode(_storable(json.loads(text)))
+    return text
 
 
 def _storable(value: Any) -> Any:

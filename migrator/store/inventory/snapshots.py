@@ -10,16 +10,13 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Row,
     Select,
-    Table,
     bindparam,
     delete,
     func,
     literal,
     literal_column,
     select,
-    tuple_,
     update,
 )
 
@@ -279,7 +276,7 @@ class Snapshots:
         with self._db.write() as connection:
             _must_be_open(connection, snapshot_id)
             _keep_only(connection, snapshot_id, last_pass)
-            dropped = _dropped(connection, snapshot_id)
+            dropped, sims = _dropped(connection, snapshot_id), connection.scalar(_count(snapshot_id)) or 0
             connection.execute(
                 update(snapshots)
                 .where(snapshots.c.state == SnapshotState.IN_FORCE)
@@ -291,7 +288,7 @@ class Snapshots:
                 .values(
                     state=SnapshotState.IN_FORCE,
                     completed_at=now,
-                    sims=_count(snapshot_id).scalar_subquery(),
+                    sims=sims,
                     unreadable=count_unreadable(connection, snapshot_id, last_pass),
                     fingerprint=fingerprint(connection, snapshot_id),
                 )
@@ -303,7 +300,6 @@ class Snapshots:
             else:
                 keep_source(connection, source)
             _note_completed(connection, snapshot_id, now)
-            sims = connection.scalar(_count(snapshot_id)) or 0
         self._drop_rows()
         self._db.learn(sims, source_sims, source_imeis, baselines)
         return dropped
@@ -311,7 +307,7 @@ class Snapshots:
     def _drop_rows(self) -> None:
         """Drop the rows of snapshots that nobody needs.
 
-        Some ten thousand rows are dropped at a time, by the order of their key. May be cut short.
+        Some ten thousand rows are dropped at a time. May be cut short.
         """
         gone = (SnapshotState.REPLACED, SnapshotState.DISCARDED)
         for table in (source_sims, unreadable_rows, snapshot_pages):
@@ -320,19 +316,7 @@ class Snapshots:
                 unneeded = connection.scalars(select(snapshots.c.snapshot_id).where(snapshots.c.state.in_(gone), rows))
                 snapshot_ids = unneeded.all()
             for snapshot_id in snapshot_ids:
-                self._drop_rows_of(table, snapshot_id)
-
-    def _drop_rows_of(self, table: Table, snapshot_id: int) -> None:
-        _, *rest = table.primary_key
-        mine, key = table.c.snapshot_id == snapshot_id, tuple_(*rest)
-        following = select(*rest).where(mine).order_by(*rest).offset(DROPPED_AT_ONCE).limit(1)
-        bound: Row[Any] | None
-        while True:
-            with self._db.write(durable=False) as connection:
-                bound = connection.execute(following).one_or_none()
-                connection.execute(delete(table).where(mine, *(() if bound is None else (key < tuple_(*bound),))))
-            if bound is None:
-                return
+                self._db.drop_rows(table, snapshot_id, DROPPED_AT_ONCE)
 
 
 def _unasked(snapshot_id: int) -> ColumnElement[bool]:

@@ -18,7 +18,7 @@ from migrator.core.plan.plan import Change, PlanHeader
 from migrator.core.run.states import PlanState
 from migrator.errors import StoreError
 from migrator.store.database.database import Database
-from migrator.store.database.sql import DriverSql, changed_rows
+from migrator.store.database.sql import DriverSql
 from migrator.store.inventory.snapshots import in_force
 from migrator.store.log import note
 from migrator.store.tables.fleet import source_sims, target_links
@@ -122,15 +122,7 @@ class Draft:
         """
         if self._is_plan:
             return
-        mine, key = delete(changes).where(changes.c.plan_no == self._plan_no), changes.c.source_key
-        nth = select(key).where(changes.c.plan_no == self._plan_no).order_by(key).offset(10 * PAGE - 1).limit(1)
-        is_over, total = False, 0
-        while not is_over:
-            with self._db.write(durable=False) as connection:
-                last = connection.scalar(nth)
-                some = mine if last is None else mine.where(key <= last)  # a join may be the product of both sides
-                total += changed_rows(connection.execute(some))
-            is_over = last is None
+        total = self._db.drop_rows(changes, self._plan_no, 10 * PAGE)
         with self._db.write() as connection:
             connection.execute(delete(plans).where(plans.c.plan_no == self._plan_no))
             if not self._is_kept_already:

@@ -26,7 +26,8 @@ def read_overview(
     """
     chosen = None if names is None else list(names)
     found = {} if secrets is None else secrets(_accounts(register, chosen))  # it takes a while: all else is read after
-    accounts, everybody = _accounts(register, chosen), register.accounts()
+    accounts = _accounts(register, chosen)
+    everybody = accounts if chosen is None else register.accounts()
     standings = register.standings(account.name for account in accounts)
     lines = [Line(account, standings[account.name], found.get(account.name)) for account in accounts]
     at_work = {account.lock: account.name for account in everybody if account.worker is not None}
