@@ -12,7 +12,7 @@ from migrator.core.run.doubts import MAY_STILL_COME, Doubt
 from migrator.core.run.states import PlanKind, StepKind, StepState
 from migrator.core.run.steps import Verdict
 from migrator.store.database.database import Database
-from migrator.store.database.rows import among, json_list
+from migrator.store.database.rows import among, is_later, json_list
 from migrator.store.database.sql import Query, by_greatest, json_at, json_number_at
 from migrator.store.inventory.snapshots import in_force
 from migrator.store.tables.fleet import pairs, source_sims, target_links, unit_facts
@@ -255,7 +255,7 @@ def rows_of_some(database: Database, keys: Iterable[str]) -> list[LifeRow]:
 
 _KEYS = Query(
     select(source_sims.c.key)
-    .where(source_sims.c.snapshot_id == in_force, source_sims.c.key > bindparam("after"))
+    .where(source_sims.c.snapshot_id == in_force, is_later(source_sims.c.key))
     .order_by(source_sims.c.key)
     .limit(bindparam("most"))
 )

@@ -10,6 +10,7 @@ from migrator.core.campaign.life import ExceptionCode, LifeStage, SimLife
 from migrator.core.fleet.sims import LinkState
 from migrator.core.run.states import StepKind, StepState
 from migrator.store.database.database import Database
+from migrator.store.database.rows import is_later
 from migrator.store.pairs.paid_pairs import STOCK_PLANS
 from migrator.store.tables.fleet import pairs, stock, target_links
 from migrator.store.tables.plans import plans, steps
@@ -50,7 +51,7 @@ _LISTED = (
         select(plans.c.plan_id).where(plans.c.plan_no == _plan).scalar_subquery().label("plan_id"),
     )
     .outerjoin_from(stock, target_links, target_links.c.key == stock.c.key)
-    .where(_IS_OURS, stock.c.key > bindparam("after"))
+    .where(_IS_OURS, is_later(stock.c.key))
     .order_by(stock.c.key)
     .limit(bindparam("limit"))
 )

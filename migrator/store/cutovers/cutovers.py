@@ -32,7 +32,7 @@ from migrator.errors import InputError
 from migrator.store.control.whereabouts import server_since
 from migrator.store.cutovers.skip import skip_sims
 from migrator.store.database.database import Database
-from migrator.store.database.rows import among, json_list
+from migrator.store.database.rows import among, is_later, json_list
 from migrator.store.database.sql import changed_rows, new_number
 from migrator.store.inventory.snapshots import in_force
 from migrator.store.journal.retry_skip import Intervened
@@ -182,7 +182,7 @@ class Cutovers:
         step, after, plan_no = steps.c, "", cutover_row(self._db, cutover_id).plan_no
         columns = [column for column in step if column.name not in {"plan_no", "not_before"}]
         some = select(step.source_key).distinct().where(step.plan_no == plan_no)
-        keys = some.where(step.source_key > bindparam("after")).order_by(step.source_key).limit(PAGE)
+        keys = some.where(is_later(step.source_key)).order_by(step.source_key).limit(PAGE)
         mine = select(*columns, _LAST_REQUEST).where(step.plan_no == plan_no)
         page = mine.where(step.source_key.in_(keys)).order_by(step.source_key, step.kind)
         while rows := self._db.rows(page, after=after):

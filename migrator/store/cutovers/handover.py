@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Select, and_, bindparam, select
 
 from migrator.chunks import PAGE, chunks
 from migrator.core.cutover.life import Life
@@ -18,6 +18,7 @@ from migrator.store.database.rows import (
     PAIR_COLUMNS,
     SIM_COLUMNS,
     among,
+    is_later,
     json_list,
     link_from,
     pair_from,
@@ -34,16 +35,30 @@ __all__ = ["HandoverUnit", "HandoverUnits", "ProvedSight"]
 
 _FACT_COLUMNS = tuple(unit_facts.c)
 _COLUMNS = (*PAIR_COLUMNS, *SIM_COLUMNS, *LINK_COLUMNS, target_links.c.raw, *_FACT_COLUMNS)
-_UNITS = (
-    select(*(column.label(f"c{number}") for number, column in enumerate(_COLUMNS)))
-    .select_from(pairs)
-    .outerjoin(source_sims, (source_sims.c.snapshot_id == in_force) & (source_sims.c.key == pairs.c.source_key))
-    .outerjoin(target_links, target_links.c.key == pairs.c.target_key)
-    .outerjoin(unit_facts, unit_facts.c.source_key == pairs.c.source_key)
-    .order_by(pairs.c.source_key)
-)
-_NEXT = _UNITS.where(pairs.c.source_key > bindparam("after")).limit(PAGE)
-_AMONG = _UNITS.where(among(pairs.c.source_key, bindparam("keys")))
+
+
+def _units(*, of_page: bool) -> Select[Any]:
+    """Select units with what is known of each.
+
+    `of_page` tells if only the next page is wanted.
+    """
+    mine = [source_sims.c.snapshot_id == in_force, source_sims.c.key == pairs.c.source_key]
+    facts = [unit_facts.c.source_key == pairs.c.source_key]
+    if of_page:
+        mine.append(is_later(source_sims.c.key))
+        facts.append(is_later(unit_facts.c.source_key))
+    return (
+        select(*(column.label(f"c{number}") for number, column in enumerate(_COLUMNS)))
+        .select_from(pairs)
+        .outerjoin(source_sims, and_(*mine))
+        .outerjoin(target_links, target_links.c.key == pairs.c.target_key)
+        .outerjoin(unit_facts, and_(*facts))
+        .order_by(pairs.c.source_key)
+    )
+
+
+_NEXT = _units(of_page=True).where(is_later(pairs.c.source_key)).limit(PAGE)
+_AMONG = _units(of_page=False).where(among(pairs.c.source_key, bindparam("keys")))
 
 _SIM_AT = len(PAIR_COLUMNS)
 _LINK_AT = _SIM_AT + len(SIM_COLUMNS)

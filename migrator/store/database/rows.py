@@ -10,7 +10,7 @@ from decimal import Decimal
 from operator import itemgetter
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, ColumnElement, MetaData, Row, Table, case, literal_column
+from sqlalchemy import Column, ColumnElement, MetaData, Row, Table, bindparam, case, literal_column
 
 from migrator.chunks import PAGE, chunks
 from migrator.core.fleet.identifiers import ICCID_SHORTEST, Eid, Iccid
@@ -40,6 +40,7 @@ __all__ = [
     "decimal_from",
     "decimal_text",
     "in_iccid_order",
+    "is_later",
     "json_list",
     "link_from",
     "link_values",
@@ -237,6 +238,15 @@ def by_page(page: Callable[[str], Sequence[R]]) -> Iterator[R]:
         if len(rows) < PAGE:
             return
         after = rows[-1][0]
+
+
+def is_later(key: ColumnElement[str]) -> ColumnElement[bool]:
+    """Return SQL that is true for a key of the next page.
+
+    It is also asked of tables that are joined by the page's key: a server that merges two tables in the order of their
+    keys begins each at its first row, or where it is told.
+    """
+    return key > bindparam("after")
 
 
 def in_iccid_order(rows: Iterable[R]) -> Iterator[R]:

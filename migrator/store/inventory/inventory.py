@@ -18,6 +18,7 @@ from migrator.store.database.rows import (
     by_page,
     decimal_from,
     in_iccid_order,
+    is_later,
     json_list,
     sim_from,
 )
@@ -32,7 +33,7 @@ __all__ = ["Inventory"]
 _OF_SNAPSHOT = (
     select(*SIM_COLUMNS).where(source_sims.c.snapshot_id == bindparam("snapshot_id")).order_by(source_sims.c.key)
 )
-_NEXT_SIMS = _OF_SNAPSHOT.where(source_sims.c.key > bindparam("after")).limit(PAGE)
+_NEXT_SIMS = _OF_SNAPSHOT.where(is_later(source_sims.c.key)).limit(PAGE)
 _ICCIDS_AMONG = Query(
     select(source_sims.c.key, source_sims.c.iccid).where(
         source_sims.c.snapshot_id == in_force, among(source_sims.c.key, bindparam("keys"))

@@ -12,7 +12,7 @@ from sqlalchemy.schema import CreateTable
 from migrator.chunks import PAGE, chunks
 from migrator.core.fleet.identifiers import Iccid
 from migrator.store.database.database import Database
-from migrator.store.database.rows import among, by_page, json_list, temporary_table
+from migrator.store.database.rows import among, by_page, is_later, json_list, temporary_table
 from migrator.store.database.sql import DriverSql, Insert, Query, insert
 from migrator.store.inventory.snapshots import in_force
 from migrator.store.tables.fleet import pairs, source_sims, target_links
@@ -37,15 +37,12 @@ _mine = _sought.c.search == bindparam("search")
 _DROP = DriverSql(delete(_sought).where(_mine, _sought.c.key == bindparam("key")))
 _AMONG = Query(select(_sought.c.key, _sought.c.iccid).where(_mine, among(_sought.c.key, bindparam("keys"))))
 _NEXT = Query(
-    select(_sought.c.key, _sought.c.iccid)
-    .where(_mine, _sought.c.key > bindparam("after"))
-    .order_by(_sought.c.key)
-    .limit(PAGE)
+    select(_sought.c.key, _sought.c.iccid).where(_mine, is_later(_sought.c.key)).order_by(_sought.c.key).limit(PAGE)
 )
 _NEXT_KNOWN = Query(
     select(_sought.c.key, _sought.c.iccid)
     .join_from(_sought, target_links, target_links.c.key == _sought.c.key)
-    .where(_mine, _sought.c.key > bindparam("after"), target_links.c.device_id.is_not(None))
+    .where(_mine, is_later(_sought.c.key), is_later(target_links.c.key), target_links.c.device_id.is_not(None))
     .order_by(_sought.c.key)
     .limit(PAGE)
 )
@@ -56,7 +53,7 @@ _FORGET_LATER = update(target_links).where(*_later).values(read_at=0.0)
 _ABSENT_A_COMMIT = 10 * PAGE
 _some = (
     select(_sought.c.key)
-    .where(_mine, _sought.c.key > bindparam("after"))
+    .where(_mine, is_later(_sought.c.key))
     .order_by(_sought.c.key)
     .limit(_ABSENT_A_COMMIT)
     .subquery()
@@ -71,7 +68,7 @@ def _note_absent() -> Insert:
     than the search stays as it is.
     """
     unseen = select(_sought.c.key, _sought.c.iccid, literal(0), bindparam("now")).where(
-        _mine, _sought.c.key > bindparam("after"), _sought.c.key <= bindparam("upto")
+        _mine, is_later(_sought.c.key), _sought.c.key <= bindparam("upto")
     )
     statement = insert(target_links).from_select(["key", "iccid", "present", "read_at"], unseen)
     values = {column.name: statement.excluded[column.name] for column in target_links.c if not column.primary_key}
@@ -101,6 +98,7 @@ class SqlSearch:
                 connection.execute(_INSERT_PAIRED, {"search": self._number})
         self._left: int | None = None  # not counted yet
         self.add(iccids or ())
+        database.learn(len(self), _sought)
 
     def add(self, iccids: Iterable[Iccid]) -> None:
         """Search for these SIMs, too.

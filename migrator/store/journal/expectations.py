@@ -13,7 +13,7 @@ from migrator.core.fleet.identifiers import Iccid
 from migrator.core.plan.plan import ACTING
 from migrator.core.run.states import PlanState, StepKind, StepState
 from migrator.store.database.database import Database
-from migrator.store.database.rows import by_page
+from migrator.store.database.rows import by_page, is_later
 from migrator.store.database.sql import Query, json_at
 from migrator.store.plans.lookup import MIGRATIONS, plan_row
 from migrator.store.tables.plans import changes, plans, steps
@@ -38,7 +38,7 @@ A SIM that was ours when the plan was made is expected there, whatever the plan 
 
 _NEXT = (
     select(changes.c.source_key, changes.c.target_key)
-    .where(changes.c.plan_no == bindparam("plan_no"), changes.c.source_key > bindparam("after"))
+    .where(changes.c.plan_no == bindparam("plan_no"), is_later(changes.c.source_key))
     .where(changes.c.target_key.is_not(None))
     .order_by(changes.c.source_key)
     .limit(PAGE)

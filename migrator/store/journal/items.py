@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Executable, bindparam, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Executable, Select, and_, bindparam, select, tuple_
 
 from migrator.chunks import chunks
 from migrator.core.plan.document import header_from
@@ -22,7 +22,7 @@ from migrator.store.plans.lookup import MIGRATIONS, plan_row
 from migrator.store.tables.fleet import target_links
 from migrator.store.tables.plans import changes, steps, verifications
 
-__all__ = ["ITEMS", "Items", "items_of"]
+__all__ = ["Items", "items_of", "items_query"]
 
 ITEMS_PAGE = 500
 
@@ -32,26 +32,31 @@ _STEP_STATE: Mapping[str, StepState] = {state.value: state for state in StepStat
 _order = (changes.c.overage_order, changes.c.sms_order, changes.c.source_iccid)
 _link = LINK_COLUMNS
 
-ITEMS = (
-    select(
-        changes.c.source_key,
-        changes.c.source_iccid,
-        changes.c.target_key,
-        changes.c.document,
-        *LINK_COLUMNS,
-        verifications.c.verdict,
+
+def items_query(*its_verdict: ColumnElement[bool]) -> Select[Any]:
+    """Return a query for the SIMs of a plan; give its rows to `items_of`.
+
+    `its_verdict` is what holds of each SIM's verdict besides its key.
+    """
+    mine = (verifications.c.plan_no == changes.c.plan_no, verifications.c.source_key == changes.c.source_key)
+    return (
+        select(
+            changes.c.source_key,
+            changes.c.source_iccid,
+            changes.c.target_key,
+            changes.c.document,
+            *LINK_COLUMNS,
+            verifications.c.verdict,
+        )
+        .outerjoin_from(changes, target_links, target_links.c.key == changes.c.target_key)
+        .outerjoin(verifications, and_(*mine, *its_verdict))
+        .where(changes.c.plan_no == bindparam("plan_no"))
     )
-    .outerjoin_from(changes, target_links, target_links.c.key == changes.c.target_key)
-    .outerjoin(
-        verifications,
-        (verifications.c.plan_no == changes.c.plan_no) & (verifications.c.source_key == changes.c.source_key),
-    )
-    .where(changes.c.plan_no == bindparam("plan_no"))
-)
-"""Query for the SIMs of a plan; give its rows to `items_of`."""
+
 
 _NEXT = (
-    ITEMS.add_columns(changes.c.overage_order, changes.c.sms_order)
+    items_query()
+    .add_columns(changes.c.overage_order, changes.c.sms_order)
     .where(tuple_(*_order) > tuple_(bindparam("overage"), bindparam("sms"), bindparam("iccid")))
     .order_by(*_order)
     .limit(ITEMS_PAGE)
@@ -65,7 +70,7 @@ PostgreSQL takes no index for a comparison that serves both.
 _NEXT_ACTING_OF_WAVE, _NEXT_ACTING_OF_NONE = (
     page.where(changes.c.action.in_(ACTING)) for page in (_NEXT_OF_WAVE, _NEXT_OF_NONE)
 )
-_AMONG = ITEMS.where(among(changes.c.source_key, bindparam("keys")))
+_AMONG = items_query().where(among(changes.c.source_key, bindparam("keys")))
 _SENT_BEFORE = (
     select(steps.c.source_key)
     .where(steps.c.plan_no.in_(MIGRATIONS), among(steps.c.source_key, bindparam("keys")))
@@ -156,7 +161,7 @@ class Items:
 
 
 def items_of(connection: Connection, plan_no: int, rows: Sequence[Any]) -> list[Item]:
-    """Return the items of some rows of `ITEMS`, with their steps.
+    """Return the items of some rows of `items_query`, with their steps.
 
     The items are in the order of the rows.
     """

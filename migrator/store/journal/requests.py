@@ -3,14 +3,14 @@
 import json
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy import ColumnElement, bindparam, func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 
 from migrator.chunks import PAGE
 from migrator.core.run.states import StepKind, StepState
 from migrator.core.run.steps import Item, RequestOutcome, RequestRecord
 from migrator.errors import InputError
 from migrator.store.database.database import storable
-from migrator.store.database.rows import AnyRow, by_page
+from migrator.store.database.rows import AnyRow, by_page, is_later
 from migrator.store.journal.items import Items
 from migrator.store.plans.lookup import any_plan_row, plan_row
 from migrator.store.tables.plans import plans, request_items, requests, steps
@@ -70,7 +70,7 @@ class Requests(Items):
             )
             .join(requests, requests.c.request_id == request_items.c.request_id)
             .where(steps.c.plan_no == plan_no, steps.c.kind == StepKind.CLAIM, steps.c.state == StepState.DONE)
-            .where(requests.c.kind == StepKind.CLAIM, steps.c.source_key > bindparam("after"))
+            .where(requests.c.kind == StepKind.CLAIM, is_later(steps.c.source_key))
             .group_by(steps.c.source_key)
             .order_by(steps.c.source_key)
             .limit(PAGE)

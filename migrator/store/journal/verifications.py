@@ -20,6 +20,7 @@ from migrator.store.database.rows import (
     among,
     by_page,
     in_iccid_order,
+    is_later,
     json_list,
     link_values,
     sim_from,
@@ -28,7 +29,7 @@ from migrator.store.database.rows import (
 from migrator.store.database.sql import DriverSql, insert, json_at, json_with
 from migrator.store.inventory.searches import SqlSearch
 from migrator.store.inventory.snapshots import in_force
-from migrator.store.journal.items import ITEMS, items_of
+from migrator.store.journal.items import items_of, items_query
 from migrator.store.journal.requests import Requests
 from migrator.store.log import note
 from migrator.store.plans.lookup import plan_row
@@ -73,12 +74,17 @@ def _raw(link: TargetLink) -> str:
 _VERIFIED = select(verifications).where(verifications.c.plan_no == bindparam("plan_no"))
 _NEXT_VERIFIED = (
     select(verifications.c.source_key, verifications.c.verdict, verifications.c.findings, verifications.c.verified_at)
-    .where(verifications.c.plan_no == bindparam("plan_no"), verifications.c.source_key > bindparam("after"))
+    .where(verifications.c.plan_no == bindparam("plan_no"), is_later(verifications.c.source_key))
     .order_by(verifications.c.source_key)
     .limit(PAGE)
 )
 _VERIFIED_AMONG = _VERIFIED.where(among(verifications.c.source_key, bindparam("keys")))
-_NEXT_ITEMS = ITEMS.where(changes.c.source_key > bindparam("after")).order_by(changes.c.source_key).limit(PAGE)
+_NEXT_ITEMS = (
+    items_query(is_later(verifications.c.source_key))
+    .where(is_later(changes.c.source_key))
+    .order_by(changes.c.source_key)
+    .limit(PAGE)
+)
 _SENT_AMONG = (
     select(
         request_items.c.source_key,
@@ -95,10 +101,11 @@ _SENT_AMONG = (
 
 _UNPLANNED = (
     select(*SIM_COLUMNS)
-    .where(source_sims.c.snapshot_id == in_force, source_sims.c.key > bindparam("after"))
+    .where(source_sims.c.snapshot_id == in_force, is_later(source_sims.c.key))
     .where(
         ~select(changes.c.plan_no)
         .where(changes.c.plan_no == bindparam("plan_no"), changes.c.source_key == source_sims.c.key)
+        .where(is_later(changes.c.source_key))
         .exists()
     )
     .order_by(source_sims.c.key)

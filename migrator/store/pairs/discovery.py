@@ -33,7 +33,7 @@ from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.imei import FILLERS, UNASSIGNED, hardware, is_filler
 from migrator.core.fleet.sims import LinkState, SourceStatus
 from migrator.store.database.database import Database
-from migrator.store.database.rows import among, by_page, json_list, temporary_table
+from migrator.store.database.rows import among, by_page, is_later, json_list, temporary_table
 from migrator.store.database.sql import DriverSql, Query
 from migrator.store.database.sql import insert as upsert
 from migrator.store.inventory.imei_history import body_of, hardware_of_old
@@ -127,7 +127,7 @@ _ROWS = (
     .outerjoin(_of_source, _of_source.c.source_key == _places.c.source_key)
     .outerjoin(old_uses, old_uses.c.source_key == _places.c.source_key)
     .outerjoin(_uses, _uses.c.source_key == _places.c.source_key)
-    .where(_news.c.key > bindparam("after"))
+    .where(is_later(_news.c.key))
     .order_by(_news.c.key)
     .limit(PAGE)
 )

@@ -35,6 +35,7 @@ from migrator.store.database.rows import (
     among,
     by_page,
     in_iccid_order,
+    is_later,
     json_list,
     pair_from,
     temporary_table,
@@ -61,14 +62,14 @@ _FIRST = 3
 _same_source = pairs.c.source_key == _incoming.c.source_key
 _contradicts = pairs.c.target_key != _incoming.c.target_key
 _ALL = select(*PAIR_COLUMNS)
-_PAGE = _ALL.where(pairs.c.source_key > bindparam("after")).order_by(pairs.c.source_key).limit(PAGE)
+_PAGE = _ALL.where(is_later(pairs.c.source_key)).order_by(pairs.c.source_key).limit(PAGE)
 _NEXT = Query(_PAGE)
 _line = pairs.c.source_key.concat(literal_column("','")).concat(pairs.c.target_key).concat(line_feed)
 _LINES = DriverSql(select(_line).order_by(pairs.c.source_key))
 _LINES_AT_ONCE = 10_000
 _TARGETS = (
     select(pairs.c.target_key, pairs.c.target_iccid)
-    .where(pairs.c.target_key > bindparam("after"))
+    .where(is_later(pairs.c.target_key))
     .order_by(pairs.c.target_key)
     .limit(PAGE)
 )

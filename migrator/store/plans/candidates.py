@@ -6,7 +6,7 @@ The join is over inventory, pairs, target SIMs and journal.
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, select
 
 from migrator.chunks import PAGE, chunks
 from migrator.core.fleet.candidates import Candidate
@@ -18,6 +18,7 @@ from migrator.store.database.rows import (
     among,
     by_page,
     in_iccid_order,
+    is_later,
     json_list,
     link_from,
     pair_from,
@@ -39,22 +40,31 @@ _LINK_END = _PAIR_END + len(LINK_COLUMNS)
 _READ_AT = _LINK_END - 1
 
 _claimed_before = is_paid(source_sims.c.key, pairs.c.target_key)
-_ALL = (
-    select(*SIM_COLUMNS, *PAIR_COLUMNS, *LINK_COLUMNS)
-    .select_from(source_sims)
-    .outerjoin(pairs, pairs.c.source_key == source_sims.c.key)
-    .outerjoin(target_links, target_links.c.key == pairs.c.target_key)
-    .where(source_sims.c.snapshot_id == bindparam("snapshot_id"))
-    .order_by(source_sims.c.key)
-)
+
+
+def _all(*its_pair: ColumnElement[bool]) -> Select[Any]:
+    """Select SIMs in force, each joined to what is known of it.
+
+    `its_pair` is what holds of the pair of each SIM besides its key.
+    """
+    return (
+        select(*SIM_COLUMNS, *PAIR_COLUMNS, *LINK_COLUMNS, _claimed_before)
+        .select_from(source_sims)
+        .outerjoin(pairs, and_(pairs.c.source_key == source_sims.c.key, *its_pair))
+        .outerjoin(target_links, target_links.c.key == pairs.c.target_key)
+        .where(source_sims.c.snapshot_id == bindparam("snapshot_id"))
+        .order_by(source_sims.c.key)
+    )
+
+
 _CLAIMED_AMONG = Query(
     select(source_sims.c.key)
     .outerjoin_from(source_sims, pairs, pairs.c.source_key == source_sims.c.key)
     .where(source_sims.c.snapshot_id == in_force, among(source_sims.c.key, bindparam("keys")))
     .where(_claimed_before)
 )
-_NEXT = Query(_ALL.where(source_sims.c.key > bindparam("after")).limit(PAGE).add_columns(_claimed_before))
-_AMONG = Query(_ALL.where(among(source_sims.c.key, bindparam("keys"))).add_columns(_claimed_before))
+_NEXT = Query(_all(is_later(pairs.c.source_key)).where(is_later(source_sims.c.key)).limit(PAGE))
+_AMONG = Query(_all().where(among(source_sims.c.key, bindparam("keys"))))
 
 
 def candidates(database: Database, where_keys: Iterable[str] | None = None) -> Iterator[Candidate]:

@@ -6,11 +6,12 @@ SQLite passes over the names that are plainly the same.
 from string import Formatter
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, func, literal, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, func, literal, or_, select
 
 from migrator.chunks import PAGE
 from migrator.core.plan.plan import Reason
 from migrator.core.policy.policy import NamePolicy
+from migrator.store.database.rows import is_later
 from migrator.store.database.sql import Query, json_at
 from migrator.store.inventory.snapshots import in_force
 from migrator.store.tables.fleet import source_sims, unit_facts
@@ -52,10 +53,17 @@ def doubtful_names(names: NamePolicy) -> Query:
         .join_from(
             changes,
             source_sims,
-            (source_sims.c.snapshot_id == in_force) & (source_sims.c.key == changes.c.source_key),
+            and_(
+                source_sims.c.snapshot_id == in_force,
+                source_sims.c.key == changes.c.source_key,
+                is_later(source_sims.c.key),
+            ),
         )
-        .join(unit_facts, unit_facts.c.source_key == changes.c.source_key, isouter=True)
-        .where(changes.c.plan_no == bindparam("plan_no"), changes.c.source_key > bindparam("after"))
+        .outerjoin(
+            unit_facts,
+            and_(unit_facts.c.source_key == changes.c.source_key, is_later(unit_facts.c.source_key)),
+        )
+        .where(changes.c.plan_no == bindparam("plan_no"), is_later(changes.c.source_key))
         .where(func.coalesce(_of_document("rule"), "") == bindparam("rule"))
         .where(has_a_say, name.is_distinct_from(plain))
         .order_by(changes.c.source_key)

@@ -20,7 +20,7 @@ from migrator.core.policy.policy import NamePolicy
 from migrator.core.run.states import PlanKind, PlanState
 from migrator.store.database.database import Database
 from migrator.store.database.documents import change_of, document_text
-from migrator.store.database.rows import AnyRow, by_page, decimal_from, decimal_text, in_iccid_order
+from migrator.store.database.rows import AnyRow, by_page, decimal_from, decimal_text, in_iccid_order, is_later
 from migrator.store.database.sql import Query, changed_rows, insert, json_at, new_number
 from migrator.store.facts import fact, keep_fact
 from migrator.store.log import note
@@ -39,14 +39,14 @@ ABANDONED_AFTER_S = 3600.0
 
 _CHANGES = (
     select(changes.c.source_key, changes.c.source_iccid, changes.c.target_key, changes.c.document)
-    .where(changes.c.plan_no == bindparam("plan_no"), changes.c.source_key > bindparam("after"))
+    .where(changes.c.plan_no == bindparam("plan_no"), is_later(changes.c.source_key))
     .order_by(changes.c.source_key)
     .limit(PAGE)
 )
 
 _LINES = Query(
     select(changes.c.source_key, changes.c.source_iccid, changes.c.document)
-    .where(changes.c.plan_no == bindparam("plan_no"), changes.c.source_key > bindparam("after"))
+    .where(changes.c.plan_no == bindparam("plan_no"), is_later(changes.c.source_key))
     .order_by(changes.c.source_key)
     .limit(PAGE)
 )

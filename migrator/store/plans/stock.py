@@ -13,7 +13,7 @@ from migrator.core.plan.document import header_from
 from migrator.core.run.states import PlanKind, PlanState, StepKind, StepState
 from migrator.errors import PairChanged, StalePlan
 from migrator.store.database.database import Database
-from migrator.store.database.rows import LINK_COLUMNS, among, by_page, json_list, link_from
+from migrator.store.database.rows import LINK_COLUMNS, among, by_page, is_later, json_list, link_from
 from migrator.store.database.sql import insert
 from migrator.store.log import note
 from migrator.store.pairs.paid_pairs import STOCK_PLANS, may_be_paid, paid_elsewhere
@@ -33,7 +33,7 @@ _is_paired = select(pairs.c.target_key).where(pairs.c.target_key == stock.c.key)
 _CARDS = select(stock, _is_paired, _may_be_paid | paid_elsewhere(stock.c.key), _was_refused, *LINK_COLUMNS).join_from(
     stock, target_links, target_links.c.key == stock.c.key, isouter=True
 )
-_NEXT = _CARDS.where(stock.c.key > bindparam("after")).order_by(stock.c.key).limit(PAGE)
+_NEXT = _CARDS.where(is_later(stock.c.key)).order_by(stock.c.key).limit(PAGE)
 _AMONG = _CARDS.where(among(stock.c.key, bindparam("keys")))
 
 

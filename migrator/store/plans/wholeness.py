@@ -18,7 +18,7 @@ from migrator.core.cutover.plan import header_from as cutover_header_from
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.plan.document import header_from
 from migrator.store.database.database import Database
-from migrator.store.database.rows import AnyRow, by_page, in_iccid_order
+from migrator.store.database.rows import AnyRow, by_page, in_iccid_order, is_later
 from migrator.store.database.sql import Query, json_at
 from migrator.store.log import cutover_items_digest
 from migrator.store.tables.plans import changes, events, plans
@@ -35,7 +35,7 @@ _LINES = Query(
         changes.c.wave,
         changes.c.document,
     )
-    .where(changes.c.plan_no == bindparam("plan_no"), changes.c.source_key > bindparam("after"))
+    .where(changes.c.plan_no == bindparam("plan_no"), is_later(changes.c.source_key))
     .order_by(changes.c.source_key)
     .limit(PAGE)
 )
