@@ -65,8 +65,9 @@ _ALL = select(*PAIR_COLUMNS)
 _PAGE = _ALL.where(is_later(pairs.c.source_key)).order_by(pairs.c.source_key).limit(PAGE)
 _NEXT = Query(_PAGE)
 _line = pairs.c.source_key.concat(literal_column("','")).concat(pairs.c.target_key).concat(line_feed)
-_LINES = DriverSql(select(_line).order_by(pairs.c.source_key))
-_LINES_AT_ONCE = 10_000
+_LINES = (
+    select(_line).order_by(pairs.c.source_key).execution_options(yield_per=10_000)
+)  # a server sends no more at once
 _TARGETS = (
     select(pairs.c.target_key, pairs.c.target_iccid)
     .where(is_later(pairs.c.target_key))
@@ -310,9 +311,8 @@ def note_changed_pairs(connection: Connection, counts: Mapping[str, int], now: f
 def fingerprint_of_pairs(connection: Connection) -> str:
     """Return a SHA-256 over the keys of every pair, in key order."""
     digest = hashlib.sha256()
-    lines = _LINES.run(connection)
-    while some := lines.fetchmany(_LINES_AT_ONCE):
-        digest.update("".join(line for (line,) in some).encode())
+    for some in connection.scalars(_LINES).partitions():
+        digest.update("".join(some).encode())
     return digest.hexdigest()
 
 
