@@ -16,7 +16,7 @@ from migrator.carriers.lenient import LARGEST, flag_of, shortened, text_of, whol
 from migrator.core.cutover.rules import moment_s
 from migrator.core.cutover.silence import Recorded
 from migrator.core.fleet.identifiers import Iccid, NotAnIdentifier
-from migrator.core.fleet.secrets import without_secrets
+from migrator.core.fleet.secrets import clean_record
 from migrator.core.fleet.sims import LinkState, TargetLink, link_state
 from migrator.core.fleet.units import Bytes
 from migrator.errors import WireMismatch
@@ -315,7 +315,7 @@ def _link(
         claimed_at=_moment(profile.get("whenclaimed")),
         last_connected_at=_moment(profile.get("last_connect_time")) or last_session,
         test_ends_at=test_ends_at if state is LinkState.TEST else None,
-        raw=without_secrets(raw),
+        raw=clean_record(raw),
         **of_device,
     )
 

@@ -14,7 +14,7 @@ from typing import Any
 from migrator.carriers.lenient import flag_of, label_of, label_trouble, text_of, whole_of
 from migrator.carriers.replies import Reply, shortened
 from migrator.core.fleet.identifiers import Iccid, NotAnIdentifier
-from migrator.core.fleet.secrets import without_secrets
+from migrator.core.fleet.secrets import clean_record
 from migrator.core.fleet.sims import AccountLimits, QuotaReading, SourceSim, source_status
 from migrator.core.fleet.units import decimal_of
 from migrator.errors import WireMismatch
@@ -122,7 +122,7 @@ def source_row(raw: Any, *, is_whole: bool = True) -> SourceRow:
     """
     if not isinstance(raw, Mapping):
         return SourceRow(raw={}, sim=None, problem="the row is not an object")
-    record = without_secrets(raw)
+    record = clean_record(raw)
     try:
         iccid = Iccid.parse(text_of(record.get("iccid")) or "")
     except NotAnIdentifier as error:
@@ -215,7 +215,7 @@ def remaining(reply: Reply) -> Remaining:
         return Remaining(QuotaReading.NO_RECORD)
     if not isinstance(reply.body, Mapping):
         return Remaining(QuotaReading.FAILED)
-    record = without_secrets(reply.body)
+    record = clean_record(reply.body)
     volume = decimal_of(record.get("volume"))
     reading = QuotaReading.FAILED if volume is None else QuotaReading.READ
     return Remaining(reading, volume=volume, expires_at=text_of(record.get("expiry_date")), raw=record)

@@ -16,7 +16,7 @@ from typing import Any
 from migrator.carriers.lenient import flag_of, label_of, label_trouble, text_of, whole_of
 from migrator.carriers.replies import Reply, shortened
 from migrator.core.fleet.identifiers import Iccid, NotAnIdentifier
-from migrator.core.fleet.secrets import without_secrets
+from migrator.core.fleet.secrets import clean_record
 from migrator.core.fleet.sims import DataLimit, QuotaReading, SourceSim, SourceStatus, data_limit
 from migrator.core.fleet.units import Bytes, decimal_of
 from migrator.errors import WireMismatch
@@ -96,7 +96,7 @@ def source_row(raw: Any, *, is_whole: bool = True) -> SourceRow:
     """
     if not isinstance(raw, Mapping):
         return SourceRow(raw={}, sim=None, problem="the row is not an object")
-    record = without_secrets(raw)
+    record = clean_record(raw)
     try:
         iccid = Iccid.parse(text_of(record.get("iccid")) or "")
     except NotAnIdentifier as error:

@@ -16,6 +16,8 @@ __all__ = [
     "LONGEST_SHOWN",
     "MASKED",
     "SHORTEST_MASKED",
+    "CleanRecord",
+    "clean_record",
     "forms_of",
     "is_secret_key",
     "shown",
@@ -69,12 +71,26 @@ def is_secret_key(key: str) -> bool:
     return word in _SECRET_WORDS
 
 
+class CleanRecord(dict[str, Any]):
+    """Record without secret fields, known as such.
+
+    `clean_record` alone makes one, and nobody changes it: it is not cleaned again.
+    """
+
+
+def clean_record(record: Mapping[str, Any]) -> CleanRecord:
+    """Return a carrier's record without secret fields."""
+    return CleanRecord(without_secrets(record))
+
+
 def without_secrets(record: Any) -> Any:
     """Return parsed JSON without secret fields.
 
     A field is secret if its name is that of a secret. What holds no such field is returned as it is, also within a
     record that does; no record is changed in place.
     """
+    if type(record) is CleanRecord:
+        return record
     if isinstance(record, dict):
         return _clean_object(record)
     if isinstance(record, list | tuple):
@@ -88,9 +104,8 @@ def _clean_object(record: dict[Any, Any]) -> dict[Any, Any]:
 
     It runs for every SIM of a fleet: plain and empty values cost nothing.
     """
-    kept = record
-    if _has_secret_name(tuple(record)):
-        kept = {key: value for key, value in record.items() if not is_secret_key(str(key))}
+    names = _kept_names(tuple(record))
+    kept = record if names is None else {name: record[name] for name in names}
     for key, value in kept.items():
         if value and type(value) not in _PLAIN and (clean := without_secrets(value)) is not value:
             kept = {**kept, key: clean}  # the loop goes on over the object before, whose other values are the same
@@ -102,12 +117,13 @@ _PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
 @lru_cache(maxsize=1024)
-def _has_secret_name(names: tuple[object, ...]) -> bool:
-    """True if any of the names is the name of a secret.
+def _kept_names(names: tuple[object, ...]) -> tuple[object, ...] | None:
+    """Return the names that name no secret; None where that is all.
 
     The result is cached by the names: the SIMs of a list all have the same names.
     """
-    return any(is_secret_key(str(name)) for name in names)
+    kept = tuple(name for name in names if not is_secret_key(str(name)))
+    return None if len(kept) == len(names) else kept
 
 
 def shown(text: str) -> str:
