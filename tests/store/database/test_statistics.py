@@ -1,6 +1,6 @@
 """After many new rows PostgreSQL knows its tables again, and nobody waits or fails for that."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -56,25 +56,69 @@ def test_each_large_write_is_followed_by_statistics(store: Store, tmp_path: Path
     assert "changes" in known(tmp_path)
 
 
-@pytest.mark.parametrize("acting_only", [True, False])
-def test_a_page_of_a_wave_is_read_in_the_order_of_its_index(store: Store, tmp_path: Path, *, acting_only: bool) -> None:
-    """Else each page sorts all that is left of the plan."""
-    planned(store, [change(number) for number in range(1, 5)])
-    said: list[tuple[str, Any]] = []
+def _said(read: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, Any]]:
+    """Every statement of a read, with its values."""
+    said: list[tuple[Any, Any]] = []
+    execute = psycopg.Connection.execute
 
-    def note(_connection: Any, _cursor: Any, statement: str, values: Any, *_more: Any) -> None:
+    def note(session: Any, statement: Any, values: Any = None, **more: Any) -> Any:
+        said.append((statement, values))
+        return execute(session, statement, values, **more)
+
+    def note_of_engine(_connection: Any, _cursor: Any, statement: str, values: Any, *_more: Any) -> None:
         said.append((statement, values))
 
-    event.listen(Engine, "before_cursor_execute", note)
+    event.listen(Engine, "before_cursor_execute", note_of_engine)
     try:
-        assert len(list(store.journal.items("p1", acting_only=acting_only))) == 4
+        with monkeypatch.context() as patched:
+            patched.setattr(psycopg.Connection, "execute", note)
+            read()
     finally:
-        event.remove(Engine, "before_cursor_execute", note)
-    statement, values = next(one for one in said if "overage_order" in one[0])
+        event.remove(Engine, "before_cursor_execute", note_of_engine)
+    return said
+
+
+def _explained(folder: Path, statement: Any, values: Any, *off: str) -> list[str]:
+    """The steps of a statement where the server may not go some ways."""
     with psycopg.connect(_url()) as other:
-        other.execute(f"SET search_path TO {account(tmp_path)}")
-        other.execute("SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off")
-        steps = [step for (step,) in other.execute(f"EXPLAIN {statement}", values).fetchall()]
+        other.execute(f"SET search_path TO {account(folder)}")
+        for way in off:
+            other.execute(f"SET enable_{way} = off")
+        return [step for (step,) in other.execute(f"EXPLAIN {statement}", values).fetchall()]
+
+
+@pytest.mark.parametrize(
+    ("read", "joined"),
+    [
+        (lambda store: list(store.plans.candidates()), "pairs"),
+        (lambda store: list(store.handover.pages()), "source_sims"),
+        (lambda store: list(store.handover.pages()), "unit_facts"),
+        (lambda store: list(store.journal.report_rows("p1")), "verifications"),
+    ],
+)
+def test_a_page_of_a_join_begins_where_it_begins_on_both_sides(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: Callable[[Store], object], joined: str
+) -> None:
+    """Else a server that merges both goes through all before the page: a fleet takes its square."""
+    pulled(store, map(sim, range(1, 5)))
+    store.pairs.add(map(pair, range(1, 5)), replace=False, now=NOW)
+    planned(store, [change(number) for number in range(1, 5)])
+    said = [one for one in _said(lambda: read(store), monkeypatch) if joined in str(one[0]) and "JOIN" in str(one[0])]
+    assert said
+    steps = _explained(tmp_path, *said[0], "seqscan", "bitmapscan", "hashjoin", "nestloop", "sort")
+    at = next(number for number, step in enumerate(steps) if f"Scan using pk_{joined} on {joined}" in step)
+    assert "key > " in steps[at + 1], steps
+
+
+@pytest.mark.parametrize("acting_only", [True, False])
+def test_a_page_of_a_wave_is_read_in_the_order_of_its_index(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, acting_only: bool
+) -> None:
+    """Else each page sorts all that is left of the plan."""
+    planned(store, [change(number) for number in range(1, 5)])
+    said = _said(lambda: list(store.journal.items("p1", acting_only=acting_only)), monkeypatch)
+    statement, values = next(one for one in said if "overage_order" in one[0])
+    steps = _explained(tmp_path, statement, values, "seqscan", "bitmapscan", "sort")
     assert not [step for step in steps if "Sort" in step], steps
     (found,) = [step for step in steps if "Index Cond" in step and "wave" in step]
     assert "overage_order" in found
