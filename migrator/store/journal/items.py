@@ -34,9 +34,9 @@ _link = LINK_COLUMNS
 
 
 def items_query(*its_verdict: ColumnElement[bool]) -> Select[Any]:
-    """Return a query for the SIMs of a plan; give its rows to `items_of`.
+    """Return a query for the SIMs of a plan.
 
-    `its_verdict` is what holds of each SIM's verdict besides its key.
+    Its rows are for `items_of`. `its_verdict` is what holds of each SIM's verdict besides its key.
     """
     mine = (verifications.c.plan_no == changes.c.plan_no, verifications.c.source_key == changes.c.source_key)
     return (
