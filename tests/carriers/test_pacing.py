@@ -199,7 +199,7 @@ def test_a_limit_that_was_raised_is_found_again() -> None:
 
 
 @pytest.mark.parametrize("retry_after_s", [pytest.param(1, marks=LONG), None], ids=["Retry-After", "silent"])
-@pytest.mark.parametrize("per_second", [3, 7, 15])
+@pytest.mark.parametrize("per_second", [3, pytest.param(7, marks=LONG), 15])
 @pytest.mark.parametrize("burst", [1, None], ids=["one", "a second"])
 def test_a_hidden_limit_is_used_and_seldom_hit(per_second: int, burst: int | None, retry_after_s: int | None) -> None:
     """The bar: 85 % of the limit used, at most 2 % of the requests answered 429."""
@@ -210,7 +210,7 @@ def test_a_hidden_limit_is_used_and_seldom_hit(per_second: int, burst: int | Non
 
 
 @pytest.mark.parametrize("retry_after_s", [pytest.param(1, marks=LONG), None], ids=["Retry-After", "silent"])
-@pytest.mark.parametrize(("share", "per_second"), [(0.01, 8), (0.02, 7), (0.05, 5)])
+@pytest.mark.parametrize(("share", "per_second"), [(0.01, 8), pytest.param(0.02, 7, marks=LONG), (0.05, 5)])
 def test_refusals_that_do_not_depend_on_our_rate_do_not_slow_it(
     share: float, per_second: float, retry_after_s: int | None
 ) -> None:
@@ -228,7 +228,15 @@ def test_a_hidden_limit_that_moves_is_followed(limits: tuple[tuple[float, float]
     assert fared.refused <= 0.02
 
 
-@pytest.mark.parametrize("limits", [((0, 3),), ((0, 7),), ((0, 15),), ((0, 10), (100, 4), (200, 8), (300, 12))])
+@pytest.mark.parametrize(
+    "limits",
+    [
+        ((0, 3),),
+        pytest.param(((0, 7),), marks=LONG),
+        pytest.param(((0, 15),), marks=LONG),
+        ((0, 10), (100, 4), (200, 8), (300, 12)),
+    ],
+)
 @pytest.mark.parametrize("share", [pytest.param(0.01, marks=LONG), 0.05])
 def test_a_hidden_limit_is_found_among_refusals_by_chance(
     limits: tuple[tuple[float, float], ...], share: float

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 
+from migrator.carriers import http
 from migrator.carriers.onomondo.simulator import OnomondoSimulator
 from migrator.wiring.rehearsal import pool_of
 from tests.cli.conftest import Desk, Ended
@@ -115,6 +116,7 @@ def test_a_store_of_1nce_is_not_asked_about_at_onomondo(
     monkeypatch.setenv("MIGRATOR_SOURCE", "onomondo")
     monkeypatch.setenv("ONOMONDO_API_KEY", "onok_invented")
     monkeypatch.setenv("ONOMONDO_BASE_URL", "http://127.0.0.1:9")
+    monkeypatch.setattr(http, "ATTEMPTS", 1)  # nobody listens there, and doctor would wait half a minute for it
     for words in (
         ("inventory", "pull"),
         ("cutover", "plan"),
