@@ -111,17 +111,20 @@ def _of_claim(column: Any) -> ColumnElement[Any]:
     return wanted.correlate(source_sims).scalar_subquery()
 
 
-def _stock_claims() -> CTE:
-    """Return the claims for the stock, by card.
+_is_stock = plans.c.kind == _text(PlanKind.STOCK)
+_HAS_STOCK = select(plans.c.plan_no).where(_is_stock).exists()
 
-    A card stands in the place of an old SIM there.
+
+def _of_stock_claim(column: Any) -> ColumnElement[Any]:
+    """Return a value of a card's newest claim for the stock.
+
+    A card stands in the place of an old SIM there. Fleets without a stock look nothing up.
     """
-    for_stock = select(plans.c.plan_no).where(plans.c.kind == _text(PlanKind.STOCK))
     done = (steps.c.kind == _text(StepKind.CLAIM)) & (steps.c.state == _text(StepState.DONE))
-    newest = func.max(steps.c.plan_no).label("plan_no")
-    columns = (steps.c.source_key, newest, _of_newest(steps.c.since, steps.c.plan_no))
-    wanted = select(*columns).group_by(steps.c.source_key)
-    return wanted.where(steps.c.plan_no.in_(for_stock), done).cte("for_stock").prefix_with("MATERIALIZED")
+    for_stock = select(plans.c.plan_no).where(_is_stock)
+    wanted = select(column).where(steps.c.source_key == pairs.c.target_key, done, steps.c.plan_no.in_(for_stock))
+    newest = wanted.order_by(steps.c.plan_no.desc()).limit(literal_column("1"))
+    return case((_HAS_STOCK, newest.correlate(pairs).scalar_subquery()))
 
 
 _OF_PROOF = ("life", "alive_at", "first_alive_at", "unit", "old", "old_used_on")
@@ -192,13 +195,13 @@ def _is_of_another_card() -> ColumnElement[bool]:
 
 
 def _main(scope: _Scope) -> Select[Any]:
-    for_stock, last, turns = _stock_claims(), _last_proofs(scope), _turns(scope)
+    last, turns = _last_proofs(scope), _turns(scope)
     sim, link = source_sims.c, target_links.c
     claim = _of_claim(steps.c.plan_no)
     if scope.mine is None:  # of whole fleets, the journal is asked only where the record does not tell
         is_told = (link.present == literal_column("1")) & link.device_id.is_not(None)
         claim = case((is_told, None), else_=claim)
-    noted = func.coalesce(_of_claim(steps.c.since), for_stock.c.since)
+    noted = func.coalesce(_of_claim(steps.c.since), _of_stock_claim(steps.c.since))
     return (
         select(
             sim.key,
@@ -211,7 +214,7 @@ def _main(scope: _Scope) -> Select[Any]:
             link.claimed_at,
             link.last_connected_at,
             claim.label("claim_plan"),
-            for_stock.c.plan_no.label("stock_plan"),
+            _of_stock_claim(steps.c.plan_no).label("stock_plan"),
             case((link.claimed_at.is_(None), noted)).label("claim_noted_s"),
             last.c.life,
             last.c.alive_at,
@@ -227,7 +230,6 @@ def _main(scope: _Scope) -> Select[Any]:
         .select_from(source_sims)
         .outerjoin(pairs, pairs.c.source_key == sim.key)
         .outerjoin(target_links, link.key == pairs.c.target_key)
-        .outerjoin(for_stock, for_stock.c.source_key == pairs.c.target_key)
         .outerjoin(last, last.c.source_key == sim.key)
         .outerjoin(turns, turns.c.source_key == sim.key)
         .outerjoin(unit_facts, unit_facts.c.source_key == sim.key)

@@ -110,6 +110,21 @@ def test_a_page_of_a_join_begins_where_it_begins_on_both_sides(
     assert "key > " in steps[at + 1], steps
 
 
+def test_lives_of_some_sims_look_at_the_claims_of_these_alone(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page of lives went through each claim of the fleet, to find those that were for the stock."""
+    pulled(store, map(sim, range(1, 5)))
+    store.pairs.add(map(pair, range(1, 5)), replace=False, now=NOW)
+    planned(store, [change(number) for number in range(1, 5)])
+    said = _said(lambda: list(store.lives.of([sim(1).iccid.key], NOW)), monkeypatch)
+    statement, values = next(one for one in said if "is_overtaken" in str(one[0]))
+    steps = _explained(tmp_path, statement, values, "seqscan", "bitmapscan", "hashjoin", "nestloop", "sort")
+    found = [at for at, step in enumerate(steps) if "Scan using ix_steps_claimed" in step]
+    assert found
+    assert all("(source_key = " in steps[at + 1] for at in found), steps
+
+
 @pytest.mark.parametrize("acting_only", [True, False])
 def test_a_page_of_a_wave_is_read_in_the_order_of_its_index(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, acting_only: bool
