@@ -44,6 +44,7 @@ __all__ = [
     "has_blanks",
     "holds",
     "insert",
+    "is_found",
     "json_at",
     "json_number_at",
     "json_with",
@@ -162,6 +163,17 @@ def _does_nothing(element: Any, compiler: Any, **options: Any) -> str:
 def greater(one: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement[Any]:
     """Return the greater of two values, neither of which is NULL."""
     return case((one >= other, one), else_=other)
+
+
+def is_found(wanted: Select[Any]) -> ColumnElement[bool]:
+    """Return SQL that is true if a row's query finds any.
+
+    For pages: of an `EXISTS` beside an `OR`, PostgreSQL may bring all that could be found together, once for each page.
+
+    Args:
+        wanted: a query of one column without NULL, which looks up by an index.
+    """
+    return wanted.limit(literal_column("1")).scalar_subquery().is_not(None)
 
 
 def only_digits(text: ColumnElement[str]) -> ColumnElement[bool]:

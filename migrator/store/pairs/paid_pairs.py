@@ -13,6 +13,7 @@ from migrator.chunks import chunks
 from migrator.core.run.doubts import Doubt
 from migrator.core.run.states import IN_DOUBT, PlanKind, StepKind, StepState
 from migrator.store.database.rows import among, json_list
+from migrator.store.database.sql import is_found
 from migrator.store.tables.fleet import pairs
 from migrator.store.tables.plans import changes, plans, steps
 from migrator.store.tables.sightings import pair_versions
@@ -111,4 +112,4 @@ def is_paid(source_key: ColumnElement[str], target_key: ColumnElement[str]) -> C
         .where(~was_taken_away(_claim))
     )
     for_stock = select(_claim.c.plan_no).where(_claim.c.plan_no.in_(STOCK_PLANS), _claim.c.source_key == target_key)
-    return or_(for_source.exists(), for_stock.where(may_be_paid(_claim)).exists(), paid_elsewhere(target_key))
+    return or_(is_found(for_source), is_found(for_stock.where(may_be_paid(_claim))), paid_elsewhere(target_key))

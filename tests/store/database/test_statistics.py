@@ -110,6 +110,21 @@ def test_a_page_of_a_join_begins_where_it_begins_on_both_sides(
     assert "key > " in steps[at + 1], steps
 
 
+def test_the_claims_of_a_page_are_looked_up_one_by_one(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each page of the planner brought all claims of the fleet together, to see which of a thousand SIMs have one."""
+    pulled(store, map(sim, range(1, 5)))
+    store.pairs.add(map(pair, range(1, 5)), replace=False, now=NOW)
+    planned(store, [change(number) for number in range(1, 5)])
+    large = "UPDATE pg_class SET reltuples = 200000, relpages = 1 WHERE relname IN ('source_sims', 'pairs', 'steps')"
+    sql(_url(), f"{large} AND relnamespace = '{account(tmp_path)}'::regnamespace")
+    said = _said(lambda: list(store.plans.candidates()), monkeypatch)
+    statement, values = next(one for one in said if "paid_claim" in str(one[0]) and "LIMIT" in str(one[0]))
+    steps = _explained(tmp_path, statement, values, "seqscan", "bitmapscan")
+    assert [step for step in steps if "(source_key = source_sims.key)" in step], steps
+
+
 def test_lives_of_some_sims_look_at_the_claims_of_these_alone(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
