@@ -84,7 +84,7 @@ def test_a_correction_that_is_killed_at_any_statement_leaves_all_or_nothing(tmp_
     statements = corrected(tmp_path)
     after = state(tmp_path)
     assert after != before
-    steps = {1, statements // 4, statements // 2, statements}
+    steps = {1, 2, statements // 4, statements // 2, 3 * statements // 4, statements - 1, statements}
     for at in sorted(steps):
         for file in tmp_path.glob("state.db*"):
             file.unlink()

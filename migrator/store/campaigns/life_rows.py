@@ -15,6 +15,7 @@ from migrator.store.database.database import Database
 from migrator.store.database.rows import among, is_later, json_list
 from migrator.store.database.sql import Query, by_greatest, json_at, json_number_at
 from migrator.store.inventory.snapshots import in_force
+from migrator.store.pairs.paid_pairs import STOCK_PLANS
 from migrator.store.tables.fleet import pairs, source_sims, target_links, unit_facts
 from migrator.store.tables.plans import changes, plans, proofs, steps, verifications
 from migrator.store.tables.sightings import pair_versions
@@ -111,20 +112,15 @@ def _of_claim(column: Any) -> ColumnElement[Any]:
     return wanted.correlate(source_sims).scalar_subquery()
 
 
-_is_stock = plans.c.kind == _text(PlanKind.STOCK)
-_HAS_STOCK = select(plans.c.plan_no).where(_is_stock).exists()
-
-
 def _of_stock_claim(column: Any) -> ColumnElement[Any]:
     """Return a value of a card's newest claim for the stock.
 
     A card stands in the place of an old SIM there. Fleets without a stock look nothing up.
     """
     done = (steps.c.kind == _text(StepKind.CLAIM)) & (steps.c.state == _text(StepState.DONE))
-    for_stock = select(plans.c.plan_no).where(_is_stock)
-    wanted = select(column).where(steps.c.source_key == pairs.c.target_key, done, steps.c.plan_no.in_(for_stock))
+    wanted = select(column).where(steps.c.source_key == pairs.c.target_key, done, steps.c.plan_no.in_(STOCK_PLANS))
     newest = wanted.order_by(steps.c.plan_no.desc()).limit(literal_column("1"))
-    return case((_HAS_STOCK, newest.correlate(pairs).scalar_subquery()))
+    return case((STOCK_PLANS.exists(), newest.correlate(pairs).scalar_subquery()))
 
 
 _OF_PROOF = ("life", "alive_at", "first_alive_at", "unit", "old", "old_used_on")

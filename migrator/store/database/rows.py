@@ -243,8 +243,8 @@ def by_page(page: Callable[[str], Sequence[R]]) -> Iterator[R]:
 def is_later(key: ColumnElement[str]) -> ColumnElement[bool]:
     """Return SQL that is true for a key of the next page.
 
-    It is also asked of tables that are joined by the page's key: a server that merges two tables in the order of their
-    keys begins each at its first row, or where it is told.
+    The page begins behind the value that is bound as `after`. It is also asked of tables that are joined by the page's
+    key: a server that merges two tables in the order of their keys begins each at its first row, or where it is told.
     """
     return key > bindparam("after")
 

@@ -48,17 +48,10 @@ __all__ = [
     "json_at",
     "json_number_at",
     "json_with",
-    "line_feed",
     "new_number",
     "only_digits",
     "truncated",
 ]
-
-line_feed: ColumnElement[str] = literal_column("'\n'", Text)
-"""Line feed as SQL.
-
-A bound value has no place in a statement for the driver.
-"""
 
 TABLE_NAMES: Mapping[str, str] = {
     "sqlite": "SELECT name FROM sqlite_master WHERE type = 'table'",

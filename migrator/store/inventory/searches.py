@@ -98,7 +98,6 @@ class SqlSearch:
                 connection.execute(_INSERT_PAIRED, {"search": self._number})
         self._left: int | None = None  # not counted yet
         self.add(iccids or ())
-        database.learn(len(self), _sought)
 
     def add(self, iccids: Iterable[Iccid]) -> None:
         """Search for these SIMs, too.
@@ -116,6 +115,7 @@ class SqlSearch:
             mine = select(func.count()).select_from(_sought).where(_sought.c.search == self._number)
             with self._db.read() as connection:
                 self._left = int(connection.execute(mine).scalar_one())
+            self._db.learn(self._left, _sought)
         return self._left
 
     def forget_later_looks(self, now: float) -> None:

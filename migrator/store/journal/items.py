@@ -33,10 +33,10 @@ _order = (changes.c.overage_order, changes.c.sms_order, changes.c.source_iccid)
 _link = LINK_COLUMNS
 
 
-def items_query(*its_verdict: ColumnElement[bool]) -> Select[Any]:
+def items_query(*of_verdict: ColumnElement[bool]) -> Select[Any]:
     """Return a query for the SIMs of a plan.
 
-    Its rows are for `items_of`. `its_verdict` is what holds of each SIM's verdict besides its key.
+    Its rows are for `items_of`. `of_verdict` are further conditions of the join to verdicts.
     """
     mine = (verifications.c.plan_no == changes.c.plan_no, verifications.c.source_key == changes.c.source_key)
     return (
@@ -49,7 +49,7 @@ def items_query(*its_verdict: ColumnElement[bool]) -> Select[Any]:
             verifications.c.verdict,
         )
         .outerjoin_from(changes, target_links, target_links.c.key == changes.c.target_key)
-        .outerjoin(verifications, and_(*mine, *its_verdict))
+        .outerjoin(verifications, and_(*mine, *of_verdict))
         .where(changes.c.plan_no == bindparam("plan_no"))
     )
 

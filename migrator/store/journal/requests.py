@@ -70,7 +70,9 @@ class Requests(Items):
             )
             .join(requests, requests.c.request_id == request_items.c.request_id)
             .where(steps.c.plan_no == plan_no, steps.c.kind == StepKind.CLAIM, steps.c.state == StepState.DONE)
-            .where(requests.c.kind == StepKind.CLAIM, is_later(steps.c.source_key))
+            .where(
+                requests.c.kind == StepKind.CLAIM, is_later(steps.c.source_key), is_later(request_items.c.source_key)
+            )
             .group_by(steps.c.source_key)
             .order_by(steps.c.source_key)
             .limit(PAGE)

@@ -17,7 +17,6 @@ from sqlalchemy import (
     bindparam,
     delete,
     func,
-    literal_column,
     select,
     update,
 )
@@ -40,7 +39,7 @@ from migrator.store.database.rows import (
     pair_from,
     temporary_table,
 )
-from migrator.store.database.sql import DriverSql, Query, changed_rows, insert, line_feed
+from migrator.store.database.sql import DriverSql, Query, changed_rows, insert
 from migrator.store.inventory.snapshots import in_force
 from migrator.store.inventory.unit_facts import keep_facts
 from migrator.store.log import note
@@ -64,7 +63,7 @@ _contradicts = pairs.c.target_key != _incoming.c.target_key
 _ALL = select(*PAIR_COLUMNS)
 _PAGE = _ALL.where(is_later(pairs.c.source_key)).order_by(pairs.c.source_key).limit(PAGE)
 _NEXT = Query(_PAGE)
-_line = pairs.c.source_key.concat(literal_column("','")).concat(pairs.c.target_key).concat(line_feed)
+_line = pairs.c.source_key.concat("','").concat(pairs.c.target_key).concat("\n")
 _LINES = (
     select(_line).order_by(pairs.c.source_key).execution_options(yield_per=10_000)
 )  # a server sends no more at once

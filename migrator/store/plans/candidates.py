@@ -42,15 +42,15 @@ _READ_AT = _LINK_END - 1
 _claimed_before = is_paid(source_sims.c.key, pairs.c.target_key)
 
 
-def _all(*its_pair: ColumnElement[bool]) -> Select[Any]:
+def _joined(*of_pair: ColumnElement[bool]) -> Select[Any]:
     """Select SIMs in force, each joined to what is known of it.
 
-    `its_pair` is what holds of the pair of each SIM besides its key.
+    `of_pair` are further conditions of the join to pairs.
     """
     return (
         select(*SIM_COLUMNS, *PAIR_COLUMNS, *LINK_COLUMNS, _claimed_before)
         .select_from(source_sims)
-        .outerjoin(pairs, and_(pairs.c.source_key == source_sims.c.key, *its_pair))
+        .outerjoin(pairs, and_(pairs.c.source_key == source_sims.c.key, *of_pair))
         .outerjoin(target_links, target_links.c.key == pairs.c.target_key)
         .where(source_sims.c.snapshot_id == bindparam("snapshot_id"))
         .order_by(source_sims.c.key)
@@ -63,8 +63,8 @@ _CLAIMED_AMONG = Query(
     .where(source_sims.c.snapshot_id == in_force, among(source_sims.c.key, bindparam("keys")))
     .where(_claimed_before)
 )
-_NEXT = Query(_all(is_later(pairs.c.source_key)).where(is_later(source_sims.c.key)).limit(PAGE))
-_AMONG = Query(_all().where(among(source_sims.c.key, bindparam("keys"))))
+_NEXT = Query(_joined(is_later(pairs.c.source_key)).where(is_later(source_sims.c.key)).limit(PAGE))
+_AMONG = Query(_joined().where(among(source_sims.c.key, bindparam("keys"))))
 
 
 def candidates(database: Database, where_keys: Iterable[str] | None = None) -> Iterator[Candidate]:

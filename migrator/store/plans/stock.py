@@ -14,7 +14,7 @@ from migrator.core.run.states import PlanKind, PlanState, StepKind, StepState
 from migrator.errors import PairChanged, StalePlan
 from migrator.store.database.database import Database
 from migrator.store.database.rows import LINK_COLUMNS, among, by_page, is_later, json_list, link_from
-from migrator.store.database.sql import insert
+from migrator.store.database.sql import insert, is_found
 from migrator.store.log import note
 from migrator.store.pairs.paid_pairs import STOCK_PLANS, may_be_paid, paid_elsewhere
 from migrator.store.tables.fleet import pairs, stock, target_links
@@ -27,7 +27,7 @@ _claims = (  # a card that is claimed for the stock stands in the place of an ol
     .where(steps.c.plan_no.in_(STOCK_PLANS), steps.c.source_key == stock.c.key)
     .where(steps.c.kind == StepKind.CLAIM)
 )
-_may_be_paid = _claims.where(may_be_paid(steps)).exists()
+_may_be_paid = is_found(_claims.where(may_be_paid(steps)))
 _was_refused = _claims.where(steps.c.state == StepState.FAILED).exists()
 _is_paired = select(pairs.c.target_key).where(pairs.c.target_key == stock.c.key).exists()
 _CARDS = select(stock, _is_paired, _may_be_paid | paid_elsewhere(stock.c.key), _was_refused, *LINK_COLUMNS).join_from(

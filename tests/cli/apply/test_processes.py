@@ -18,7 +18,7 @@ import pytest
 from migrator.store import Store
 from tests.cli.conftest import POLICY
 
-KILLS = 6 if "MIGRATOR_TEST_LONG" in os.environ else 3
+KILLS = 6
 SIMS = 144
 PATIENCE_S = 180.0
 BETWEEN_LOOKS_S = 0.02

@@ -1,6 +1,7 @@
 """After many new rows PostgreSQL knows its tables again, and nobody waits or fails for that."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,22 @@ def test_each_large_write_is_followed_by_statistics(store: Store, tmp_path: Path
     assert "pairs" in known(tmp_path)
     planned(store, [change(number) for number in range(1, 5)])
     assert "changes" in known(tmp_path)
+
+
+@pytest.mark.parametrize("adds", [False, True])
+def test_the_list_of_wanted_sims_is_known_once_it_is_filled(store: Store, *, adds: bool) -> None:
+    """No other session sees it: autovacuum never comes to it."""
+    pulled(store, map(sim, range(1, 5)))
+    store.pairs.add(map(pair, range(1, 5)), replace=False, now=NOW)
+    with closing(store.journal.search(() if adds else None)) as search:
+        if adds:
+            search.add([pair(number).target for number in range(1, 5)])
+        assert len(search) == 4
+        with store._db.read() as connection:
+            known_there = connection.exec_driver_sql(
+                "SELECT count(*) FROM pg_stats WHERE tablename = 'sought'"
+            ).scalar()
+    assert known_there
 
 
 def _said(read: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, Any]]:
