@@ -115,7 +115,7 @@ class SqlSearch:
             mine = select(func.count()).select_from(_sought).where(_sought.c.search == self._number)
             with self._db.read() as connection:
                 self._left = int(connection.execute(mine).scalar_one())
-            self._db.learn(self._left, _sought)
+            self._db.learn(self._left, _sought)  # it is counted once all are there
         return self._left
 
     def forget_later_looks(self, now: float) -> None:

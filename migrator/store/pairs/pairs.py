@@ -64,9 +64,8 @@ _ALL = select(*PAIR_COLUMNS)
 _PAGE = _ALL.where(is_later(pairs.c.source_key)).order_by(pairs.c.source_key).limit(PAGE)
 _NEXT = Query(_PAGE)
 _line = pairs.c.source_key.concat("','").concat(pairs.c.target_key).concat("\n")
-_LINES = (
-    select(_line).order_by(pairs.c.source_key).execution_options(yield_per=10_000)
-)  # a server sends no more at once
+_LINES_AT_ONCE = 10_000
+_LINES = select(_line).order_by(pairs.c.source_key).execution_options(yield_per=_LINES_AT_ONCE)
 _TARGETS = (
     select(pairs.c.target_key, pairs.c.target_iccid)
     .where(is_later(pairs.c.target_key))

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, event
 
+from migrator.core.run.steps import Item
 from migrator.store import Store
 from migrator.store.database import database
 from migrator.store.tables.plans import changes
@@ -32,6 +33,13 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
 def account(folder: Path) -> str:
     """The schema of the account."""
     return f"a_{place_of(folder)['account']}"
+
+
+def four_planned(store: Store) -> None:
+    """Four SIMs with their pairs and a plan."""
+    pulled(store, map(sim, range(1, 5)))
+    store.pairs.add(map(pair, range(1, 5)), replace=False, now=NOW)
+    planned(store, [change(number) for number in range(1, 5)])
 
 
 def known(folder: Path) -> set[str]:
@@ -117,9 +125,7 @@ def test_a_page_of_a_join_begins_where_it_begins_on_both_sides(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: Callable[[Store], object], joined: str
 ) -> None:
     """Else a server that merges both goes through all before the page: a fleet takes its square."""
-    pulled(store, map(sim, range(1, 5)))
-    store.pairs.add(map(pair, range(1, 5)), replace=False, now=NOW)
-    planned(store, [change(number) for number in range(1, 5)])
+    four_planned(store)
     said = [one for one in _said(lambda: read(store), monkeypatch) if joined in str(one[0]) and "JOIN" in str(one[0])]
     assert said
     steps = _explained(tmp_path, *said[0], "seqscan", "bitmapscan", "hashjoin", "nestloop", "sort")
@@ -131,9 +137,7 @@ def test_the_claims_of_a_page_are_looked_up_one_by_one(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each page of the planner brought all claims of the fleet together, to see which of a thousand SIMs have one."""
-    pulled(store, map(sim, range(1, 5)))
-    store.pairs.add(map(pair, range(1, 5)), replace=False, now=NOW)
-    planned(store, [change(number) for number in range(1, 5)])
+    four_planned(store)
     large = "UPDATE pg_class SET reltuples = 200000, relpages = 1 WHERE relname IN ('source_sims', 'pairs', 'steps')"
     sql(_url(), f"{large} AND relnamespace = '{account(tmp_path)}'::regnamespace")
     said = _said(lambda: list(store.plans.candidates()), monkeypatch)
@@ -146,9 +150,7 @@ def test_lives_of_some_sims_look_at_the_claims_of_these_alone(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A page of lives went through each claim of the fleet, to find those that were for the stock."""
-    pulled(store, map(sim, range(1, 5)))
-    store.pairs.add(map(pair, range(1, 5)), replace=False, now=NOW)
-    planned(store, [change(number) for number in range(1, 5)])
+    four_planned(store)
     said = _said(lambda: list(store.lives.of([sim(1).iccid.key], NOW)), monkeypatch)
     statement, values = next(one for one in said if "is_overtaken" in str(one[0]))
     steps = _explained(tmp_path, statement, values, "seqscan", "bitmapscan", "hashjoin", "nestloop", "sort")
@@ -163,7 +165,9 @@ def test_a_page_of_a_wave_is_read_in_the_order_of_its_index(
 ) -> None:
     """Else each page sorts all that is left of the plan."""
     planned(store, [change(number) for number in range(1, 5)])
-    said = _said(lambda: list(store.journal.items("p1", acting_only=acting_only)), monkeypatch)
+    found_items: list[Item] = []
+    said = _said(lambda: found_items.extend(store.journal.items("p1", acting_only=acting_only)), monkeypatch)
+    assert len(found_items) == 4
     statement, values = next(one for one in said if "overage_order" in one[0])
     steps = _explained(tmp_path, statement, values, "seqscan", "bitmapscan", "sort")
     assert not [step for step in steps if "Sort" in step], steps
