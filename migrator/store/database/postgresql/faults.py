@@ -172,6 +172,15 @@ def _untrusted(place: str) -> InputError:
     )
 
 
+def _unknown_here(place: str) -> InputError:
+    return InputError(
+        f"{place} wants this user's own certificate, and there is none that fits",
+        code="login",
+        hint="the address names it: sslcert=FILE and sslkey=FILE, a key that its owner alone may read (chmod 600), "
+        "signed by the server's authority, and made out to the user of the address",
+    )
+
+
 def _needs_encryption(place: str) -> InputError:
     return InputError(
         f"{place} refuses this machine: pg_hba.conf has no line for it with this user, database and encryption",
@@ -222,6 +231,7 @@ _NO_CONNECTION: tuple[tuple[tuple[str, ...], _Made], ...] = (
     (("the database system is",), _unreachable),  # starting up, shutting down, in recovery
     (("no pg_hba.conf entry", "pg_hba.conf rejects"), _needs_encryption),
     (("does not support SSL",), _unencrypted),
+    (("client certificate", "certificate authentication failed", "private key", "alert unknown ca"), _unknown_here),
     (("certificate", "SSL error"), _untrusted),
     (("too many clients", "too many connections", "remaining connection slots"), _too_many),
     (("password", "authentication", "role "), _login),
