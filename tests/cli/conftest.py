@@ -1,4 +1,4 @@
-"""A desk to work at: an empty folder, both carriers on loopback, and the command line."""
+"""A desk to work at: an empty folder, both carriers, and the command line."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -8,11 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from migrator.carriers.hologram.simulator import HologramBehaviour, HologramSimulator
 from migrator.carriers.onence.simulator import OnenceBehaviour, OnenceSimulator
+from migrator.carriers.simulation import InProcessTransport
 from migrator.cli.app.root import run
+from migrator.wiring import proxies
 from migrator.wiring.rehearsal import Rehearsal, pool_of
 from migrator.wiring.simulated import Simulated
 from migrator.wiring.sources import REGISTRY
@@ -104,11 +107,25 @@ class Desk:
         return plan
 
 
+def reach_in_process(rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this process reach a rehearsal without a connection, and no other process reach it at all."""
+    rehearsal._socket.close()
+    far, here = proxies.transport_for, f"http://127.0.0.1:{rehearsal.port}/"
+
+    def transport_for(base_url: str) -> httpx.AsyncBaseTransport:
+        return InProcessTransport(rehearsal) if base_url.startswith(here) else far(base_url)
+
+    monkeypatch.setattr(proxies, "transport_for", transport_for)
+
+
 @pytest.fixture
 def make_desk(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> Iterator[Callable[..., Desk]]:
-    """Make a desk with simulators as they are wanted."""
+    """Make a desk with simulators as they are wanted, in process or, so marked, on loopback."""
     with ExitStack() as stack:
 
         def make(
@@ -124,7 +141,10 @@ def make_desk(
                 old = OnenceSimulator(seed=5, sims=sims, behaviour=onence, epoch=epoch)
             hologram = HologramSimulator(seed=5, behaviour=quick, epoch=epoch)
             rehearsal = Rehearsal(old, hologram, carrier=source)
-            stack.enter_context(rehearsal.running())
+            if request.node.get_closest_marker("loopback") is not None:
+                stack.enter_context(rehearsal.running())
+            else:
+                reach_in_process(rehearsal, monkeypatch)
             for name, value in rehearsal.environment().items():
                 monkeypatch.setenv(name, value)
             return Desk(tmp_path, rehearsal, capfd.readouterr, sims)
@@ -136,7 +156,6 @@ def make_desk(
         monkeypatch.setenv("ONENCE_MAX_RPS", "500")
         monkeypatch.setenv("ONOMONDO_MAX_RPS", "500")
         monkeypatch.setenv("HOLOGRAM_MAX_RPS", "500")
-        monkeypatch.setattr("migrator.wiring.START_RPS", 500.0)  # nobody waits for a pace to be felt for
         monkeypatch.setattr("migrator.engine.apply.settle._at_work_s", lambda _ctx: 1.0)
         for part in ("apply.converge", "apply.settle", "cutover.cutover"):  # the carriers here are quick
             monkeypatch.setattr(f"migrator.engine.{part}.FIRST_PAUSE_S", 0.2)

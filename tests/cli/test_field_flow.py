@@ -52,6 +52,7 @@ def swap(desk: Desk, old: str, card: str) -> None:
     unit.silent_from = desk.rehearsal.hologram.now.date() - timedelta(days=1)
 
 
+@pytest.mark.loopback
 def test_cards_are_claimed_swapped_found_corrected_cut_over_and_handed_over(desk: Desk) -> None:
     hologram, cards = desk.rehearsal.hologram, pool_of(desk.sims)[:SWAPPED]
     done(desk, "inventory", "pull")

@@ -63,6 +63,7 @@ def live_in_their_units(desk: Desk) -> None:
         old.silent_from = link.claimed_at.date() - timedelta(days=1)
 
 
+@pytest.mark.loopback
 def test_a_fleet_of_onomondo_goes_the_whole_way_and_nothing_speaks_of_1nce(onomondo: Desk) -> None:
     said: list[str] = []
 

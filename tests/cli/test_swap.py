@@ -158,6 +158,7 @@ def killed(desk: Desk, at: str, old: str, new: str) -> int:
     ).returncode
 
 
+@pytest.mark.loopback
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["claim", "name"])
 @pytest.mark.parametrize("point", ["after_intent", "after_effect", "after_outcome"])
@@ -169,6 +170,7 @@ def test_a_killed_swap_goes_on_by_the_same_command_and_never_claims_twice(bench:
     assert charges(bench) == 1
 
 
+@pytest.mark.loopback
 @pytest.mark.slow
 def test_a_killed_swap_whose_plan_is_stale_by_now_adopts_what_it_claimed(bench: Desk) -> None:
     old, new = olds(bench)[0], news()[0]

@@ -7,7 +7,11 @@ import stat
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import POLICY, Desk
+
+pytestmark = pytest.mark.loopback
 
 
 def test_the_whole_way_charges_each_sim_once_and_accounts_for_every_one(desk: Desk) -> None:

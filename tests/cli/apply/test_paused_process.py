@@ -12,6 +12,7 @@ import pytest
 from tests.cli.conftest import Desk
 
 
+@pytest.mark.loopback
 @pytest.mark.slow
 def test_a_running_apply_is_paused_and_resumed_from_another_process(make_desk: Callable[..., Desk]) -> None:
     desk = make_desk(sims=30)

@@ -190,6 +190,7 @@ def test_cron_mails_only_what_a_person_must_look_at(tmp_path: Path) -> None:
         assert ("the reason" in ended.stdout) is is_mailed
 
 
+@pytest.mark.loopback
 @pytest.mark.slow
 def test_the_real_tool_ends_as_the_recipes_expect(make_desk: Callable[..., Desk]) -> None:
     """Through the shell of GitHub Actions, the strictest one."""

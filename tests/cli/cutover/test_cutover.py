@@ -1,4 +1,4 @@
-"""Cutover and rollback from the command line, over HTTP on loopback."""
+"""Cutover and rollback from the command line, over HTTP."""
 
 import json
 import signal
@@ -88,6 +88,7 @@ def cut_over(desk: Desk) -> dict[str, Any]:
     return plan
 
 
+@pytest.mark.loopback
 def test_cutover_and_rollback_from_end_to_end(desk: Desk) -> None:
     before = off(desk)
     plan = desk.json("cutover", "plan")
@@ -289,6 +290,7 @@ def test_another_run_that_holds_the_store_keeps_the_cutover_out(desk: Desk) -> N
     assert desk.rehearsal.onence.writes == []
 
 
+@pytest.mark.loopback
 @pytest.mark.slow
 def test_a_killed_cutover_goes_on_with_the_same_command(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = desk.json("cutover", "plan").data

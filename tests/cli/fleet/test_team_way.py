@@ -9,6 +9,7 @@ from tests.cli.conftest import POLICY, Desk
 from tests.server import sql
 
 
+@pytest.mark.loopback
 def test_a_worker_calls_the_campaign_of_an_account_in_a_folder_of_its_own(
     desk: Desk, registered: str, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ from tests.server import sql
 pytestmark = pytest.mark.server
 
 
+@pytest.mark.loopback
 def test_an_order_is_carried_out_by_a_worker(desk: Desk, registered: str) -> None:
     at = ("--account", registered)
     assert desk.run(*at, "inventory", "pull").code == 0
@@ -27,6 +28,7 @@ def test_an_order_is_carried_out_by_a_worker(desk: Desk, registered: str) -> Non
     assert (again.code, again.data["jobs"]) == (0, 0), "nothing is due"
 
 
+@pytest.mark.loopback
 def test_what_was_begun_by_hand_is_named_and_left_alone_until_it_is_ordered(desk: Desk, registered: str) -> None:
     at, told = ("--account", registered), desk.rehearsal.environment()
     assert desk.run(*at, "inventory", "pull").code == 0

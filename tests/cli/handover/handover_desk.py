@@ -1,4 +1,4 @@
-"""What the tests of the handover share: a fleet on loopback, its exports, and a store that somebody edits."""
+"""What the tests of the handover share: a fleet, its exports, and a store that somebody edits."""
 
 import csv
 import io

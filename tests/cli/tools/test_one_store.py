@@ -107,6 +107,7 @@ def stop_between_transactions(run: "subprocess.Popen[bytes]") -> None:
     raise AssertionError("it writes all the time")
 
 
+@pytest.mark.loopback
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no such locks there")
 def test_a_run_that_is_stopped_keeps_others_out_by_its_lock_alone(
@@ -148,6 +149,7 @@ def test_where_there_are_no_locks_the_run_says_so_and_goes_on(desk: Desk, monkey
 # --- a run whose store is gone ------------------------------------------------------------------------------------
 
 
+@pytest.mark.loopback
 @pytest.mark.slow
 def test_a_run_whose_store_is_removed_ends_in_words_and_its_record_goes_on(
     make_desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch

@@ -1,4 +1,4 @@
-"""The story of one unit, from the command line and over HTTP on loopback."""
+"""The story of one unit, from the command line and over HTTP."""
 
 import json
 import sqlite3

@@ -1,4 +1,4 @@
-"""What `verify` proves beyond the record, from the command line and over HTTP on loopback."""
+"""What `verify` proves beyond the record, from the command line and over HTTP."""
 
 import json
 import signal
@@ -8,6 +8,8 @@ import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import pytest
 
 from migrator.carriers.onence.simulator import OnenceBehaviour, SimStatus
 from migrator.store import Store
@@ -211,6 +213,7 @@ def test_a_watch_without_drift_ends_with_0_when_its_time_is_over(desk: Desk) -> 
     assert outcome.data["drift_seen"] is False
 
 
+@pytest.mark.loopback
 def test_ctrl_c_ends_a_watch_with_what_was_seen(desk: Desk) -> None:
     desk.applied()
     old, new = claimed(desk)[0]

@@ -1,4 +1,4 @@
-"""Why new SIMs are silent: `verify --traffic` and the report, over HTTP on loopback."""
+"""Why new SIMs are silent: `verify --traffic` and the report, over HTTP."""
 
 import csv
 from collections.abc import Callable

@@ -75,6 +75,7 @@ def test_work_needs_a_register(desk: Desk) -> None:
     assert (told.code, "--accounts" in told.err) == (2, True)
 
 
+@pytest.mark.loopback
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_a_turn_that_is_told_to_end_between_two_stages_gives_the_lease_back(make_desk: Callable[..., Desk]) -> None:
     desk = make_desk(sims=4)
