@@ -21,8 +21,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     What a run of all tests has no time for is left to a command of its own.
     """
+    for item in items:
+        if not _is_of_share(item):
+            item.add_marker("long")
     if "MIGRATOR_TEST_LONG" not in os.environ:
         for item in items:
             if item.get_closest_marker("long") is not None:
                 item.add_marker(pytest.mark.skip(reason="it takes long: `make test-long` runs it"))
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+def _is_of_share(item: pytest.Item) -> bool:
+    """True unless a test's marker leaves this case out.
+
+    The cases of a grid are numbered row by row: a share that does not divide the row's length tries each column, too.
+    """
+    share, case = item.get_closest_marker("share"), getattr(item, "callspec", None)
+    return share is None or case is None or next(iter(case.indices.values())) % share.args[0] == 0

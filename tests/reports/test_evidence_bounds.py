@@ -38,6 +38,7 @@ def peak(use: Callable[[], object]) -> tuple[object, int]:
         tracemalloc.stop()
 
 
+@pytest.mark.share(2)
 @pytest.mark.parametrize("name", [MANIFEST, *ALWAYS])
 def test_a_line_of_gigabytes_is_a_finding(name: str, tmp_path: Path) -> None:
     path = zipped(tmp_path / "bomb.zip", large=name)

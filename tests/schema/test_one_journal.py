@@ -87,6 +87,7 @@ def told(store: Store) -> dict[str, Any]:
     return found | {"migration": [*of_migration, store.journal.step_codes(plan_id), store.journal.verdicts(plan_id)]}
 
 
+@pytest.mark.share(3)
 @pytest.mark.parametrize("released", BEFORE_ONE_JOURNAL)
 @pytest.mark.parametrize("death", DEATHS)
 def test_a_cutover_in_progress_is_moved_whole_and_goes_on(death: str, released: str, tmp_path: Path) -> None:
@@ -111,6 +112,7 @@ def test_a_cutover_in_progress_is_moved_whole_and_goes_on(death: str, released: 
     assert evidence_problems(tmp_path / "evidence.zip")[1] == []
 
 
+@pytest.mark.share(2)
 @pytest.mark.parametrize("released", BEFORE_ONE_JOURNAL[1:])
 @pytest.mark.parametrize(
     "edit",

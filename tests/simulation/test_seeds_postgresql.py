@@ -10,6 +10,7 @@ from tests.simulation.test_seeds import KEPT, lived
 SEEDS = (*range(100, 106), *KEPT) if ALL else (*range(100, 104), *KEPT[:4])
 
 
+@pytest.mark.share(2)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_whatever_goes_wrong_the_end_is_right_in_postgresql_too(seed: int, tmp_path: Path) -> None:
     if running() is None:

@@ -109,6 +109,7 @@ EVERYTHING = sorted(
 )
 
 
+@pytest.mark.share(4)
 @pytest.mark.parametrize("table", EVERYTHING)
 def test_no_cell_can_hold_what_stops_the_check(table: str, world: CutoverWorld, tmp_path: Path) -> None:
     with world.store() as store:

@@ -41,6 +41,7 @@ EDITS = {
 }
 
 
+@pytest.mark.share(2)
 @pytest.mark.parametrize("statement", EDITS.values(), ids=EDITS)
 @pytest.mark.parametrize("words", [("--confirm", "{claims}"), ("--dry-run",)], ids=["apply", "dry run"])
 def test_a_plan_that_was_edited_in_the_store_is_not_carried_out(

@@ -33,6 +33,7 @@ def once_each(world: RewrittenWorld) -> None:
     assert sorted(asked) == new_sims(SIMS)
 
 
+@pytest.mark.share(4)
 @pytest.mark.parametrize("value", [HUGE, str(HUGE), -HUGE - 1, 10**30, "1e999999"])
 @pytest.mark.parametrize(
     "field", ["deviceid", "id", "orgid", "overagelimit", "smslimit", "dataplansubscriptionid", "zone"]
@@ -51,6 +52,7 @@ def test_a_number_past_what_a_store_holds_is_one_sims_trouble(tmp_path: Path, fi
     once_each(world)
 
 
+@pytest.mark.share(3)
 @pytest.mark.parametrize("charset", ["no-such-charset", "hex", "undefined", "utf-8\x00"])
 @pytest.mark.parametrize("name", ["Zähler".encode("latin-1"), b"\xff\xfe" * 40, "Zähler".encode()])
 def test_a_charset_that_does_not_exist_is_borne_after_a_claim(tmp_path: Path, charset: str, name: bytes) -> None:

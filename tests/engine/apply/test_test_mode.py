@@ -201,6 +201,7 @@ def test_the_first_one_is_waited_for_while_hologram_moves_it(tmp_path: Path) -> 
     as_planned(world)
 
 
+@pytest.mark.share(2)
 @pytest.mark.parametrize("fault", [Fault.LOSE_BEFORE, Fault.LOSE_AFTER, Fault.LATE])
 @pytest.mark.parametrize("point", [None, "after_intent", "after_effect", "after_outcome"])
 def test_a_lost_claim_of_the_first_one_is_settled_before_any_other(

@@ -95,6 +95,7 @@ def world(tmp_path: Path) -> World:
 KINDS = [StepKind.CLAIM, StepKind.LIMITS, StepKind.NAME]
 
 
+@pytest.mark.share(2)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("point", ["after_intent", "after_effect"])
 @pytest.mark.parametrize("paused_s", [10.0, 3600.0], ids=["short", "long"])

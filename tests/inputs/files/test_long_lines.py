@@ -36,6 +36,7 @@ READERS: dict[str, Callable[[Path], Any]] = {
 }
 
 
+@pytest.mark.share(3)
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("character", ["8", "a", " ", "["])
 def test_a_line_without_end_is_refused(tmp_path: Path, reader: str, character: str) -> None:
