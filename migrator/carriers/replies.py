@@ -42,6 +42,7 @@ class Mask:
         self._user = user
         self._words: list[str] = []
         self._forms: list[str] = []
+        self._signs: list[str] = []  # a text without any of these has none of the forms
         for secret in secrets:
             self.hide(secret)
 
@@ -49,6 +50,7 @@ class Mask:
         """Strike out `secret` from now on."""
         if len(secret) >= SHORTEST_MASKED:
             self._forms = sorted({*self._forms, *forms_of(secret, self._user)}, key=len, reverse=True)
+            self._signs = [form for form in self._forms if not any(o in form for o in self._forms if o != form)]
         self._words = sorted({*self._words, *self._forms, *filter(None, [secret])}, key=len, reverse=True)
 
     def words(self, text: str) -> str:
@@ -62,7 +64,7 @@ class Mask:
         text alone proves nothing where it holds an escape.
         """
         plain = text.replace("\\/", "/")
-        if not any(form in plain for form in self._forms) and "\\u00" not in text:
+        if not any(sign in plain for sign in self._signs) and "\\u00" not in text:
             return text, body
         clean = without_forms(body, self._forms)
         return (text, body) if clean == body and body is not None else (struck(plain, self._forms), clean)
