@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from migrator.core.fleet.secrets import SHORTEST_MASKED, forms_of, struck
 from migrator.inputs.files.toml_checks import Unfit
@@ -12,6 +13,11 @@ from migrator.inputs.settings.secrets import Secret, SecretSource
 from migrator.inputs.settings.settings import SECRET_NAMES, Settings
 
 __all__ = ["Withheld", "secret_source", "withheld"]
+
+STORE, STORE_PASSWORDS, STORE_FILES = "MIGRATOR_STATE", ("PGPASSWORD", "PGSSLPASSWORD"), ("PGPASSFILE", "PGSERVICEFILE")
+"""Variables with a password of the store, or with its file."""
+
+_IN_ADDRESS = ("password", "sslpassword")
 
 
 def secret_source(name: str) -> SecretSource:
@@ -36,7 +42,10 @@ class Withheld:
 
     def environment(self) -> dict[str, str]:
         """Return our environment without any variable that holds or names a secret."""
-        names = {name for one in self.sources for name in (one.variable, f"{one.variable}_FILE")} | set(PLACES)
+        names = {name for one in self.sources for name in (one.variable, f"{one.variable}_FILE")} | {
+            *PLACES,
+            *STORE_FILES,
+        }
         return {name: value for name, value in os.environ.items() if name.upper() not in names}
 
     def struck(self, text: str) -> str:
@@ -53,7 +62,7 @@ class Withheld:
 
 
 def withheld(settings: Settings | None, names: Iterable[str] = ()) -> Withheld:
-    """Return all secrets of the carriers, and those of these names.
+    """Return the secrets of carriers and store, and those of these names.
 
     Args:
         settings: of this installation, whose configuration file may name files; None for the environment alone.
@@ -62,9 +71,25 @@ def withheld(settings: Settings | None, names: Iterable[str] = ()) -> Withheld:
     of_accounts = [name for name in os.environ if name.upper().startswith(tuple(f"{one}__" for one in SECRET_NAMES))]
     sources = {name: secret_source(name) for name in (*SECRET_NAMES, *names)}
     sources |= {name.upper(): SecretSource(name.upper(), Secret(os.environ[name].strip())) for name in of_accounts}
+    sources |= {name: SecretSource(name, Secret(os.environ[name])) for name in STORE_PASSWORDS if name in os.environ}
+    for name, address in ((STORE, os.environ.get(STORE)), ("state", settings.state if settings is not None else None)):
+        sources |= {f"{name} {no}": SecretSource(name, word) for no, word in enumerate(_passwords(address or ""))}
     chosen = () if settings is None else settings.secret_sources
     own = {one.variable: one for one in chosen}  # beside those without an account, which a program may know, too
     return Withheld(tuple((sources | own).values()))
+
+
+def _passwords(address: str) -> list[Secret]:
+    """Return the passwords in the address of a store."""
+    try:
+        parts = urlsplit(address)
+        found = [
+            unquote(parts.password or ""),
+            *(value for name, value in parse_qsl(parts.query) if name in _IN_ADDRESS),
+        ]
+    except ValueError:  # no address: the store says so
+        return []
+    return [Secret(one) for one in found if one]
 
 
 def _value(source: SecretSource) -> str | None:

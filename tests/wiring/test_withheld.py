@@ -69,3 +69,28 @@ def test_secrets_of_every_account_are_withheld_and_so_are_their_places(
     ] == []
     said = "apikey-of-acme secret-of-acme apikey-of-other apikey-of-nobody"
     assert kept.struck(said) == "*** *** *** ***"
+
+
+def test_passwords_of_the_store_are_neither_passed_on_nor_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By whatever way PostgreSQL is given one; an address without one may be known."""
+    monkeypatch.setenv("PGPASSWORD", "pg-password")
+    monkeypatch.setenv("PGPASSFILE", str(tmp_path / "pass"))
+    monkeypatch.setenv("PGHOST", "db")
+    address = "postgresql://ada:in-the-address@db/fleet?sslpassword=of-the-key&sslmode=require"
+    kept = withheld(load_settings({"MIGRATOR_STATE": "postgresql://ada:of%20the%20settings@db/fleet"}, None))
+    monkeypatch.setenv("MIGRATOR_STATE", address)
+    of_environment = withheld(None)
+    for one in (kept, of_environment):
+        left = one.environment()
+        assert "PGHOST" in left
+        assert not {"PGPASSWORD", "PGPASSFILE"} & left.keys()
+        assert "pg-password" not in one.struck("it is pg-password")
+    assert kept.struck("of the settings, of%20the%20settings") == "***, ***"
+    assert "MIGRATOR_STATE" not in of_environment.environment()
+    struck = of_environment.struck(f"{address} in-the-address of-the-key")
+    assert "in-the-address" not in struck
+    assert "of-the-key" not in struck
+    monkeypatch.setenv("MIGRATOR_STATE", "postgresql://ada@db/fleet")
+    assert withheld(None).environment()["MIGRATOR_STATE"] == "postgresql://ada@db/fleet"

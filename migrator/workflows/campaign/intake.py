@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from migrator.core.fleet.units import counted
 from migrator.core.run.results import ExitCode
 from migrator.errors import InputError
 from migrator.inputs.pairing.pool import read_pool
@@ -20,6 +21,7 @@ __all__ = ["files_of", "give_back", "take_files"]
 ENDINGS = {".csv", ".txt"}
 SHEETS = {".xlsx", ".xlsm", ".xls", ".ods", ".numbers"}
 SHIPPED, STOCK = "shipped", "stock"
+PROBLEMS, EXCEPTIONS = ".problems.txt", ".exceptions.csv"
 TAKEN, REFUSED = "taken", "refused"
 
 
@@ -46,6 +48,7 @@ def take_files(tick: Tick) -> None:
     """
     folder = Path(tick.campaign.folder) / INTAKE
     folder.mkdir(parents=True, exist_ok=True)
+    _tell_earlier(tick, folder)
     for file in sorted(_files(folder)):
         try:
             look = _look(file)
@@ -55,6 +58,20 @@ def take_files(tick: Tick) -> None:
                 tick.taken[_take(tick, folder, file)] = (file.name, look)
         except OSError as error:
             tick.hold(ExitCode.ATTENTION, f"{file.name} cannot be taken: {unusable(error)}", PLACE)
+
+
+def _tell_earlier(tick: Tick, folder: Path) -> None:
+    """Tell what earlier ticks could not take and still lies there."""
+    with suppress(OSError):  # no such folder yet
+        if refused := sum(not file.name.endswith(PROBLEMS) for file in _files(folder / REFUSED)):
+            hint = f"put them right and into {folder} again, and delete them there; *{PROBLEMS} says what is wrong"
+            tick.hold(
+                ExitCode.ATTENTION, f"{folder / REFUSED} has {counted(refused, 'file')} that cannot be used", hint
+            )
+    with suppress(OSError):
+        if left := sum(file.name.endswith(EXCEPTIONS) for file in _files(folder / TAKEN)):
+            hint = f"put the rows right and into {folder} again, and delete *{EXCEPTIONS} there"
+            tick.hold(ExitCode.ATTENTION, f"{folder / TAKEN} has {counted(left, 'file')} of rows left out", hint)
 
 
 def give_back(tick: Tick) -> None:
@@ -81,8 +98,8 @@ def _take(tick: Tick, folder: Path, file: Path) -> Path:
     except InputError as error:
         place = _place(folder / REFUSED, file, tick)
         lines = [f"{one.message}  {way.remedy(one.hint, place)}".rstrip() for one in error.problems]
-        place.with_name(f"{place.name}.problems.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        hint = f"{place}.problems.txt says why; put it right, and into {folder} again"
+        place.with_name(f"{place.name}{PROBLEMS}").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        hint = f"{place}{PROBLEMS} says why; put it right, and into {folder} again"
         tick.hold(ExitCode.ATTENTION, f"{file.name} cannot be used: {error.message}", hint)
         tick.count("files_refused", 1)
     else:
@@ -128,7 +145,7 @@ def _sheet(_tick: Tick, file: Path, _place: Path) -> None:
 
 
 def _pairs(tick: Tick, file: Path, place: Path) -> None:
-    rest = place.with_name(f"{place.stem}.exceptions.csv")
+    rest = place.with_name(f"{place.stem}{EXCEPTIONS}")
     done = import_pairs(tick.site, file, take_good=True, exceptions=rest)
     tick.count("pairs_added", done.counts["added"])
     tick.count("pairs_replaced", done.counts["replaced"])

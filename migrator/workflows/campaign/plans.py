@@ -1,11 +1,12 @@
 """Plans of a campaign: the begun ones, then those of due SIMs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 
-from migrator.core.campaign.budget import Allowance, ahead_of_swaps, allowance, is_budget_spent
+from migrator.core.campaign.budget import DAY_S, Allowance, ahead_of_swaps, allowance, is_budget_spent
+from migrator.core.fleet.units import counted
 from migrator.core.plan.plan import PlanHeader
 from migrator.core.policy.policy import ClaimWhen, Wave
 from migrator.core.run.results import ApplyResult, ExitCode
@@ -19,7 +20,9 @@ from migrator.workflows.plans.plan import plan_held
 
 __all__ = ["claim_due", "go_on"]
 
-SWAPS_OVER_S = 14 * 86_400.0
+SWAPS_OVER_S = 14 * DAY_S
+NO_SWAPS_S = 7 * DAY_S
+"""Time without any swap after which a person has to look."""
 MOST_TRIES = 3
 WAVE = "campaign"
 
@@ -55,14 +58,16 @@ def claim_due(tick: Tick) -> None:
 def _carried_out(tick: Tick, header: PlanHeader) -> ApplyResult | None:
     """Carry a plan out within the allowance of today.
 
+    Once the error budget is spent nothing more is claimed, and what is claimed is set up all the same.
+
     Returns: None for a plan that is stale, which is given up.
 
     Raises: Halted, for a plan that an order holds.
     """
-    may = _allowance(tick, _price_of(header))
+    may_claim = 0 if _is_spent(tick) else _allowance(tick, _price_of(header)).sims
     before = tick.site.store.due.spent(tick.campaign, tick.day_began_s()).sims
     try:
-        result = carry_out_held(tick.site, header, tick.run_bounds(may.sims), tick.me)
+        result = carry_out_held(tick.site, header, tick.run_bounds(may_claim), tick.me)
     except StalePlan as error:
         _give_up(tick, header, error.message)
         return None
@@ -83,7 +88,8 @@ def _note(tick: Tick, header: PlanHeader, result: ApplyResult) -> None:
     if result.exit_code is ExitCode.DONE:
         return
     if result.is_capped:
-        _hold_back(tick, _allowance(tick, _price_of(header)))
+        if not _holds_all(tick):
+            _hold_back(tick, _allowance(tick, _price_of(header)))
         return
     if result.exit_code is ExitCode.ATTENTION:
         return  # the exceptions are counted at the end, over all plans
@@ -128,35 +134,56 @@ def _within(tick: Tick, new: Sequence[WaitingSim]) -> Sequence[WaitingSim]:
     """Return the SIMs to claim now: cards in their units first."""
     if not new:
         return []
-    store, campaign = tick.site.store, tick.campaign
-    if is_budget_spent(store.due.outcomes(campaign, tick.bounds.last_units), tick.bounds):
-        words = f"of the newest {tick.bounds.last_units} units more than {tick.bounds.most_failures} failed"
-        hint = (
-            "`migrator campaign status` counts them by code; mend the cause, then `migrator campaign resume --by NAME`"
-        )
-        tick.hold(ExitCode.HALTED, f"{words}: nothing more is claimed", hint)
+    if _holds_all(tick):
         return []
     may = _allowance(tick, _last_price(tick))
     scanned = [one for one in new if one.is_scanned]
-    others = list(_ahead(tick, [one for one in new if not one.is_scanned]))
+    others = _ahead(tick, [one for one in new if not one.is_scanned])
     wanted = [*scanned, *others]
     if len(wanted) > may.sims:
         _hold_back(tick, may)
     return wanted[: may.sims]
 
 
-def _ahead(tick: Tick, new: Sequence[WaitingSim]) -> Iterator[WaitingSim]:
-    """Yield the cards that the observed swaps will need soon."""
+def _is_spent(tick: Tick) -> bool:
+    """True if too many of the newest units failed."""
+    return is_budget_spent(tick.site.store.due.outcomes(tick.campaign, tick.bounds.last_units), tick.bounds)
+
+
+def _holds_all(tick: Tick) -> bool:
+    """True if the error budget is spent; then notes it."""
+    is_spent = _is_spent(tick)
+    if is_spent:
+        words = f"of the newest {tick.bounds.last_units} units more than {tick.bounds.most_failures} failed"
+        hint = (
+            "`migrator campaign status` counts them by code; mend the cause, then `migrator campaign resume --by NAME`"
+        )
+        tick.hold(ExitCode.HALTED, f"{words}: nothing more is claimed", hint)
+    return is_spent
+
+
+def _ahead(tick: Tick, new: Sequence[WaitingSim]) -> Sequence[WaitingSim]:
+    """Return the cards that the observed swaps will need soon.
+
+    Where no swap at all was seen for a week a person has to look: cards that nobody swaps would hold back all others.
+    """
     ahead_s = tick.loaded.policy.claim.ahead_s
     if ahead_s is None:
-        yield from new
-        return
+        return new
     store, now = tick.site.store, tick.site.now()
     over_s = min(SWAPS_OVER_S, max(1.0, now - tick.campaign.created_s))
-    most = ahead_of_swaps(
-        ahead_s, store.due.swaps(tick.campaign, now - over_s), over_s, first=tick.bounds.claims_per_day
-    )
-    yield from new[: max(0, most - store.due.silent(tick.campaign))]
+    swaps, silent = store.due.swaps(tick.campaign, now - over_s), store.due.silent(tick.campaign)
+    most = ahead_of_swaps(ahead_s, swaps, over_s, first=tick.bounds.claims_per_day)
+    soon = new[: max(0, most - silent)]
+    tick.count("held_back_by_ahead", len(new) - len(soon))
+    if not soon and new and not swaps and over_s >= NO_SWAPS_S:
+        words = f"no swap was seen for {counted(int(over_s // DAY_S), 'day')}: [claim] ahead holds back what is due"
+        hint = (
+            f"{counted(silent, 'claimed card')} not yet seen; have units swapped, or put scans into the intake, whose "
+            "cards are claimed at once. A longer `ahead`, or none, needs `migrator campaign approve`"
+        )
+        tick.hold(ExitCode.ATTENTION, words, hint)
+    return soon
 
 
 def _allowance(tick: Tick, price: str | Decimal | None) -> Allowance:

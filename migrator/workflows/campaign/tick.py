@@ -12,10 +12,11 @@ from zoneinfo import ZoneInfo
 from migrator.core.campaign.calendar import day_began_s, is_over, is_quiet, quiet_in_s
 from migrator.core.campaign.life import LifeCounts
 from migrator.core.fleet.units import n_people
+from migrator.core.policy.outside import Receiver
 from migrator.core.policy.policy import CampaignPolicy
 from migrator.core.run.results import ExitCode
 from migrator.errors import Halted, MigratorError, StalePlan, StoreBusy, StoreError
-from migrator.inputs.policy.file import LoadedPolicy
+from migrator.inputs.policy.file import LoadedPolicy, stored_policy
 from migrator.store import Owner
 from migrator.store.campaigns.campaigns import Campaign, CampaignState
 from migrator.store.campaigns.ticks import KeptTick
@@ -160,6 +161,16 @@ class Tick:
         if self.trouble is not None or campaign is None or campaign.campaign_no != self.campaign.campaign_no:
             return False
         return campaign.approved_s is not None and campaign.policy_sha256 == self.loaded.fingerprint
+
+    def receivers(self) -> tuple[Receiver, ...]:
+        """Return who is told, by the policy as it is kept.
+
+        An edit of the file that nobody approved changes neither who is told nor which programs run.
+        """
+        campaign = self.campaign
+        if campaign.policy_sha256 == self.loaded.fingerprint or self.trouble is not None:
+            return self.loaded.policy.notify
+        return stored_policy(campaign.policy_text, name=f"policy of campaign {campaign.name}").notify
 
     def _unapproved(self) -> Held | None:
         if self.trouble is not None:

@@ -30,6 +30,9 @@ _EVENTS = {
 """Exceptions that are events of their own."""
 
 CURSOR = "handover.cursor"
+OF_FILES = {"intake", "intake again", "exceptions", "report", HANDOVER}
+"""Stages whose trouble stops no claim and no cutover."""
+
 CHANGES = {"claimed", "writes", "switched_off", "pairs_added", "pairs_replaced", "pairs_discovered", "newly_alive"}
 
 
@@ -82,11 +85,11 @@ def write_deltas(tick: Tick) -> None:
 
 
 def notices_of(tick: Tick, ended: ExitCode) -> list[Notice]:
-    """Return what the receivers of the policy are told.
+    """Return what the receivers of the kept policy are told.
 
     The day in numbers is told by its first tick. A tick that merely waits, as for the end of quiet hours, is not told.
     """
-    to, name, day = tick.loaded.policy.notify, tick.campaign.name, tick.now().astimezone(tick.zone).date()
+    to, name, day = tick.receivers(), tick.campaign.name, tick.now().astimezone(tick.zone).date()
     if not to:
         return []
     store, ref, number = tick.site.store, tick.ref(), tick.campaign.campaign_no
@@ -118,7 +121,7 @@ def notices_of(tick: Tick, ended: ExitCode) -> list[Notice]:
 
 def _of_sims(tick: Tick, told: Mapping[str, Any]) -> list[Notice]:
     """Return the notices about some SIMs, each once for these very SIMs."""
-    to, found = tick.loaded.policy.notify, list[Notice]()
+    to, found = tick.receivers(), list[Notice]()
     exceptions: Mapping[str, int] = tick.told.get("exceptions", {})
     before: Mapping[str, int] = next((one.told.get("exceptions", {}) for one in tick.earlier()[:1]), {})
     for code, (event, words) in _EVENTS.items():
@@ -138,7 +141,8 @@ def _by_event(tick: Tick) -> dict[ExitCode, list[Held]]:
     """Return the holds that have to be told, by event.
 
     The exit code names the event. What stops the campaign, and who needs a person, are two events: neither hides the
-    other. A carrier that cannot be read is told once two calls in a row came to it: most are back by the next one.
+    other. A file that cannot be written needs a person, and a policy or a key that cannot be used stops all. A carrier
+    that cannot be read is told once two calls in a row came to it: most are back by the next one.
     """
     found: dict[ExitCode, list[Held]] = {}
     last = [one for before in tick.earlier()[:1] for one in before.held]
@@ -147,7 +151,7 @@ def _by_event(tick: Tick) -> dict[ExitCode, list[Held]]:
         if one.exit_code is ExitCode.RESUMABLE:
             if one.lasts and _stage(one.words) in stages:
                 found.setdefault(ExitCode.HALTED, []).append(one)
-        elif one.exit_code is ExitCode.INPUT and tick.trouble is None:
+        elif one.exit_code is ExitCode.INPUT and _stage(one.words) in OF_FILES:
             found.setdefault(ExitCode.ATTENTION, []).append(one)
         else:
             event = ExitCode.ATTENTION if one.exit_code is ExitCode.ATTENTION else ExitCode.HALTED

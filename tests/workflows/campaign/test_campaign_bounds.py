@@ -150,6 +150,22 @@ def test_no_more_cards_wait_than_the_observed_swaps_need(tmp_path: Path) -> None
     assert card in world.target.ledger.charges, "a card in its unit is not held back"
 
 
+def test_cards_that_nobody_swaps_are_told_where_they_hold_back_all_others(tmp_path: Path) -> None:
+    """Technicians take any card of a box: without a scan or a swap that was seen no other one would ever be claimed."""
+    world = began(tmp_path, claims_per_day=4, ahead="24h")
+    for day in range(8):
+        ticked = world.tick()
+        assert world.claims() == 4
+        assert ticked.told["held_back_by_ahead"] == len(world.on()) - 4
+        assert (ticked.exit_code is ExitCode.ATTENTION) is (day >= 7), f"on day {day}"
+        world.wait(DAY_S)
+    (held,) = ticked.held
+    assert held.words == "no swap was seen for 7 days: [claim] ahead holds back what is due"
+    assert held.hint.startswith("4 claimed cards not yet seen")
+    world.swap(world.on()[0])
+    assert world.tick().exit_code is ExitCode.DONE
+
+
 def test_the_last_run_before_quiet_hours_ends_with_them(tmp_path: Path) -> None:
     world = began(tmp_path, more='quiet_hours = "22:00-06:00"\n', claims_per_day=500)
     world.target.behaviour = HologramBehaviour(latency_s=45.0)

@@ -25,7 +25,7 @@ def test_a_spreadsheet_is_refused_with_what_to_do(tmp_path: Path) -> None:
         "half.csv.part",
         "~$swaps.xlsx",
     ]
-    assert world.tick().exit_code is ExitCode.DONE
+    assert world.tick().exit_code is ExitCode.ATTENTION
 
 
 def test_a_file_that_is_written_on_is_left_until_it_is_whole(tmp_path: Path) -> None:

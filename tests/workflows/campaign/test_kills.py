@@ -115,6 +115,10 @@ def test_a_file_that_cannot_be_used_is_set_aside_with_its_problems(tmp_path: Pat
     assert f"`migrator pair import {broken}`" in words
     assert (intake / ".half.csv").exists()
     world.wait(DAY_S)
+    ticked = world.tick()
+    assert ticked.exit_code is ExitCode.ATTENTION, "somebody waits for it until it was put right"
+    assert [held.words for held in ticked.held] == [f"{intake / 'refused'} has 1 file that cannot be used"]
+    broken.unlink()
     assert world.tick().exit_code is ExitCode.DONE
 
 
@@ -125,3 +129,6 @@ def test_rows_with_a_problem_stand_beside_the_taken_file(tmp_path: Path) -> None
     assert ticked.told["rows_left_out"] == 1
     (rest,) = (tmp_path / "campaign" / "intake" / "taken").glob("*exceptions.csv")
     assert "8988000000000000009" in rest.read_text(encoding="utf-8")
+    assert [held.words for held in world.tick().held] == [f"{rest.parent} has 1 file of rows left out"]
+    rest.unlink()
+    assert world.tick().exit_code is ExitCode.DONE

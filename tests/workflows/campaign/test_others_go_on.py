@@ -11,6 +11,7 @@ from migrator.core.run.control import Order, OrderKind
 from migrator.core.run.results import ExitCode
 from migrator.core.run.states import StepKind
 from migrator.engine.run.context import Hooks
+from migrator.workflows.campaign.make import resume_campaign
 from tests.worlds.campaigned import CampaignWorld
 from tests.worlds.outside import site_of
 from tests.worlds.world import Crash, crash_at, new_sims
@@ -75,6 +76,37 @@ def test_a_plan_that_an_order_holds_keeps_no_other_plan_from_going_on(tmp_path: 
     assert world.cards[0] not in world.target.ledger.charges
     assert ticked.exit_code is ExitCode.HALTED
     assert any(held in one.words for one in ticked.held)
+
+
+def test_a_begun_plan_claims_nothing_more_either_once_too_many_failed(tmp_path: Path) -> None:
+    """An order held it meanwhile. What others failed at counts for it, too, until a person says so."""
+    world = CampaignWorld(tmp_path, sims=14, seed=3)
+    world.began(more="last_units = 20\nerror_budget = 0.1\n")
+    olds, cards = world.on(), world.cards
+    world.hand_in_pairs("first.csv", zip(olds[:2], cards[:2], strict=True))
+    world.outside.doomed = crash_at("after_intent", 1, StepKind.CLAIM)
+    with pytest.raises(Crash):
+        world.tick()
+    world.outside.doomed = Hooks()
+    with site_of(world, world.outside) as site:
+        (held,) = site.store.due.open_plans(site.store.campaigns.required())
+        site.store.steering.give(held, Order(OrderKind.PAUSE, "ann", site.now()))
+    world.target.behaviour = HologramBehaviour(poison=frozenset(cards[2:5]))
+    world.hand_in_pairs("second.csv", zip(olds[2:5], cards[2:5], strict=True))
+    world.wait(DAY_S)
+    world.tick()
+    with site_of(world, world.outside) as site:
+        site.store.steering.withdraw(held, by="ann", now=site.now())
+    world.wait(DAY_S)
+    ticked = world.tick()
+    assert (ticked.exit_code, world.claims()) == (ExitCode.HALTED, 0)
+    assert [one.words for one in ticked.held if one.exit_code is ExitCode.HALTED] == [
+        "of the newest 20 units more than 2 failed: nothing more is claimed"
+    ]
+    with site_of(world, world.outside) as site:
+        resume_campaign(site, by="ann")
+    world.tick()
+    assert world.claims() == 2
 
 
 # --- cards that stay pending --------------------------------------------------------------------------------------

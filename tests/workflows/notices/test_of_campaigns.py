@@ -2,15 +2,19 @@
 
 from pathlib import Path
 from typing import Any
+from unittest import mock
+
+import pytest
 
 from migrator.carriers.hologram.simulator import HologramBehaviour
 from migrator.carriers.simulation import Fault, FaultPlan
 from migrator.core.policy.outside import NoticeEvent
 from migrator.core.run.results import ExitCode
+from migrator.errors import InputError
 from migrator.store.campaigns.outbox import Delivery
 from migrator.workflows.campaign.make import create_campaign
 from tests.worlds.campaigned import CampaignWorld
-from tests.worlds.outside import site_of
+from tests.worlds.outside import SimulatedOutside, site_of
 from tests.worlds.world import new_sims
 
 DAY_S = 86_400.0
@@ -52,6 +56,42 @@ def test_what_stops_the_campaign_and_what_needs_a_person_hide_nothing_of_each_ot
     world.hand_in("three.csv", [("colour", "size"), ("red", "9")])
     world.tick()
     assert len(told(world, NoticeEvent.NEEDS_ATTENTION)) == 2, "a further cause on the same day is told, too"
+
+
+def test_an_edit_that_nobody_approved_changes_neither_who_is_told_nor_what_runs(tmp_path: Path) -> None:
+    world = began(tmp_path)
+    world.tick()
+    world.write_policy(more=RECEIVER.replace('"true"', '"touch", "ran"'))
+    assert world.tick().exit_code is ExitCode.HALTED
+    (first,) = told(world, NoticeEvent.STOPPED)
+    assert first.receiver.command == ("true",)
+    world.wait(DAY_S)
+    world.write_policy()
+    world.tick()
+    assert [one.receiver.command for one in told(world, NoticeEvent.STOPPED)] == [("true",)] * 2, "not silenced either"
+    world.write_policy(more=RECEIVER.replace('"true"', '"false"'))
+    world.approve("ann@desk")
+    world.write_policy(more=RECEIVER.replace('"true"', '"false"'), claims_per_day=3)
+    world.wait(DAY_S)
+    world.tick()
+    assert {one.receiver.command for one in told(world, NoticeEvent.STOPPED)} == {("true",), ("false",)}
+
+
+def test_a_key_that_cannot_be_had_stops_the_campaign_and_a_report_that_cannot_be_written_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = began(tmp_path)
+    (tmp_path / "campaign" / "report").write_text("a file in the way")
+    assert world.tick().exit_code is ExitCode.INPUT
+    (asked,) = told(world, NoticeEvent.NEEDS_ATTENTION)
+    assert asked.told["reason"].startswith("report:")
+    assert told(world, NoticeEvent.STOPPED) == []
+    without = InputError("HOLOGRAM_API_KEY is not set", hint="set it")
+    monkeypatch.setattr(SimulatedOutside, "target", mock.Mock(side_effect=without))
+    world.wait(DAY_S)
+    assert world.tick().exit_code is ExitCode.INPUT
+    (stopped,) = told(world, NoticeEvent.STOPPED)
+    assert stopped.told["reason"] == "Hologram: HOLOGRAM_API_KEY is not set"
 
 
 def test_a_plan_that_halts_is_told_once_by_the_call(tmp_path: Path) -> None:
