@@ -83,3 +83,16 @@ def test_an_account_whose_command_hangs_keeps_no_other_one_waiting(log: Path, mo
     assert "did not end within 1 s" in found[-1][1].trouble
     assert "ended with exit code 3" in dict(found)["a1"].trouble
     assert [name for name, one in found if one.missing] == ["a1", "a0"]
+
+
+def test_an_account_that_the_settings_here_do_not_fit_is_left_to_others(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A turn of it here would end at once, and keep it from the machines that could serve it."""
+    tell(log, ":")
+    monkeypatch.setenv("HOLOGRAM_ORG_ID", "1")
+    first, second = (replace(one, organization=number) for one, number in zip(accounts(2), (1, 98765), strict=True))
+    found = dict(secrets_here([first, second]))
+    assert found[first.name] == SecretsHere((), "")
+    assert "HOLOGRAM_ORG_ID is 1 here" in found[second.name].trouble
+    assert found[second.name].missing

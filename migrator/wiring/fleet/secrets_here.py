@@ -14,6 +14,7 @@ from migrator.inputs.settings.account_names import at_account, with_account
 from migrator.inputs.settings.account_secrets import SECRETS_COMMAND, AccountSecret, CommandHung
 from migrator.inputs.settings.secrets import SecretSource
 from migrator.inputs.settings.settings import load_settings
+from migrator.wiring.fleet.bound import values_of
 
 __all__ = ["secrets_here"]
 
@@ -50,10 +51,15 @@ def secrets_here(accounts: Iterable[Account], config: Path | None = None) -> Ite
 
 
 def _places(account: Account, config: Path | None) -> list[SecretSource] | str:
-    """Return the places of an account's secrets, or why nobody knows them."""
+    """Return the places of an account's secrets, or why nobody knows them.
+
+    Settings of this machine that do not fit the account are a reason, too: each turn here would end at once, and leave
+    an account that others could serve to a person.
+    """
     try:
         with at_account(account.name):
-            sources = load_settings(with_account(os.environ), config).secret_sources
+            chosen = load_settings(with_account(os.environ), config)
+            sources = chosen.bound_to(values_of(account), "the register").secret_sources
     except InputError as error:
         return "; ".join(problem.message for problem in error.problems)
     carrier = SOURCES.get(account.carrier)
