@@ -46,8 +46,10 @@ def take_files(tick: Tick) -> None:
     begin with a dot, or that end in neither `.csv` nor `.txt`, are of files that are still being written; but a
     spreadsheet is refused, as somebody waits for it. A file that changed since the tick began is left to the next one.
     """
+    if not tick.has_folder():
+        return
     folder = Path(tick.campaign.folder) / INTAKE
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=True)
     _tell_earlier(tick, folder)
     for file in sorted(_files(folder)):
         try:

@@ -162,6 +162,19 @@ class Tick:
             return False
         return campaign.approved_s is not None and campaign.policy_sha256 == self.loaded.fingerprint
 
+    def has_folder(self) -> bool:
+        """True if the folder is here; else notes that it is not.
+
+        None is made: people go on to put files into the true one, on a share that this machine has lost.
+        """
+        folder = Path(self.campaign.folder)
+        if not folder.is_dir():
+            hint = "mount the share that it lies on, or make it again where it was deleted"
+            words = f"the campaign's folder {folder} is not there: no file is taken, and no report written"
+            self.hold(ExitCode.ATTENTION, words, hint)
+            return False
+        return True
+
     def receivers(self) -> tuple[Receiver, ...]:
         """Return who is told, by the policy as it is kept.
 

@@ -10,6 +10,7 @@ from migrator.core.campaign.notices import Notice, bounds_notices, daily_notice,
 from migrator.core.fleet.units import money, n_sims
 from migrator.core.policy.outside import NoticeEvent
 from migrator.core.run.results import ExitCode
+from migrator.errors import InputError
 from migrator.files import placed_text
 from migrator.reports.campaign.documents import exception_lines
 from migrator.store.campaigns.ticks import HELD
@@ -52,6 +53,8 @@ def count_exceptions(tick: Tick) -> None:
 
 def write_report(tick: Tick) -> None:
     """Write report and exceptions, where something changed, or once a day."""
+    if not tick.has_folder():
+        return
     tick.told[HELD] = held = tick.lasting()
     began_s, now = tick.day_began_s(), tick.site.now()
     is_told = any("report" in one.told and began_s <= one.began_s <= now for one in tick.earlier())
@@ -74,6 +77,8 @@ def write_deltas(tick: Tick) -> None:
     could_not = any(_stage(one["words"]) == HANDOVER for last in tick.earlier()[:1] for one in last.held)
     if not could_not and not _has_changed(tick):
         return
+    if not tick.has_folder():
+        raise InputError("the campaign's folder is not there", hint="the next call writes the rows")
     folder = Path(tick.campaign.folder) / "handover"
     folder.mkdir(parents=True, exist_ok=True)
     cursor = folder / CURSOR

@@ -85,6 +85,28 @@ def test_a_file_or_folder_that_cannot_be_used_stops_nobody(tmp_path: Path) -> No
     assert world.claims() == len(olds)
 
 
+def test_a_folder_that_is_away_is_told_and_no_other_one_is_made(tmp_path: Path) -> None:
+    """A share that this machine lost: people go on to put files into the true one."""
+    world = CampaignWorld(tmp_path, sims=8, seed=3)
+    world.began()
+    campaign, olds = tmp_path / "campaign", world.on()
+    pairs = list(zip(olds, world.cards, strict=False))
+    world.hand_in_pairs("first.csv", pairs[:1])
+    world.tick()
+    world.swap(olds[0])
+    world.hand_in_pairs("rest.csv", pairs[1:])
+    campaign.rename(tmp_path / "away")
+    ticked = world.tick()
+    words = {one.words for one in ticked.held}
+    assert words >= {f"the campaign's folder {campaign} is not there: no file is taken, and no report written"}
+    assert ticked.told["newly_alive"] == 1, "the other stages go on"
+    assert not campaign.exists()
+    (tmp_path / "away").rename(campaign)
+    ticked = world.tick()
+    assert (ticked.exit_code, world.claims()) == (ExitCode.DONE, len(olds))
+    assert "handover" in ticked.told, "the rows that could not be written are"
+
+
 def test_what_is_wrong_with_a_row_names_no_option_of_a_tick(tmp_path: Path) -> None:
     """A tick has none: a command by hand does it, and is named."""
     world = CampaignWorld(tmp_path, sims=8, seed=3)
