@@ -4,9 +4,9 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 from migrator.core.fleet.secrets import SHORTEST_MASKED, forms_of, struck
+from migrator.errors import InputError
 from migrator.inputs.files.toml_checks import Unfit
 from migrator.inputs.settings.account_secrets import PLACES
 from migrator.inputs.settings.secrets import Secret, SecretSource
@@ -80,16 +80,20 @@ def withheld(settings: Settings | None, names: Iterable[str] = ()) -> Withheld:
 
 
 def _passwords(address: str) -> list[Secret]:
-    """Return the passwords in the address of a store."""
-    try:
-        parts = urlsplit(address)
-        found = [
-            unquote(parts.password or ""),
-            *(value for name, value in parse_qsl(parts.query) if name in _IN_ADDRESS),
-        ]
-    except ValueError:  # no address: the store says so
+    """Return the passwords in the address of a store.
+
+    Nobody knows where one stands in what cannot be read: then it is the whole of it.
+    """
+    from migrator.store.database.postgresql.address import address_of
+    from migrator.store.opening import is_postgresql
+
+    if not is_postgresql(address):
         return []
-    return [Secret(one) for one in found if one]
+    try:
+        parts = address_of(address).parts
+    except InputError:
+        return [Secret(address)]
+    return [Secret(str(parts[name])) for name in _IN_ADDRESS if parts.get(name)]
 
 
 def _value(source: SecretSource) -> str | None:

@@ -92,5 +92,11 @@ def test_passwords_of_the_store_are_neither_passed_on_nor_repeated(
     struck = of_environment.struck(f"{address} in-the-address of-the-key")
     assert "in-the-address" not in struck
     assert "of-the-key" not in struck
+    for word in ("pass#word9", "ab?cdefghij", "pa[ssword99", "p%ssword-99"):  # the last one is no address
+        address = f"postgresql://ada:{word}@db/fleet"
+        monkeypatch.setenv("MIGRATOR_STATE", address)
+        odd = withheld(None)
+        assert "MIGRATOR_STATE" not in odd.environment()
+        assert word not in odd.struck(f"in {address}")
     monkeypatch.setenv("MIGRATOR_STATE", "postgresql://ada@db/fleet")
     assert withheld(None).environment()["MIGRATOR_STATE"] == "postgresql://ada@db/fleet"

@@ -33,6 +33,8 @@ def find_pairs(tick: Tick) -> None:
         _say(tick, left)
         return
     tick.told[OPEN] = {"judged": False}  # until it is: a carrier may be down, or we may be killed
+    if not tick.has_folder():
+        return
     result, folder = Discovered(), Path(tick.campaign.folder)
     with collecting_rarely(), closing(site.store.discovery(last_organization(site.store))) as seen:
 

@@ -71,7 +71,9 @@ def _tell_earlier(tick: Tick, folder: Path) -> None:
                 ExitCode.ATTENTION, f"{folder / REFUSED} has {counted(refused, 'file')} that cannot be used", hint
             )
     with suppress(OSError):
-        if left := sum(file.name.endswith(EXCEPTIONS) for file in _files(folder / TAKEN)):
+        taken = {file.name for file in _files(folder / TAKEN)}
+        ours = [name for name in taken if name.endswith(EXCEPTIONS)]  # and not one that was put right and taken
+        if left := sum(f"{name.removesuffix(EXCEPTIONS)}{ending}" in taken for name in ours for ending in ENDINGS):
             hint = f"put the rows right and into {folder} again, and delete *{EXCEPTIONS} there"
             tick.hold(ExitCode.ATTENTION, f"{folder / TAKEN} has {counted(left, 'file')} of rows left out", hint)
 

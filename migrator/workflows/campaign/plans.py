@@ -175,15 +175,21 @@ def _ahead(tick: Tick, new: Sequence[WaitingSim]) -> Sequence[WaitingSim]:
     swaps, silent = store.due.swaps(tick.campaign, now - over_s), store.due.silent(tick.campaign)
     most = ahead_of_swaps(ahead_s, swaps, over_s, first=tick.bounds.claims_per_day)
     soon = new[: max(0, most - silent)]
-    tick.count("held_back_by_ahead", len(new) - len(soon))
-    if not soon and new and not swaps and over_s >= NO_SWAPS_S:
-        words = f"no swap was seen for {counted(int(over_s // DAY_S), 'day')}: [claim] ahead holds back what is due"
+    tick.told["held_back_by_ahead"] = len(new) - len(soon)
+    if new and not soon and _nobody_swaps(tick, now - NO_SWAPS_S):
+        words = f"no swap was seen for {counted(int(NO_SWAPS_S // DAY_S), 'day')}: [claim] ahead holds back what is due"
         hint = (
             f"{counted(silent, 'claimed card')} not yet seen; have units swapped, or put scans into the intake, whose "
             "cards are claimed at once. A longer `ahead`, or none, needs `migrator campaign approve`"
         )
         tick.hold(ExitCode.ATTENTION, words, hint)
     return soon
+
+
+def _nobody_swaps(tick: Tick, since_s: float) -> bool:
+    """True if cards were claimed before, and no swap seen since."""
+    spent = tick.site.store.due.spent(tick.campaign, since_s)
+    return spent.sims > spent.sims_today and not tick.site.store.due.swaps(tick.campaign, since_s)
 
 
 def _allowance(tick: Tick, price: str | Decimal | None) -> Allowance:

@@ -10,7 +10,6 @@ from migrator.core.campaign.notices import Notice, bounds_notices, daily_notice,
 from migrator.core.fleet.units import money, n_sims
 from migrator.core.policy.outside import NoticeEvent
 from migrator.core.run.results import ExitCode
-from migrator.errors import InputError
 from migrator.files import placed_text
 from migrator.reports.campaign.documents import exception_lines
 from migrator.store.campaigns.ticks import HELD
@@ -30,8 +29,8 @@ _EVENTS = {
 }
 """Exceptions that are events of their own."""
 
-CURSOR = "handover.cursor"
-OF_FILES = {"intake", "intake again", "exceptions", "report", HANDOVER}
+CURSOR, WAITS = "handover.cursor", "handover_waits"
+OF_FILES = {"intake", "intake again", "discovery", "exceptions", "report", HANDOVER}
 """Stages whose trouble stops no claim and no cutover."""
 
 CHANGES = {"claimed", "writes", "switched_off", "pairs_added", "pairs_replaced", "pairs_discovered", "newly_alive"}
@@ -74,11 +73,15 @@ def write_deltas(tick: Tick) -> None:
 
     What the tick before could not write is written, too.
     """
-    could_not = any(_stage(one["words"]) == HANDOVER for last in tick.earlier()[:1] for one in last.held)
+    could_not = any(
+        last.told.get(WAITS) or any(_stage(one["words"]) == HANDOVER for one in last.held)
+        for last in tick.earlier()[:1]
+    )
     if not could_not and not _has_changed(tick):
         return
     if not tick.has_folder():
-        raise InputError("the campaign's folder is not there", hint="the next call writes the rows")
+        tick.told[WAITS] = True
+        return
     folder = Path(tick.campaign.folder) / "handover"
     folder.mkdir(parents=True, exist_ok=True)
     cursor = folder / CURSOR

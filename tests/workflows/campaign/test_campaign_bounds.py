@@ -152,17 +152,23 @@ def test_no_more_cards_wait_than_the_observed_swaps_need(tmp_path: Path) -> None
 
 def test_cards_that_nobody_swaps_are_told_where_they_hold_back_all_others(tmp_path: Path) -> None:
     """Technicians take any card of a box: without a scan or a swap that was seen no other one would ever be claimed."""
-    world = began(tmp_path, claims_per_day=4, ahead="24h")
-    for day in range(8):
+    world = CampaignWorld(tmp_path, sims=SIMS, seed=3)
+    world.began(claims_per_day=4, ahead="24h")
+    world.wait(9 * DAY_S)  # no card could be swapped until then
+    units = world.on()
+    world.hand_in_pairs("all.csv", zip(units, world.cards, strict=False))
+    for day in range(11):
         ticked = world.tick()
         assert world.claims() == 4
-        assert ticked.told["held_back_by_ahead"] == len(world.on()) - 4
-        assert (ticked.exit_code is ExitCode.ATTENTION) is (day >= 7), f"on day {day}"
+        assert ticked.told["held_back_by_ahead"] == len(units) - 4
+        assert (ticked.exit_code is ExitCode.ATTENTION) is (day >= 9), f"on day {day}"
         world.wait(DAY_S)
+        if day == 1:
+            world.swap(world.on()[0])
     (held,) = ticked.held
     assert held.words == "no swap was seen for 7 days: [claim] ahead holds back what is due"
-    assert held.hint.startswith("4 claimed cards not yet seen")
-    world.swap(world.on()[0])
+    assert held.hint.startswith("3 claimed cards not yet seen")
+    world.swap(world.on()[1])
     assert world.tick().exit_code is ExitCode.DONE
 
 

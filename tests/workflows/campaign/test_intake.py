@@ -97,9 +97,12 @@ def test_a_folder_that_is_away_is_told_and_no_other_one_is_made(tmp_path: Path) 
     world.hand_in_pairs("rest.csv", pairs[1:])
     campaign.rename(tmp_path / "away")
     ticked = world.tick()
-    words = {one.words for one in ticked.held}
-    assert words >= {f"the campaign's folder {campaign} is not there: no file is taken, and no report written"}
+    words = [f"the campaign's folder {campaign} is not there: no file is taken, and no report written"]
+    assert [one.words for one in ticked.held] == words
+    assert ticked.exit_code is ExitCode.ATTENTION, "a worker goes on with the account, and others may have the folder"
     assert ticked.told["newly_alive"] == 1, "the other stages go on"
+    world.wait(60)
+    assert [one.words for one in world.tick().held] == words
     assert not campaign.exists()
     (tmp_path / "away").rename(campaign)
     ticked = world.tick()

@@ -132,3 +132,6 @@ def test_rows_with_a_problem_stand_beside_the_taken_file(tmp_path: Path) -> None
     assert [held.words for held in world.tick().held] == [f"{rest.parent} has 1 file of rows left out"]
     rest.unlink()
     assert world.tick().exit_code is ExitCode.DONE
+    world.hand_in_pairs(rest.name, [next(iter(world.pairs().items()))])  # put right, under the name that it had
+    world.tick()
+    assert world.tick().exit_code is ExitCode.DONE
