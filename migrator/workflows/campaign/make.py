@@ -8,7 +8,7 @@ from migrator import wiring
 from migrator.core.campaign.calendar import is_over
 from migrator.core.campaign.life import ExceptionCode
 from migrator.core.plan.refs import LONGEST_REF, ref_of
-from migrator.core.policy.policy import CampaignPolicy
+from migrator.core.policy.policy import CampaignPolicy, Policy
 from migrator.errors import InputError
 from migrator.inputs.policy.file import LoadedPolicy, read_policy, stored_policy
 from migrator.store.campaigns.campaigns import Campaign, CampaignApproval
@@ -21,6 +21,7 @@ __all__ = [
     "bounds_of",
     "create_campaign",
     "end_campaign",
+    "kept_policy",
     "pause_campaign",
     "resume_campaign",
     "retry_refused",
@@ -151,9 +152,17 @@ def with_bounds(loaded: LoadedPolicy) -> LoadedPolicy:
     return loaded
 
 
+def kept_policy(campaign: Campaign) -> Policy:
+    """Return the policy of a campaign as it is kept.
+
+    Its file may say something else by now.
+    """
+    return stored_policy(campaign.policy_text, name=f"policy of campaign {campaign.name}")
+
+
 def bounds_of(campaign: Campaign) -> CampaignPolicy:
     """Return the bounds of a campaign, as its kept policy has them."""
-    bounds = stored_policy(campaign.policy_text, name=campaign.name).campaign
+    bounds = kept_policy(campaign).campaign
     assert bounds is not None  # noqa: S101 - a campaign is made of a policy with bounds
     return bounds
 

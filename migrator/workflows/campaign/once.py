@@ -8,14 +8,14 @@ from typing import Any
 from migrator.core.plan.refs import ref_of
 from migrator.core.run.results import ExitCode
 from migrator.errors import InputError
-from migrator.inputs.policy.file import LoadedPolicy, read_policy, stored_policy
+from migrator.inputs.policy.file import LoadedPolicy, read_policy
 from migrator.store.campaigns.campaigns import Campaign
 from migrator.store.campaigns.ticks import HELD
 from migrator.wiring.gc import collecting_rarely
 from migrator.workflows.campaign.cutovers import cut_over
 from migrator.workflows.campaign.discovery import find_pairs
 from migrator.workflows.campaign.intake import files_of, give_back, take_files
-from migrator.workflows.campaign.make import with_bounds
+from migrator.workflows.campaign.make import kept_policy, with_bounds
 from migrator.workflows.campaign.plans import claim_due, go_on
 from migrator.workflows.campaign.reads import read_source, read_target
 from migrator.workflows.campaign.tick import Held, Tick
@@ -96,8 +96,9 @@ def _policy_of(campaign: Campaign) -> tuple[LoadedPolicy, Held | None]:
         words = f"the policy cannot be used, and nothing is sent: {first.message}{others}"
         hint = f"put it right: {first.hint}" if first.hint else f"put {file} right"
         hint += "; with the approved values the next tick goes on, others need `migrator campaign approve`"
-        kept = stored_policy(campaign.policy_text, name=f"policy of campaign {campaign.name}")
-        return LoadedPolicy(str(file), kept, campaign.policy_text, {}), Held(ExitCode.INPUT, words, hint)
+        return LoadedPolicy(str(file), kept_policy(campaign), campaign.policy_text, {}), Held(
+            ExitCode.INPUT, words, hint
+        )
 
 
 _STAGES = (

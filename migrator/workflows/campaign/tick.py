@@ -16,11 +16,12 @@ from migrator.core.policy.outside import Receiver
 from migrator.core.policy.policy import CampaignPolicy
 from migrator.core.run.results import ExitCode
 from migrator.errors import Halted, MigratorError, StalePlan, StoreBusy, StoreError
-from migrator.inputs.policy.file import LoadedPolicy, stored_policy
+from migrator.inputs.policy.file import LoadedPolicy
 from migrator.store import Owner
 from migrator.store.campaigns.campaigns import Campaign, CampaignState
 from migrator.store.campaigns.ticks import KeptTick
 from migrator.workflows.apply import Bounds
+from migrator.workflows.campaign.make import kept_policy
 from migrator.workflows.site import Site
 
 __all__ = ["GRAVITY", "PLACE", "Held", "Look", "Tick", "unusable"]
@@ -180,10 +181,9 @@ class Tick:
 
         An edit of the file that nobody approved changes neither who is told nor which programs run.
         """
-        campaign = self.campaign
-        if campaign.policy_sha256 == self.loaded.fingerprint or self.trouble is not None:
+        if self.campaign.policy_sha256 == self.loaded.fingerprint:
             return self.loaded.policy.notify
-        return stored_policy(campaign.policy_text, name=f"policy of campaign {campaign.name}").notify
+        return kept_policy(self.campaign).notify
 
     def _unapproved(self) -> Held | None:
         if self.trouble is not None:

@@ -8,7 +8,7 @@ from migrator.core.campaign.budget import bounds_used
 from migrator.core.campaign.life import ExceptionCode, LifeStage
 from migrator.core.campaign.notices import Notice, bounds_notices, daily_notice, end_notices, sims_notice
 from migrator.core.fleet.units import money, n_sims
-from migrator.core.policy.outside import NoticeEvent
+from migrator.core.policy.outside import NoticeEvent, Receiver
 from migrator.core.run.results import ExitCode
 from migrator.files import placed_text
 from migrator.reports.campaign.documents import exception_lines
@@ -124,12 +124,12 @@ def notices_of(tick: Tick, ended: ExitCode) -> list[Notice]:
         "idle": store.idle(tick.site.now()).words,
     }
     used = bounds_notices(bounds_used(tick.bounds, spent), number, {**told, "next": RAISE}, to=to)
-    return [*ends, *_of_sims(tick, told), *used, daily_notice(number, day, told | numbers, to)]
+    return [*ends, *_of_sims(tick, told, to), *used, daily_notice(number, day, told | numbers, to)]
 
 
-def _of_sims(tick: Tick, told: Mapping[str, Any]) -> list[Notice]:
+def _of_sims(tick: Tick, told: Mapping[str, Any], to: tuple[Receiver, ...]) -> list[Notice]:
     """Return the notices about some SIMs, each once for these very SIMs."""
-    to, found = tick.receivers(), list[Notice]()
+    found = list[Notice]()
     exceptions: Mapping[str, int] = tick.told.get("exceptions", {})
     before: Mapping[str, int] = next((one.told.get("exceptions", {}) for one in tick.earlier()[:1]), {})
     for code, (event, words) in _EVENTS.items():
