@@ -24,7 +24,7 @@ from migrator.carriers.onomondo.simulator import OnomondoBehaviour, OnomondoSimu
 from migrator.carriers.pacing import Pacer
 from migrator.carriers.simulation import InProcessTransport, RateLimit
 from migrator.core.run.sources import SOURCES, KnownSource
-from migrator.engine.pull import Pulling
+from migrator.engine.pull.pull import Pulling
 from migrator.engine.run.context import Stopper
 from migrator.ports import SourcePlatform
 from migrator.store import Store

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from migrator.core.run.results import PullResult
-from migrator.engine.pull import Pulling
+from migrator.engine.pull.pull import Pulling
 from migrator.engine.run.context import Stopper
 from migrator.store.inventory.unread import Unread
 from migrator.workflows.site import Site, holding

@@ -40,7 +40,7 @@ from migrator.core.run.results import PullResult
 from migrator.core.run.steps import Item
 from migrator.engine.cutover.context import in_parallel
 from migrator.engine.cutover.data_sessions import imei_in, sessions_since_claim
-from migrator.engine.pull import Pulling
+from migrator.engine.pull.pull import Pulling
 from migrator.engine.run.context import Stopper
 from migrator.ports import Clock, DataSession, DevicePage, Progress, SourcePlatform, SourceUsage, TargetPlatform
 from migrator.workflows.notices.deliver import deliver_after_run

@@ -27,7 +27,7 @@ from migrator.core.fleet.sims import Pair, SourceSim
 from migrator.core.plan.plan import PlanHeader
 from migrator.core.run.results import ApplyResult, ExitCode, PullResult
 from migrator.core.run.states import StepKind
-from migrator.engine.pull import Pulling
+from migrator.engine.pull.pull import Pulling
 from migrator.engine.run.around import Around, Ask
 from migrator.engine.run.context import ApplyOptions, Context, Hooks, Stopper, quiet
 from migrator.inputs.policy.file import LoadedPolicy, parse_policy

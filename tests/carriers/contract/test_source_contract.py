@@ -12,7 +12,7 @@ from migrator.core.cutover.plan import Direction
 from migrator.core.cutover.rules import Sighting, obstacle_at_source
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import AccountLimits, QuotaReading, SourceStatus, source_status
-from migrator.engine.pull import Pulling
+from migrator.engine.pull.pull import Pulling
 from migrator.engine.run.context import Stopper
 from migrator.errors import InputError, Interrupted, NotAuthorised, Outdated, Transient
 from migrator.ports import SetSourceState, SourceSimState

@@ -1,0 +1,1 @@
+"""Pull of the source fleet."""
