@@ -7,9 +7,10 @@ from typing import Protocol
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import AccountLimits, SourceAccount
 from migrator.core.run.results import Dropped
-from migrator.ports.source import Reading, SourcePage
+from migrator.ports.source import Reading, SourcePage, SourceRow
 
 __all__ = [
+    "ComparedPage",
     "InventoryStore",
     "ListPass",
     "Snapshot",
@@ -47,6 +48,26 @@ class ListPass:
     missing_from_this_pass: int
 
 
+@dataclass(frozen=True, slots=True)
+class ComparedPage:
+    """Page of the list, held against the inventory in force.
+
+    Args:
+        number: of the page.
+        rows: how many it has.
+        same: keys of the SIMs that the inventory has as they are listed, as a JSON list.
+        changed: all other rows.
+        total_sims, total_pages: None where the reply did not report them.
+    """
+
+    number: int
+    rows: int
+    same: str
+    changed: Sequence[SourceRow] = ()
+    total_sims: int | None = None
+    total_pages: int | None = None
+
+
 class InventoryStore(Protocol):
     """Store of snapshots of the source fleet.
 
@@ -71,6 +92,33 @@ class InventoryStore(Protocol):
         """Keep some pages, in the order given.
 
         A SIM that is there already, by its canonical ICCID, is overwritten.
+        """
+        ...
+
+    def comparable(self, api_version: str) -> int | None:
+        """Return the id of the inventory that a pull may renew.
+
+        None for one that another API version or a file told, and while there is none.
+        """
+        ...
+
+    def compared(self, base_id: int, pages: Sequence[SourcePage]) -> Sequence[ComparedPage] | None:
+        """Hold pages against the inventory in force.
+
+        None, if any row cannot be read.
+        """
+        ...
+
+    def take_over(self, snapshot_id: int, base_id: int, pages: Sequence[ComparedPage], now: float) -> None:
+        """Keep compared pages as the first of the first pass."""
+        ...
+
+    def renew(self, snapshot_id: int, base_id: int, changed: Sequence[SourceRow], sims: int, now: float) -> bool:
+        """Take changed rows into the inventory in force.
+
+        The snapshot, which has no rows, is dropped.
+
+        Returns: False, if the inventory would then have other than `sims` SIMs; then nothing is changed.
         """
         ...
 

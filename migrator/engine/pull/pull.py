@@ -18,6 +18,7 @@ from anyio.abc import TaskGroup
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import QuotaReading, SourceAccount
 from migrator.core.run.results import Dropped, PullResult
+from migrator.engine.pull.comparison import Comparison
 from migrator.engine.run.context import Stopper, quiet
 from migrator.errors import InputError, Interrupted, MigratorError
 from migrator.ports import (
@@ -153,6 +154,8 @@ class Pulling:
     _last: SourcePage | None = field(default=None, init=False)
     _news: _News = field(default_factory=_News, init=False)
     _unsaved: list[SourcePage] = field(default_factory=list, init=False)
+    _comparison: Comparison | None = field(default=None, init=False)  # while little is new
+    _renewed_id: int | None = field(default=None, init=False)  # of the inventory that took in what was new
     _came_at_s: float = field(default=0.0, init=False)
 
     async def run(self) -> PullResult:
@@ -164,13 +167,14 @@ class Pulling:
         version = await self.source.open()
         reader = SourceAccount(self.source.name, self.account)
         snapshot = self.store.open_snapshot(version, self._now(), reader=reader)
+        self._compare(snapshot, version)
         passed, number = self._kept_pass(snapshot) or await self._passes(snapshot)
         settled = _is_settled(passed, number)
         read = failed = 0
         dropped = Dropped()
         warnings = [self.source.warning] if self.source.warning else []
-        warnings += _of_labels(self.source.name, *self.store.spoiled_labels(snapshot.snapshot_id))
-        if settled:
+        warnings += _of_labels(self.source.name, *self.store.spoiled_labels(self._renewed_id or snapshot.snapshot_id))
+        if settled and self._renewed_id is None:
             self._refuse_gaps(snapshot.snapshot_id, passed, number)
             if self.limits:
                 caps = await self.source.account_limits()
@@ -253,18 +257,26 @@ class Pulling:
         number = snapshot.passes + 1
         while True:
             await self._one_pass(snapshot.snapshot_id, number)
-            passed = self.store.end_pass(snapshot.snapshot_id, number)
+            passed = self._renewed() or self.store.end_pass(snapshot.snapshot_id, number)
             if _is_settled(passed, number) or number - snapshot.passes >= MOST_PASSES:
                 return passed, number
             self.progress("again", {"sims": passed.sims, "listed": passed.last_total})
             number += 1
 
     async def _one_pass(self, snapshot_id: int, pass_number: int) -> None:
-        """Read the list once; what came is on disk, whatever ends it."""
+        """Read the list once; what came is on disk, whatever ends it.
+
+        While little is new, only a pass that does not come to its end is written down: a process that is killed has
+        to read it again.
+        """
+        is_whole = False
         try:
             await self._read_list(snapshot_id, pass_number)
+            is_whole = True
         finally:
             self._save(snapshot_id, pass_number)
+            if not is_whole:
+                self._write_down()
 
     async def _read_list(self, snapshot_id: int, pass_number: int) -> None:
         done = self.store.pages_done(snapshot_id, pass_number)
@@ -378,8 +390,41 @@ class Pulling:
 
     def _save(self, snapshot_id: int, pass_number: int) -> None:
         pages, self._unsaved = self._unsaved, []
-        if pages:
-            self.store.save_pages(snapshot_id, pass_number, pages, self._now())
+        if not pages or (self._comparison is not None and self._comparison.take(pages)):
+            return
+        self._write_down()
+        self.store.save_pages(snapshot_id, pass_number, pages, self._now())
+
+    def _compare(self, snapshot: Snapshot, version: str) -> None:
+        """Begin to compare the list with an inventory that may be renewed.
+
+        A pull that goes on with pages on disk, or reads more than the list, makes an inventory of its own.
+        """
+        if self.quotas or self.limits or snapshot.passes or self.store.pages_done(snapshot.snapshot_id, 1):
+            return
+        base_id = self.store.comparable(version)
+        if base_id is not None:
+            self._comparison = Comparison(self.store, snapshot.snapshot_id, base_id)
+
+    def _renewed(self) -> ListPass | None:
+        """Renew the inventory in force by what is new.
+
+        Else, if the pass does not settle it, None, and what was read is on disk.
+        """
+        if self._comparison is None:
+            return None
+        passed, now = self._comparison.passed(), self._now()
+        if passed.sims and _is_settled(passed, 1) and self._comparison.renew(passed.sims, now):
+            self._renewed_id = self._comparison.base_id
+            return passed
+        self._write_down()
+        return None
+
+    def _write_down(self) -> None:
+        """End the comparison, and write what it holds."""
+        comparison, self._comparison = self._comparison, None
+        if comparison is not None:
+            comparison.write_down(self._now())
 
     async def _several(self, numbers: Iterable[int], act: Callable[[int], Awaitable[object]]) -> None:
         """Read pages up to the last page that any reply reported.

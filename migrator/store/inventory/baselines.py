@@ -35,17 +35,20 @@ class Baselines:
         }
 
 
-def keep_baselines(connection: Connection, snapshot_id: int, now: float) -> None:
+def keep_baselines(
+    connection: Connection, snapshot_id: int, now: float, which: ColumnElement[bool] | None = None
+) -> None:
     """Freeze the SIMs of a snapshot that nobody saw before.
 
-    One statement, within the caller's transaction. `now` is in UTC seconds.
+    One statement, within the caller's transaction. `now` is in UTC seconds. `which` is SQL for the rows of
+    `source_sims`; None for all.
     """
     sim = source_sims.c
     seen_at: ColumnElement[float] = literal_column(repr(float(now)))
     is_first: ColumnElement[int] = literal_column("1")
     listed = (
         select(sim.key, sim.status, sim.label, func.nullif(sim.imei, ""), seen_at, is_first)
-        .where(sim.snapshot_id == snapshot_id)
+        .where(sim.snapshot_id == snapshot_id, *([] if which is None else [which]))
         .order_by(sim.key)
     )
     statement = insert(baselines).from_select([column.name for column in baselines.c], listed)

@@ -13,16 +13,32 @@ from migrator.core.fleet.imei import SeenIn
 from migrator.store.database.database import Database
 from migrator.store.database.rows import among, json_list
 from migrator.store.database.sql import greater, insert, only_digits
-from migrator.store.tables.fleet import source_sims
+from migrator.store.tables.fleet import snapshots, source_sims
 from migrator.store.tables.sightings import source_imeis
 
-__all__ = ["ImeiHistory", "body_of", "hardware_of_old", "keep_imeis"]
+__all__ = ["ImeiHistory", "body_of", "hardware_of_old", "keep_former_imeis", "keep_imeis"]
 
 BODY = 14
 """Digits of an IMEI that name the hardware."""
 
+_IN_FORCE: ColumnElement[str] = literal_column("'in_force'")
+_LISTED = (
+    select(func.max(snapshots.c.completed_at))
+    .join(source_sims, source_sims.c.snapshot_id == snapshots.c.snapshot_id)
+    .where(
+        snapshots.c.state == _IN_FORCE,
+        source_sims.c.key == source_imeis.c.source_key,
+        source_sims.c.imei == source_imeis.c.imei,
+    )
+    .scalar_subquery()
+)
+"""Time of the inventory in force, if it tells that IMEI.
+
+A pull that finds nothing new changes that time alone.
+"""
+
 _AMONG = (
-    select(source_imeis)
+    select(source_imeis, _LISTED.label("listed_at"))
     .where(among(source_imeis.c.source_key, bindparam("keys")))
     .order_by(source_imeis.c.source_key, source_imeis.c.first_seen_at, source_imeis.c.imei)
 )
@@ -42,21 +58,37 @@ class ImeiHistory:
         found: dict[str, list[SeenIn]] = {}
         for chunk in chunks(keys):
             for row in self._db.rows(_AMONG, keys=json_list(chunk)):
-                seen = SeenIn(row.imei, row.first_seen_at, row.last_seen_at)
+                seen = SeenIn(row.imei, row.first_seen_at, max(row.last_seen_at, row.listed_at or 0.0))
                 found.setdefault(row.source_key, []).append(seen)
         return found
 
 
-def keep_imeis(connection: Connection, snapshot_id: int, now: float) -> None:
+def keep_former_imeis(connection: Connection, snapshot_id: int, which: ColumnElement[bool]) -> None:
+    """Note when IMEIs were last told by the inventory in force.
+
+    To be called before its rows go. Pulls that found nothing new have left that out.
+    """
+    completed_at = connection.scalar(select(snapshots.c.completed_at).where(snapshots.c.snapshot_id == snapshot_id))
+    keep_imeis(connection, snapshot_id, completed_at or 0.0, which)
+
+
+def keep_imeis(connection: Connection, snapshot_id: int, now: float, which: ColumnElement[bool] | None = None) -> None:
     """Add the IMEIs of a snapshot that comes into force.
 
-    One statement, within the caller's transaction. `now` is in UTC seconds.
+    One statement, within the caller's transaction.
+
+    Args:
+        connection: with a transaction.
+        snapshot_id: whose rows count.
+        now: UTC seconds.
+        which: SQL for the rows of `source_sims`; None for all.
     """
     sim = source_sims.c
     seen_at: ColumnElement[float] = literal_column(repr(float(now)))
+    is_asked = [] if which is None else [which]
     listed = (
         select(sim.key, sim.imei, seen_at, seen_at)
-        .where(sim.snapshot_id == snapshot_id, sim.imei.is_not(None), sim.imei != "")
+        .where(sim.snapshot_id == snapshot_id, sim.imei.is_not(None), sim.imei != "", *is_asked)
         .order_by(sim.key)
     )
     statement = insert(source_imeis).from_select([column.name for column in source_imeis.c], listed)

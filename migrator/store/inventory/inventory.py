@@ -23,7 +23,7 @@ from migrator.store.database.rows import (
     sim_from,
 )
 from migrator.store.database.sql import Query
-from migrator.store.inventory.snapshots import Snapshots, SnapshotState, in_force
+from migrator.store.inventory.snapshots import Edition, Snapshots, SnapshotState, edition_of, in_force
 from migrator.store.inventory.source import account_kept, source_kept
 from migrator.store.inventory.unread import Unread, unread
 from migrator.store.tables.fleet import account_limits, snapshots, source_sims, unreadable_rows
@@ -52,10 +52,10 @@ class Inventory(Snapshots):
         super().__init__(database)
         self._db = database
 
-    def snapshot_id(self) -> int | None:
-        """Return the id of the snapshot in force, or None."""
+    def edition(self) -> Edition | None:
+        """Return which inventory is in force, and of what time; or None."""
         with self._db.read() as connection:
-            return connection.scalar(select(in_force))
+            return edition_of(connection)
 
     def source_name(self) -> str:
         """Return the name of the carrier whose SIMs these are."""
@@ -75,12 +75,12 @@ class Inventory(Snapshots):
 
         Raises: StoreBusy, if another command replaced the inventory meanwhile: what came so far is not the whole.
         """
-        snapshot_id = self.snapshot_id()
-        if snapshot_id is None:
+        edition = self.edition()
+        if edition is None:
             return
-        rows = self._all(snapshot_id) if where_keys is None else self._some(snapshot_id, where_keys)
+        rows = self._all(edition.snapshot_id) if where_keys is None else self._some(edition.snapshot_id, where_keys)
         yield from map(sim_from, in_iccid_order(rows))
-        self.must_be_in_force(snapshot_id)
+        self.must_be_in_force(edition)
 
     def _all(self, snapshot_id: int) -> Iterator[AnyRow]:
         return by_page(lambda after: self._db.rows(_NEXT_SIMS, snapshot_id=snapshot_id, after=after))
@@ -106,12 +106,12 @@ class Inventory(Snapshots):
                 found.setdefault(row.label, []).append(row.key)
         return found
 
-    def must_be_in_force(self, snapshot_id: int) -> None:
-        """Refuse to go on if another snapshot came into force since.
+    def must_be_in_force(self, edition: Edition) -> None:
+        """Refuse to go on if the inventory was replaced or renewed since.
 
         Raises: StoreBusy.
         """
-        if self.snapshot_id() != snapshot_id:
+        if self.edition() != edition:
             raise StoreBusy(
                 "another command replaced the inventory while it was read", hint="run the same command again"
             )

@@ -20,14 +20,15 @@ from sqlalchemy import (
 from migrator.chunks import PAGE
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import SourceSim
-from migrator.ports import Remaining, SourcePage, SourceRow
+from migrator.ports import ComparedPage, Remaining, SourcePage, SourceRow
 from migrator.store.database.database import insert_many, storable
 from migrator.store.database.documents import raw_text
 from migrator.store.database.rows import SIM_COLUMNS, decimal_text, sim_values
-from migrator.store.database.sql import DriverSql, insert
+from migrator.store.database.sql import DriverSql, Insert, insert
 from migrator.store.tables.fleet import snapshot_pages, source_sims, unreadable_rows
 
 __all__ = [
+    "NEVER",
     "count_unreadable",
     "fingerprint",
     "plain_number",
@@ -37,6 +38,7 @@ __all__ = [
     "save_sims",
     "save_unreadable",
     "told_totals",
+    "upserting",
 ]
 
 _OWN_RECORD = ("imsi", "msisdn", "imei", "data_limit_bytes", "data_limit_period", "tags")
@@ -50,17 +52,18 @@ NEVER = -1
 """Prior pass of a SIM that only one pass has listed."""
 
 
-def _upsert_sim() -> DriverSql:
-    """Return an upsert that overwrites a SIM that is there already.
+_TOLD = {column.name for column in SIM_COLUMNS} | {"snapshot_id", "last_pass", "prior_pass", "raw"}
+_NAMES = [column.name for column in source_sims.c if column.name in _TOLD]
+
+
+def upserting(statement: Insert) -> Insert:
+    """Let an insert overwrite a SIM that is there already.
 
     What was read of the SIM alone is kept where the list does not tell it: remaining volumes, hardware, numbers, limit
     and tags.
     """
-    told = {column.name for column in SIM_COLUMNS} | {"snapshot_id", "last_pass", "prior_pass", "raw"}
-    names = [column.name for column in source_sims.c if column.name in told]
-    statement = insert(source_sims).values(dict.fromkeys(names))
     new, old = statement.excluded, source_sims.c
-    values: dict[str, ColumnElement[object]] = {name: new[name] for name in names[2:]}
+    values: dict[str, ColumnElement[object]] = {name: new[name] for name in _NAMES[2:]}
     for service, volume in (("data_reading", "data_remaining_mb"), ("sms_reading", "sms_remaining")):
         silent = new[service] == literal_column("'not_read'")
         values[service] = case((silent, old[service]), else_=new[service])
@@ -68,10 +71,10 @@ def _upsert_sim() -> DriverSql:
     for name in ("expires_at", *_OWN_RECORD):
         values[name] = func.coalesce(new[name], old[name])
     values["prior_pass"] = case((old.last_pass < new.last_pass, old.last_pass), else_=old.prior_pass)
-    return DriverSql(statement.on_conflict_do_update(index_elements=["snapshot_id", "key"], set_=values), names)
+    return statement.on_conflict_do_update(index_elements=["snapshot_id", "key"], set_=values)
 
 
-_UPSERT_SIM = _upsert_sim()
+_UPSERT_SIM = DriverSql(upserting(insert(source_sims).values(dict.fromkeys(_NAMES))), _NAMES)
 
 
 def _upsert_page() -> DriverSql:
@@ -103,7 +106,9 @@ def save_sims(connection: Connection, snapshot_id: int, pass_number: int, rows: 
     insert_many(connection, _UPSERT_SIM, told)
 
 
-def save_page_row(connection: Connection, snapshot_id: int, pass_number: int, page: SourcePage, now: float) -> None:
+def save_page_row(
+    connection: Connection, snapshot_id: int, pass_number: int, page: SourcePage | ComparedPage, now: float
+) -> None:
     """Note that a page is on disk, with its reported totals.
 
     A page that is saved again becomes the last page saved.

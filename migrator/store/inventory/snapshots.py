@@ -4,6 +4,7 @@ Pages are saved as they come, and passes are compared. At the end, the snapshot 
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -26,12 +27,13 @@ from migrator.core.fleet.sims import AccountLimits, SourceAccount
 from migrator.core.fleet.spelling import UNREAD
 from migrator.core.run.results import Dropped
 from migrator.errors import StoreError
-from migrator.ports import ListPass, Reading, Snapshot, SourcePage
+from migrator.ports import ComparedPage, ListPass, Reading, Snapshot, SourcePage, SourceRow
 from migrator.store.database.database import Database
 from migrator.store.database.rows import decimal_text
 from migrator.store.database.sql import DriverSql, greater, holds, insert, new_number
 from migrator.store.inventory.baselines import keep_baselines
-from migrator.store.inventory.imei_history import keep_imeis
+from migrator.store.inventory.imei_history import keep_former_imeis, keep_imeis
+from migrator.store.inventory.known_rows import compared, count_among, replace_rows, take_over, those_of
 from migrator.store.inventory.snapshot_rows import (
     count_unreadable,
     fingerprint,
@@ -54,7 +56,7 @@ from migrator.store.log import note
 from migrator.store.tables.fleet import account_limits, pairs, snapshot_pages, snapshots, source_sims, unreadable_rows
 from migrator.store.tables.sightings import baselines, source_imeis
 
-__all__ = ["SnapshotState", "Snapshots", "in_force"]
+__all__ = ["Edition", "SnapshotState", "Snapshots", "edition_of", "in_force"]
 
 NAMED = 3
 """Number of SIMs that a report names by their ICCID."""
@@ -74,6 +76,25 @@ class SnapshotState(StrEnum):
 
 in_force = select(snapshots.c.snapshot_id).where(snapshots.c.state == SnapshotState.IN_FORCE).scalar_subquery()
 """Id of the snapshot in force; NULL while there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """Inventory in force as of one pull.
+
+    A pull may replace the inventory, or renew it: then its snapshot stays, and is of another time (UTC seconds).
+    """
+
+    snapshot_id: int
+    completed_at: float
+
+
+def edition_of(connection: Connection) -> Edition | None:
+    """Return which inventory is in force, or None."""
+    wanted = select(snapshots.c.snapshot_id, snapshots.c.completed_at)
+    row = connection.execute(wanted.where(snapshots.c.state == SnapshotState.IN_FORCE)).one_or_none()
+    return None if row is None else Edition(*row)
+
 
 _STATE = DriverSql(select(snapshots.c.state).where(snapshots.c.snapshot_id == bindparam("snapshot_id")))
 
@@ -154,6 +175,71 @@ class Snapshots:
                 save_unreadable(connection, snapshot_id, pass_number, page)
             rows = (row for page in pages for row in page.rows)
             save_sims(connection, snapshot_id, pass_number, rows)
+
+    def comparable(self, api_version: str) -> int | None:
+        """Return the id of the inventory that a pull may renew.
+
+        None for one that another API version or a file told, and while there is none.
+        """
+        one = snapshots.c
+        is_alike = (one.api_version == api_version) & one.origin.is_(None) & (one.unreadable == 0)
+        wanted = select(one.snapshot_id).where(one.state == SnapshotState.IN_FORCE, is_alike)
+        with self._db.read() as connection:
+            return connection.scalar(wanted)
+
+    def compared(self, base_id: int, pages: Sequence[SourcePage]) -> Sequence[ComparedPage] | None:
+        """Hold pages against the inventory in force.
+
+        None, if any row cannot be read.
+        """
+        return compared(self._db, base_id, pages)
+
+    def take_over(self, snapshot_id: int, base_id: int, pages: Sequence[ComparedPage], now: float) -> None:
+        """Keep compared pages as the first of the first pass.
+
+        Raises: StoreError, if the snapshot is no longer open, or another inventory came into force.
+        """
+        with self._db.write(durable=False) as connection:
+            _must_be_open(connection, snapshot_id)
+            _must_be_in_force(connection, base_id)
+            take_over(connection, base_id, snapshot_id, pages, now)
+
+    def renew(self, snapshot_id: int, base_id: int, changed: Sequence[SourceRow], sims: int, now: float) -> bool:
+        """Take changed rows into the inventory in force.
+
+        Its other rows stay, and are of now. The snapshot, which has no rows, is dropped.
+
+        Args:
+            snapshot_id: of an open snapshot.
+            base_id: of the inventory in force.
+            changed: rows of SIMs that are new or told otherwise, each SIM once.
+            sims: how many SIMs were listed, each counted once.
+            now: UTC seconds.
+
+        Returns: False, if the inventory would then have other than `sims` SIMs, as some are gone; then nothing is
+            changed.
+        Raises: StoreError, as `take_over` does.
+        """
+        with self._db.write() as connection:
+            _must_be_open(connection, snapshot_id)
+            _must_be_in_force(connection, base_id)
+            known = connection.scalar(_count(base_id)) or 0
+            if known + len(changed) - count_among(connection, base_id, changed) != sims:
+                return False
+            connection.execute(delete(snapshots).where(snapshots.c.snapshot_id == snapshot_id))
+            values: dict[str, Any] = {"completed_at": now, "sims": sims}
+            if changed:
+                for some in those_of(changed):
+                    keep_former_imeis(connection, base_id, some)
+                replace_rows(connection, base_id, changed)
+                for some in those_of(changed):
+                    keep_imeis(connection, base_id, now, some)
+                    keep_baselines(connection, base_id, now, some)
+                values["fingerprint"] = fingerprint(connection, base_id)
+            connection.execute(update(snapshots).where(snapshots.c.snapshot_id == base_id).values(values))
+            keep_pulled(connection)
+            _note_inventory(connection, base_id, now, "inventory.renewed", changed=len(changed))
+        return True
 
     def end_pass(self, snapshot_id: int, pass_number: int) -> ListPass:
         """Note that a pass is over, and compare its SIMs.
@@ -277,6 +363,8 @@ class Snapshots:
             _must_be_open(connection, snapshot_id)
             _keep_only(connection, snapshot_id, last_pass)
             dropped, sims = _dropped(connection, snapshot_id), connection.scalar(_count(snapshot_id)) or 0
+            if (former_id := connection.scalar(select(in_force))) is not None:
+                keep_former_imeis(connection, former_id, ~_told_again(snapshot_id))
             connection.execute(
                 update(snapshots)
                 .where(snapshots.c.state == SnapshotState.IN_FORCE)
@@ -299,7 +387,7 @@ class Snapshots:
                 keep_pulled(connection)
             else:
                 keep_source(connection, source)
-            _note_completed(connection, snapshot_id, now)
+            _note_inventory(connection, snapshot_id, now, "inventory.completed")
         self._drop_rows()
         self._db.learn(sims, source_sims, source_imeis, baselines)
         return dropped
@@ -359,11 +447,18 @@ def _dropped(connection: Connection, snapshot_id: int, last_pass: int | None = N
     return Dropped(sims, paired, tuple(first), connection.scalar(_counted(source_sims.c.snapshot_id == in_force)) or 0)
 
 
+def _told_again(snapshot_id: int) -> ColumnElement[bool]:
+    """Return SQL for the SIMs whose IMEI a snapshot tells, too."""
+    new = source_sims.alias().c
+    is_alike = (new.key == source_sims.c.key) & (new.imei == source_sims.c.imei)
+    return select(new.key).where(new.snapshot_id == snapshot_id, is_alike).exists()
+
+
 def _set_state(connection: Connection, snapshot_id: int, state: SnapshotState) -> None:
     connection.execute(update(snapshots).where(snapshots.c.snapshot_id == snapshot_id).values(state=state))
 
 
-def _note_completed(connection: Connection, snapshot_id: int, now: float) -> None:
+def _note_inventory(connection: Connection, snapshot_id: int, now: float, event: str, **counts: int) -> None:
     """Log the origin of the inventory.
 
     The origin is the source's API by its version, or the file of an import.
@@ -373,7 +468,7 @@ def _note_completed(connection: Connection, snapshot_id: int, now: float) -> Non
     source, account = source_kept(connection), account_kept(connection).account
     told |= {} if source is None else {"source": source}
     told |= {} if account is None or row.origin is not None else {"account": account}
-    note(connection, now, "inventory.completed", None, {"snapshot_id": snapshot_id, **told})
+    note(connection, now, event, None, {"snapshot_id": snapshot_id, **told, **counts})
 
 
 def _keep_only(connection: Connection, snapshot_id: int, last_pass: int) -> None:
@@ -384,8 +479,16 @@ def _keep_only(connection: Connection, snapshot_id: int, last_pass: int) -> None
 
 
 def _must_be_open(connection: Connection, snapshot_id: int) -> None:
+    _must_be(connection, snapshot_id, SnapshotState.OPEN)
+
+
+def _must_be_in_force(connection: Connection, snapshot_id: int) -> None:
+    _must_be(connection, snapshot_id, SnapshotState.IN_FORCE)
+
+
+def _must_be(connection: Connection, snapshot_id: int, wanted: SnapshotState) -> None:
     state = _STATE.run(connection, (snapshot_id,)).scalar()
-    if state != SnapshotState.OPEN:
+    if state != wanted:
         raise StoreError(
             f"snapshot {snapshot_id} is {state or 'not there'}: another command completed it or began a new one",
             code="snapshot_closed",

@@ -15,7 +15,7 @@ from migrator.core.fleet.imei import hardware
 from migrator.store.database.database import Database
 from migrator.store.database.rows import among, json_list, temporary_table
 from migrator.store.database.sql import insert
-from migrator.store.inventory.snapshots import in_force
+from migrator.store.inventory.snapshots import Edition, edition_of, in_force
 from migrator.store.tables.fleet import source_sims, target_links
 from migrator.store.tables.types import Text
 
@@ -67,7 +67,7 @@ class SimNames:
 
     def __init__(self, database: Database) -> None:
         self._db = database
-        self._filled: dict[str, int | None] = {}
+        self._filled: dict[str, Edition | None] = {}
 
     def named(self, field: str, values: Iterable[str]) -> dict[str, Named]:
         """Return the old SIMs that have some value, by value.
@@ -113,13 +113,13 @@ class SimNames:
         """Return the table of a field, filled from the inventory in force."""
         table, stored = _TABLES[field], _BY[field].stored
         with self._db.read() as connection:  # the temporary table keeps nobody out of the store
-            snapshot_id = connection.scalar(select(in_force))
-            if self._filled.get(field, -1) == snapshot_id:
+            edition = edition_of(connection)
+            if field in self._filled and self._filled[field] == edition:
                 return table
             connection.execute(CreateTable(table, if_not_exists=True))
             connection.execute(CreateIndex(next(iter(table.indexes)), if_not_exists=True))
             connection.execute(delete(table))
-            sims = select(stored, _sim.key, _sim.iccid).where(_sim.snapshot_id == snapshot_id, stored != "")
+            sims = select(stored, _sim.key, _sim.iccid).where(_sim.snapshot_id == in_force, stored != "")
             connection.execute(insert(table).from_select(["value", "key", "iccid"], sims))
-        self._filled[field] = snapshot_id
+        self._filled[field] = edition
         return table

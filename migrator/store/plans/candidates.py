@@ -80,12 +80,12 @@ def candidates(database: Database, where_keys: Iterable[str] | None = None) -> I
     Raises: StoreBusy, if another command replaced the inventory meanwhile: what came so far is not the whole.
     """
     inventory = Inventory(database)
-    snapshot_id = inventory.snapshot_id()
-    if snapshot_id is None:
+    edition = inventory.edition()
+    if edition is None:
         return
 
     def rows(query: Query, **values: str) -> Sequence[tuple[Any, ...]]:
-        return database.tuples(query, snapshot_id=snapshot_id, **values)
+        return database.tuples(query, snapshot_id=edition.snapshot_id, **values)
 
     def some(keys: Iterable[str]) -> Iterator[tuple[Any, ...]]:
         for chunk in chunks(sorted(set(keys))):
@@ -93,7 +93,7 @@ def candidates(database: Database, where_keys: Iterable[str] | None = None) -> I
 
     found = by_page(lambda after: rows(_NEXT, after=after)) if where_keys is None else some(where_keys)
     yield from _with_facts(database, as_planned(database, map(_candidate, in_iccid_order(found))))
-    inventory.must_be_in_force(snapshot_id)
+    inventory.must_be_in_force(edition)
 
 
 def _with_facts(database: Database, found: Iterable[Candidate]) -> Iterator[Candidate]:

@@ -17,9 +17,10 @@ from migrator.core.fleet.units import Bytes
 from migrator.errors import StoreBusy, StoreError
 from migrator.ports import InventoryStore, Reading, Remaining, SourcePage, SourceRow
 from migrator.store import Store
+from migrator.store.inventory.snapshots import Edition
 from migrator.store.tables.fleet import snapshot_pages, source_sims, unreadable_rows
 from tests.builders import sim, source_iccid
-from tests.store.store_kit import NOW, open_store, page_of, pulled
+from tests.store.store_kit import NOW, key, open_store, page_of, pulled
 
 READ = Remaining(QuotaReading.READ, Decimal("12.5"), "2030-01-01", {"volume": 12.5})
 
@@ -188,13 +189,13 @@ def test_an_open_snapshot_leaves_the_inventory_in_force_alone(store: Store) -> N
     store.inventory.save_pages(snapshot.snapshot_id, 1, [page_of([sim(1, label="other"), sim(2)])], NOW)
     assert list(store.inventory.sims()) == [sim(1)]
     assert {**store.inventory.summary(), "open": None} == before
-    assert store.inventory.snapshot_id() == first
+    assert store.inventory.edition() == Edition(first, NOW)
 
 
 def test_completing_switches_at_once_and_only_the_summary_of_the_old_one_stays(store: Store) -> None:
     pulled(store, [sim(1), sim(2)])
     new = pulled(store, [sim(3)])
-    assert store.inventory.snapshot_id() == new
+    assert store.inventory.edition() == Edition(new, NOW)
     assert list(store.inventory.sims()) == [sim(3)]
     assert store.info()["counts"]["snapshots"] == 2
     with store._db.read() as connection:
@@ -414,3 +415,45 @@ def test_the_summary_is_plain_json(store: Store) -> None:
     assert summary["statuses"] == {"disabled": 1, "enabled": 2}
     assert (summary["taken_at"], summary["api_version"]) == (NOW, "v2")
     assert summary["open"] == {"api_version": "v1", "started_at": NOW + 5}
+
+
+# --- a list that says little that is new --------------------------------------------------------------------------
+
+
+def test_a_row_is_known_again_though_no_database_keeps_its_text_as_it_came(store: Store) -> None:
+    odd = [sim(1, label="pump \ud83d", tags=("north \ud83d",)), sim(2, label="pump\0"), sim(3, label="pümp ☂")]
+    pulled(store, odd)
+    base = store.inventory.comparable("v2")
+    assert base is not None
+    (page,) = store.inventory.compared(base, [page_of([*odd, sim(4)])]) or ()
+    assert [json.loads(page.same), page.rows] == [[key(1), key(2), key(3)], 4]
+    assert [row.sim for row in page.changed] == [sim(4)]
+
+
+def test_an_inventory_takes_in_what_changed_and_what_is_new(store: Store) -> None:
+    pulled(store, map(sim, range(1, 1101)))
+    before, later = store.inventory.comparable("v2"), NOW + 3600.0
+    assert before is not None
+    number = store.inventory.open_snapshot("v2", later).snapshot_id
+    changed = [SourceRow({}, sim(one, label="moved")) for one in range(500, 1201)]
+    assert not store.inventory.renew(number, before, changed, 1199, later)
+    assert store.inventory.edition() == Edition(before, NOW)
+    assert store.inventory.renew(number, before, changed, 1200, later)
+    assert store.inventory.edition() == Edition(before, later)
+    assert {one.iccid.key: one.label for one in store.inventory.sims()} == {
+        key(one): "moved" if one >= 500 else f"unit {one}" for one in range(1, 1201)
+    }
+
+
+def test_known_pages_that_are_written_down_are_those_of_a_pull(store: Store) -> None:
+    pulled(store, [sim(1), sim(2)])
+    base = store.inventory.comparable("v2")
+    assert base is not None
+    number = store.inventory.open_snapshot("v2", NOW).snapshot_id
+    pages = store.inventory.compared(base, [page_of([sim(1)], total=3), page_of([sim(2, label="new"), sim(3)], 2)])
+    store.inventory.take_over(number, base, pages or (), NOW)
+    assert store.inventory.pages_done(number, 1) == {1: 1, 2: None}
+    passed = store.inventory.end_pass(number, 1)
+    assert (passed.sims, passed.first_total, passed.last_total) == (3, 3, 3)
+    store.inventory.complete_snapshot(number, 1, NOW)
+    assert list(store.inventory.sims()) == [sim(1), sim(2, label="new"), sim(3)]

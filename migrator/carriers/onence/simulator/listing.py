@@ -54,8 +54,7 @@ class SimList:
         told = _spoken_of(behaviour, sims=len(rows), pages=pages, shown=len(shown))
         totals = (*told, page, len(shown) if behaviour.count_per_page_is_rows else size)
         words = behaviour.v2_words if call.version == "v2" else behaviour.v1_words
-        now = account.clock.now()
-        body: Any = [sim_object(sim, behaviour, words=words, single=False, now=now) for sim in shown]
+        body: Any = [sim_object(sim, behaviour, words=words, single=False) for sim in shown]
         account.pages_served += 1
         _drift(account, rows)
         return json_reply({"results": body} if behaviour.results_wrapped else body, headers=_totals(behaviour, totals))

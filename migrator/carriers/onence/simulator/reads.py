@@ -31,7 +31,7 @@ def single(account: CustomerAccount, call: Call, iccid: str) -> Reply:
     if iccid in account.behaviour.single_reads_of_others:
         sim = next(other for other in account.fleet if other.iccid != iccid)
     words = account.behaviour.v2_words if call.version == "v2" else account.behaviour.v1_words
-    return json_reply(sim_object(sim, account.behaviour, words=words, single=True, now=account.clock.now()))
+    return json_reply(sim_object(sim, account.behaviour, words=words, single=True))
 
 
 def quota(account: CustomerAccount, call: Call, iccid: str, service: str) -> Reply:

@@ -25,6 +25,8 @@ PEAK_BITS_PER_S = 128_000
 LEVELS = ("More than 20% available", "Less than 20% available", "No volume available")
 SINGLE_CALL_EARLIER = timedelta(seconds=4)
 QUOTA_AFTER_ACTIVATION = timedelta(seconds=16)
+THRESHOLD_AFTER, EXCEEDED_AFTER = timedelta(hours=6), timedelta(hours=8)
+"""Time from activation until most of a volume, or all, was used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ def number(value: Decimal, behaviour: OnenceBehaviour) -> int | float | str:
 
 
 def sim_object(
-    sim: SimulatedSourceSim, behaviour: OnenceBehaviour, *, words: StatusWords, single: bool, now: datetime
+    sim: SimulatedSourceSim, behaviour: OnenceBehaviour, *, words: StatusWords, single: bool
 ) -> dict[str, Any]:
     """Return a SIM as the list or the single call writes it.
 
@@ -99,7 +101,7 @@ def sim_object(
     for service, suffix in (("data", ""), ("sms", "_SMS")):
         volume = volume_of(sim, service)
         row[f"current_quota{suffix}"] = number(volume.total(behaviour.top_up_total), behaviour)
-        row[f"quota_status{suffix}"] = _quota_status(sim, volume, behaviour, now)
+        row[f"quota_status{suffix}"] = _quota_status(sim, volume, behaviour)
     forms = behaviour.single_labels if single else behaviour.listed_labels
     row["label"] = _label(sim.label, forms.get(sim.iccid))
     row |= {field: value for iccid, field, value in behaviour.said if iccid == sim.iccid}
@@ -185,13 +187,12 @@ def _status_word(status: SimStatus, behaviour: OnenceBehaviour, words: StatusWor
     return "Activated" if says_activated else "Enabled"
 
 
-def _quota_status(sim: SimulatedSourceSim, volume: Volume, behaviour: OnenceBehaviour, now: datetime) -> dict[str, Any]:
+def _quota_status(sim: SimulatedSourceSim, volume: Volume, behaviour: OnenceBehaviour) -> dict[str, Any]:
     status: dict[str, Any] = {"id": volume.level, "description": LEVELS[volume.level]}
-    in_use = now - sim.activated_at
     if volume.level >= 1:
-        status["threshold_reached_date"] = _quota_date(sim.activated_at + in_use * 0.8, behaviour.v1_quota_dates)
+        status["threshold_reached_date"] = _quota_date(sim.activated_at + THRESHOLD_AFTER, behaviour.v1_quota_dates)
     if volume.level == 2:  # noqa: PLR2004 - the carrier's number for "nothing left"
-        status["quota_exceeded_date"] = _quota_date(sim.activated_at + in_use * 0.95, behaviour.v1_quota_dates)
+        status["quota_exceeded_date"] = _quota_date(sim.activated_at + EXCEEDED_AFTER, behaviour.v1_quota_dates)
     return status
 
 
