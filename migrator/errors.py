@@ -12,6 +12,7 @@
     ├── StoreError                 1     the command
     │   ├── StoreBusy              9     another run holds the store
     │   │   └── LeaseLost          9     the run: another took it for dead and holds the store now
+    │   ├── OlderStore             1     the command: the store is of an older version, and not upgraded by itself
     │   ├── StoreLost              7     the command: the database is out of reach; what was under way is settled later
     │   └── NotStorable            1     one SIM or one request: a value that no store can keep
     ├── Halted                     6     the run: a gate or a cap stopped it
@@ -195,6 +196,12 @@ class LeaseLost(StoreBusy):
     """
 
     code = "lease_lost"
+
+
+class OlderStore(StoreError):
+    """The store has an older schema than this version needs."""
+
+    code = "schema_older"
 
 
 class StoreLost(StoreError):

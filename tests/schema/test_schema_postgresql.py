@@ -50,9 +50,9 @@ def server() -> Iterator[Server]:
     sql(server.url(), dropped)
 
 
-def of_revision(server: Server, revision: str, *more: str) -> None:
-    """Make account `old` as that release would have made it."""
-    database = PostgresDatabase(address_of(server.url()), "old")
+def of_revision(server: Server, revision: str, *more: str, account: str = "old") -> None:
+    """Make an account as that release would have made it."""
+    database = PostgresDatabase(address_of(server.url()), account)
     with database.creating() as connection:
         config = alembic_config(migrations_folder())
         config.attributes |= {"connection": connection, "now": NOW}

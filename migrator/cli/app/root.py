@@ -118,6 +118,7 @@ COMMANDS: Mapping[str, Entry | Mapping[str, Entry]] = {
         "show": ("fleet.look:show", "Show one account: how it stands, who works on it, what was done."),
         "go": ("fleet.manage:go", "Let a worker take an account now, or begin a plan of it."),
         "hold": ("fleet.manage:hold", "Let no worker take an account."),
+        "upgrade": ("fleet.manage:upgrade", "Bring the stores of accounts up to date, after a new version."),
         "remove": ("fleet.manage:remove", "Take an account out of the register; its store stays."),
         "report": ("fleet.report:report", "Write a page over all accounts: a line each, one total."),
     },

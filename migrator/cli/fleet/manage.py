@@ -1,17 +1,21 @@
-"""`fleet init`, `fleet add`, `fleet go`, `fleet hold` and `fleet remove`."""
+"""`fleet` commands that change something: from `init` to `remove`."""
 
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import click
 
-from migrator.cli.app.common import Globals, Outcome, finish, global_options
+from migrator.cli.app.common import Globals, Outcome, finish, global_options, say
 from migrator.cli.app.refs import ref_option
 from migrator.cli.app.words import seconds_of
 from migrator.cli.fleet import CODES
 from migrator.core.accounts.records import Account, Order
+from migrator.core.fleet.units import counted
 from migrator.core.plan.refs import ref_of
+from migrator.core.run.results import ExitCode
 from migrator.core.run.sources import SOURCES
-from migrator.errors import InputError, MigratorError
+from migrator.errors import InputError, MigratorError, Problem
 from migrator.reports.accounts.values import account_values
 from migrator.store.database.postgresql.address import schema_of
 from migrator.store.register import Register
@@ -20,9 +24,10 @@ from migrator.wiring.fleet.secrets_here import secrets_here
 from migrator.workflows.fleet.add import add_account, wanted_account
 from migrator.workflows.fleet.make import make_fleet
 from migrator.workflows.fleet.steer import checked_order, not_ordered
+from migrator.workflows.fleet.upgrade import Upgraded, upgrade_stores
 from migrator.workflows.site import named_person
 
-__all__ = ["add", "go", "hold", "init", "remove"]
+__all__ = ["add", "go", "hold", "init", "remove", "upgrade"]
 
 _BY = click.option("--by", metavar="NAME", help="Who gives the order [the login name, at this host].")
 
@@ -107,7 +112,7 @@ def add(shared: Globals, /, *, by: str | None, every: str, **options: Any) -> in
 
 
 @click.command("go", epilog=CODES)
-@click.argument("name")
+@click.argument("names", metavar="NAME...", nargs=-1, required=True)
 @click.option("--plan", metavar="PLAN", help="Let a worker begin this plan, by its id.")
 @click.option("--confirm", type=int, metavar="COUNT", help="How many SIMs the plan will claim: `plan show` says it.")
 @click.option("--confirm-pauses", type=int, metavar="COUNT", help="How many live SIMs the plan will pause, if any.")
@@ -117,12 +122,14 @@ def add(shared: Globals, /, *, by: str | None, every: str, **options: Any) -> in
 @_BY
 @global_options
 @click.pass_obj
-def go(shared: Globals, /, *, name: str, by: str | None, ref: str | None, plan: str | None, **options: Any) -> int:
-    """Let a worker take account NAME now.
+def go(
+    shared: Globals, /, *, names: tuple[str, ...], by: str | None, ref: str | None, plan: str | None, **options: Any
+) -> int:
+    """Let workers take these accounts now.
 
-    Also after attention or a hold. With --plan it begins that plan, as `apply` would, or goes on with it: also a
-    cutover or rollback. Without, it calls the campaign, or goes on with what was ordered before; what was begun by hand
-    it leaves alone. A claim bills at once and cannot be undone.
+    Also after attention or a hold. With --plan and one NAME the worker begins that plan, as `apply` would, or goes on
+    with it: also a cutover or rollback. Without, it calls the campaign, or goes on with what was ordered before; what
+    was begun by hand it leaves alone. A claim bills at once and cannot be undone.
     """
 
     def body() -> Outcome:
@@ -133,39 +140,93 @@ def go(shared: Globals, /, *, name: str, by: str | None, ref: str | None, plan: 
         elif ref is not None or any(value is not None for value in options.values()):
             words = "--confirm, --confirm-pauses, --wave, --max-sims and --ref belong to --plan"
             raise InputError(words, code="bad_options", hint="add --plan PLAN")
+        if order is not None and len(names) > 1:
+            raise InputError("a plan is of one account", code="bad_options", hint="give --plan with one NAME")
         with Register.open(place) as register:
-            register.account(name)
+            _must_be_registered(register, names)
             if order is not None:
-                checked_order(place, name, order)
-            account = register.go(name, None, who, order)
+                checked_order(place, names[0], order)
+            done = [register.go(name, None, who, order) for name in dict.fromkeys(names)]
         told = "" if order is None else f": it begins plan {order.plan}"
-        return Outcome(
-            account_values(account), (f"Account {name} is due now{told}.", *_at_work(account), *_left(account, place))
-        )
+        text = list[str]()
+        for account in done:
+            text += (f"Account {account.name} is due now{told}.", *_at_work(account), *_left(account, place))
+        return Outcome(_values(done), text)
 
     return finish("fleet go", shared, body)
 
 
 @click.command("hold", epilog=CODES)
-@click.argument("name")
+@click.argument("names", metavar="[NAME...]", nargs=-1)
+@click.option("--all", "is_all", is_flag=True, help="Hold every account that is not held yet.")
 @click.option("--why", metavar="TEXT", default="", help="Words to keep with it.")
 @_BY
 @global_options
 @click.pass_obj
-def hold(shared: Globals, /, *, name: str, why: str, by: str | None) -> int:
-    """Let no worker take account NAME before `fleet go`.
+def hold(shared: Globals, /, *, names: tuple[str, ...], is_all: bool, why: str, by: str | None) -> int:
+    """Let no worker take these accounts before `fleet go`.
 
     A job that is under way goes on to its end: `run pause` holds a run. An order that no worker has carried out is
     taken back.
     """
 
     def body() -> Outcome:
+        if is_all is bool(names):
+            raise InputError("say which accounts", code="bad_options", hint="give NAME..., or --all alone")
+        who, words = named_person(by, option="--by"), " ".join(why.split())
         with Register.open(register_place(shared.config)) as register:
-            account = register.hold(name, named_person(by, option="--by"), " ".join(why.split()))
-        then = f"Next: `migrator fleet go {name}` lets it go on."
-        return Outcome(account_values(account), (f"Account {name} is held.", *_at_work(account), then))
+            _must_be_registered(register, names)
+            chosen = names or [account.name for account in register.accounts() if not account.is_held]
+            held = [register.hold(name, who, words) for name in dict.fromkeys(chosen)]
+        text = list[str]()
+        for account in held:
+            text += (f"Account {account.name} is held.", *_at_work(account))
+        own = " ".join(account.name for account in held)
+        text.append(f"Next: `migrator fleet go {own}` lets go on what this has held." if held else "All were held.")
+        return Outcome(_values(held), text)
 
     return finish("fleet hold", shared, body)
+
+
+@click.command("upgrade", epilog="Exit codes: 0 done, 1 some stores are left, 2 input, 7 the database is out of reach.")
+@click.argument("names", metavar="[NAME...]", nargs=-1)
+@global_options
+@click.pass_obj
+def upgrade(shared: Globals, /, *, names: tuple[str, ...]) -> int:
+    """Bring the stores of all accounts, or of these, up to date.
+
+    For the one who ran `fleet init`, after a new version: stop the workers, upgrade all machines, `fleet init`, this,
+    and start the workers. Each store is upgraded as by `state upgrade`, in a transaction of its own; `pg_dump` first. A
+    store that a worker is at, or that cannot be upgraded, is named and left, and the others go on.
+    """
+
+    def body() -> Outcome:
+        done = list[Upgraded]()
+        for one in upgrade_stores(register_place(shared.config), names):
+            say(f"account {one.name} {one.words}" if not one.is_left else f"account {one.name} is left: {one.words}")
+            done.append(one)
+        left = [one.name for one in done if one.is_left]
+        counts = f"{sum(one.is_new for one in done)} upgraded, {len(left)} left, of {counted(len(done), 'account')}"
+        data = {"accounts": [asdict(one) for one in done]}
+        if not left:
+            return Outcome(data, [f"{counts[:1].upper()}{counts[1:]}."])
+        hint = f"mend what each line says, then `migrator fleet upgrade {' '.join(left)}`"
+        return Outcome(data, [f"{counts}."], ExitCode.ERROR, [Problem("stores_left", f"{counts}", hint)])
+
+    return finish("fleet upgrade", shared, body)
+
+
+def _must_be_registered(register: Register, names: Iterable[str]) -> None:
+    """Refuse names that are not registered, before anything is done.
+
+    Raises: InputError.
+    """
+    for name in names:
+        register.account(name)
+
+
+def _values(accounts: Sequence[Account]) -> dict[str, Any]:
+    return {"accounts": [account_values(account) for account in accounts]}
 
 
 def _left(account: Account, place: str) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, text
 
-from migrator.errors import InputError, StoreError
+from migrator.errors import InputError, OlderStore, StoreError
 from migrator.store.database.database import Database
 from migrator.store.database.sql import TABLE_NAMES
 from migrator.store.tables import METADATA
@@ -160,9 +160,8 @@ def _upgrade(database: Database, folder: Path, known: list[str], now: float) -> 
 
 
 def _older(found: str | None, known: list[str], place: str) -> StoreError:
-    return StoreError(
+    return OlderStore(
         f"the state store {place} has schema {found or 'none'}, and this tool needs {known[-1]}",
-        code="schema_older",
         hint="run `migrator state upgrade`",
     )
 

@@ -11,7 +11,8 @@ from migrator.core.accounts.turns import AccountState, Turn
 from migrator.store import Store
 from migrator.store.register import Register
 from tests.cli.conftest import POLICY, Desk
-from tests.server import sql
+from tests.schema.test_schema_postgresql import RELEASED, of_revision
+from tests.server import running, sql
 
 
 def for_account(desk: Desk, account: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
@@ -172,7 +173,8 @@ def test_an_order_is_checked_before_a_worker_gets_it(
         "CHG-1",
     )
     held = desk.json("fleet", "hold", registered, "--why", "a customer called", "--by", "bob")
-    assert (held.data["state"], held.data["order"]) == ("held", None)
+    (one,) = held.data["accounts"]
+    assert (one["state"], one["order"]) == ("held", None)
     events = desk.json("fleet", "show", registered).data["events"]
     assert [(one["what"], one["by"]) for one in events] == [("held", "bob"), ("go", "ada"), ("added", "ada")]
 
@@ -269,3 +271,55 @@ def test_what_a_person_does_wakes_the_account_unless_it_is_held(
     sql(url, "ALTER TABLE fleet.meta ADD CHECK (value = 'no') NOT VALID")
     told = desk.run(*at, "plan", "approve", *count)
     assert (told.code, "workers were not told" in told.err) == (0, True)
+
+
+def test_many_accounts_are_held_at_once_and_those_go_again_that_this_has_held(
+    desk: Desk, registered: str, url: str
+) -> None:
+    for name in ("bolt", "coil", "dora"):
+        assert desk.run("fleet", "add", name, "--source", "portal").code == 0
+    assert desk.run("fleet", "hold", "coil", "--why", "a customer called").code == 0
+    refused = desk.run("fleet", "hold", "bolt", "nobody")
+    assert (refused.code, "nobody" in refused.err) == (2, True)
+    for words in ((), ("--all", "bolt")):
+        assert desk.run("fleet", "hold", *words).code == 2
+    with Register.open(url) as register:
+        assert [one.name for one in register.accounts() if one.is_held] == ["coil"], "all or none"
+    held = desk.run("fleet", "hold", "--all", "--why", "upgrade")
+    again = held.out.partition("`migrator fleet go ")[2].partition("`")[0].split()
+    assert sorted(again) == sorted([registered, "bolt", "dora"])
+    assert desk.json("fleet", "go", *again, "--by", "ada").code == 0
+    with Register.open(url) as register:
+        assert [one.name for one in register.accounts() if one.is_held] == ["coil"], "who was held before stays so"
+    refused = desk.run("fleet", "go", "bolt", "dora", "--plan", "p1", "--confirm", "1")
+    assert (refused.code, "one account" in refused.err) == (2, True)
+
+
+@pytest.mark.usefixtures("account")
+def test_the_stores_of_all_accounts_are_upgraded_and_what_is_left_is_named(desk: Desk, url: str) -> None:
+    names = ("bolt", "coil", "dora", "newer")
+    for name in names:
+        assert desk.run("fleet", "add", name, "--source", "portal").code == 0
+    server = running()
+    assert server is not None
+    for name in ("bolt", "coil"):
+        of_revision(server, RELEASED[-2], account=name)
+    Store.open(url, account="newer", now=0.0).close()
+    sql(url, "UPDATE a_newer.alembic_version SET version_num = '9999'")
+    with Register.open(url) as register:
+        register.beat("rome/1", host="rome", version="1", slots=2, serves=["coil"])
+        assert register.began("coil", "rome/1")
+    done = desk.json("fleet", "upgrade")
+    found = {one["name"]: (one["is_new"], one["is_left"], one["words"]) for one in done.data["accounts"]}
+    assert done.code == 1
+    assert found["bolt"] == (True, False, "was upgraded")
+    assert found["dora"] == (False, False, "has no store yet")
+    assert (found["coil"][:2], "rome/1 is at it" in found["coil"][2]) == ((False, True), True)
+    assert (found["newer"][:2], "newer" in found["newer"][2]) == ((False, True), True)
+    assert "fleet upgrade coil newer" in done.document["errors"][0]["hint"]
+    with Register.open(url) as register:
+        register.left("rome/1")
+    assert desk.json("fleet", "upgrade", "coil").data["accounts"][0]["words"] == "was upgraded"
+    assert desk.json("fleet", "upgrade", "coil").data["accounts"][0]["words"] == "is up to date"
+    assert desk.run("fleet", "upgrade", "nobody").code == 2
+    sql(url, *(f"DROP SCHEMA IF EXISTS a_{name} CASCADE" for name in names))
