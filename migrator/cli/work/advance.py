@@ -1,7 +1,9 @@
 """`advance`: one account, as far as it goes now."""
 
 import os
+from contextlib import ExitStack, suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import click
@@ -11,11 +13,13 @@ from migrator.cli.app.common import Globals, Outcome, finish, global_options, ta
 from migrator.cli.app.progress import watching
 from migrator.core.accounts.records import EVERY_S, Order
 from migrator.core.run.results import ExitCode
-from migrator.errors import Problem, StoreBusy, StoreError
+from migrator.errors import MigratorError, Problem, StoreBusy, StoreError
+from migrator.ports import Progress
 from migrator.programs import end_with_parent
 from migrator.reports.model import moment
+from migrator.workflows.notices.stopped import Standstill, telling_failure
 from migrator.workflows.site import Site
-from migrator.workflows.work.advance import Advanced, advance, registered
+from migrator.workflows.work.advance import Advanced, advance, registered, tell_turn
 
 __all__ = ["advance_account"]
 
@@ -55,16 +59,27 @@ def _unless_another_schema(shared: Globals) -> Outcome:
 
 def _advance(shared: Globals) -> Outcome:
     end_with_parent(os.environ)
-    chosen = wiring.settings(shared.config)
-    account = registered(chosen.state)
-    with wiring.open_store(chosen.state) as store, watching(shared) as progress:
-        site = Site(store, chosen, warn=warned)
+    with ExitStack() as opened:
+        progress = opened.enter_context(watching(shared))
+        with telling_failure(shared.config, partial(_tell_failure, progress)):
+            chosen = wiring.settings(shared.config)
+            account = registered(chosen.state)
+            store = opened.enter_context(wiring.open_store(chosen.state))
+        site = Site(store, chosen, progress, warn=warned, turn_of=account)
         order, every_s = (None, EVERY_S) if account is None else (account.order, account.every_s)
         try:
-            result = advance(replace(site, progress=progress), order, every_s=every_s)
+            result = advance(site, order, every_s=every_s)
         except StoreBusy as error:
             return _held(error, site.now())
     return _told(result, order)
+
+
+def _tell_failure(progress: Progress, site: Site, stop: Standstill) -> None:
+    """Tell by the store alone that the settings cannot be used."""
+    with suppress(MigratorError):  # the register may be what is in trouble
+        site = replace(site, turn_of=registered(site.settings.state))
+    order = None if site.turn_of is None else site.turn_of.order
+    tell_turn(replace(site, progress=progress), order, stop)
 
 
 def _held(error: StoreBusy, now: float) -> Outcome:
