@@ -1,6 +1,7 @@
 """`advance`: one account, as far as it goes now."""
 
 import os
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import partial
@@ -12,11 +13,13 @@ from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table, warned
 from migrator.cli.app.progress import watching
 from migrator.core.accounts.records import EVERY_S, Order
+from migrator.core.accounts.turns import AccountState
 from migrator.core.run.results import ExitCode
-from migrator.errors import MigratorError, Problem, StoreBusy, StoreError
+from migrator.errors import MigratorError, NoStore, Problem, StoreBusy, StoreError
 from migrator.ports import Progress
 from migrator.programs import end_with_parent
 from migrator.reports.model import moment
+from migrator.wiring.withheld import withheld
 from migrator.workflows.notices.stopped import Standstill, telling_failure
 from migrator.workflows.site import Site
 from migrator.workflows.work.advance import Advanced, advance, registered, tell_turn
@@ -31,9 +34,10 @@ _OTHER_SCHEMAS = frozenset({"schema_older", "schema_newer"})
 
 
 @click.command("advance", epilog=f"Exit codes: {CODES}")
+@click.option("--tell", is_flag=True, help="Only tell the receivers why the account stands, for workers.")
 @global_options
 @click.pass_obj
-def advance_account(shared: Globals, /) -> int:
+def advance_account(shared: Globals, /, *, tell: bool) -> int:
     """Bring the account as far as it goes now.
 
     Does what is due of its campaign; without one, begins what `fleet go` ordered, or goes on with the plans, cutovers
@@ -41,16 +45,16 @@ def advance_account(shared: Globals, /) -> int:
     next call after five minutes. `migrator work` calls this for each account; without PostgreSQL, cron may, for
     campaigns.
     """
-    return finish("advance", shared, lambda: _unless_another_schema(shared))
+    return finish("advance", shared, lambda: _unless_another_schema(shared, _tell if tell else _advance))
 
 
-def _unless_another_schema(shared: Globals) -> Outcome:
+def _unless_another_schema(shared: Globals, body: Callable[[Globals], Outcome]) -> Outcome:
     """Leave a store of another schema to the next call.
 
     While a team changes to another release, its accounts need no person each.
     """
     try:
-        return _advance(shared)
+        return body(shared)
     except StoreError as error:
         if error.code not in _OTHER_SCHEMAS:
             raise
@@ -80,6 +84,27 @@ def _tell_failure(progress: Progress, site: Site, stop: Standstill) -> None:
         site = replace(site, turn_of=registered(site.settings.state))
     order = None if site.turn_of is None else site.turn_of.order
     tell_turn(replace(site, progress=progress), order, stop)
+
+
+def _tell(shared: Globals) -> Outcome:
+    """Tell why the account stands, by the words that the register has.
+
+    The settings may be what is wrong, and are not asked for more than the store and the secrets that no word may have.
+    """
+    end_with_parent(os.environ)
+    least = wiring.least_settings(shared.config)
+    account = registered(least.state)
+    if account is None or account.turn.state is not AccountState.ATTENTION:
+        return Outcome({"told": False}, ("Nothing is to be told.",))
+    try:
+        with wiring.open_store(least.state) as store:
+            words = withheld(least, store.outbox.secret_names()).struck(account.turn.words)
+            site = Site(store, least, turn_of=replace(account, worker=account.last_worker))
+            hint = f"`migrator fleet show {account.name}` tells what was done"
+            tell_turn(site, account.order, Standstill(ExitCode.ERROR, words, hint))
+    except NoStore:
+        return Outcome({"told": False}, ("Nothing is to be told: the account has no store.",))
+    return Outcome({"told": True}, ("Whoever is a receiver is told.",))
 
 
 def _held(error: StoreBusy, now: float) -> Outcome:

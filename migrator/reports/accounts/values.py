@@ -32,6 +32,8 @@ def account_values(account: Account) -> dict[str, Any]:
         "every_s": account.every_s,
         "worker": account.worker,
         "since": moment(account.since),
+        "last_worker": account.last_worker,
+        "ended_at": moment(account.ended_at),
         "added_at": moment(account.added_at),
         "added_by": account.added_by,
     }
@@ -71,9 +73,9 @@ def next_words(line: Line, overview: Overview) -> str:
     return (moment(at) or "") if at > overview.now else ("now" if other is None else f"after {other}")
 
 
-def state_words(state: str, due_at: float | None) -> str:
-    """Return the state of an account, and when it is due."""
-    return state if due_at is None else f"{state}, due {moment(due_at)}"
+def state_words(state: str, due_at: str | None) -> str:
+    """Return an account's state, and the moment when it is due."""
+    return state if due_at is None else f"{state}, due {due_at}"
 
 
 def line_values(line: Line, overview: Overview) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from migrator.core.run.results import ExitCode
 from migrator.errors import Interrupted, MigratorError, NoStore, StoreBusy, StoreError, StoreLost
 from migrator.inputs.policy.file import stored_policy
 from migrator.reports.accounts.values import state_words
+from migrator.reports.model import moment
 from migrator.store import Store
 from migrator.workflows.notices.deliver import deliver
 from migrator.workflows.site import Site
@@ -116,7 +117,7 @@ def told_of_turn(site: Site, exit_code: int, again_at: float | None = None) -> d
     if account is None:
         return {"machine": socket.gethostname()}
     turn = after_job(exit_code, now=site.now(), again_at=again_at)
-    told = {"account": account.name, "state": state_words(turn.state.value, turn.at)}
+    told = {"account": account.name, "state": state_words(turn.state.value, moment(turn.at))}
     told["machine"] = account.worker or socket.gethostname()
     if turn.state is AccountState.ATTENTION:
         told["then"] = f"`migrator fleet go {account.name}` lets a worker go on"
