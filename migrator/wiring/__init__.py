@@ -47,6 +47,7 @@ __all__ = [
     "heartbeat",
     "holding_lease",
     "is_asked",
+    "least_settings",
     "must_be_asked",
     "must_be_of_account",
     "open_file",
@@ -95,6 +96,18 @@ def settings(config: Path | None) -> "Settings":
     from migrator.inputs.settings.settings import load_settings
 
     return bound_to_register(load_settings(with_account(os.environ), config))
+
+
+def least_settings(config: Path | None) -> "Settings":
+    """Return what can be known where the settings cannot be used.
+
+    See `inputs.settings.settings.least_settings`.
+
+    Raises: InputError, where nobody can tell which store is meant.
+    """
+    from migrator.inputs.settings import settings as of_input
+
+    return of_input.least_settings(with_account(os.environ), config)
 
 
 def place_of(state: str | None, config: Path | None) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from migrator import wiring
+from migrator.core.accounts.records import Account
 from migrator.engine.run.context import Stopper, quiet
 from migrator.errors import InputError
 from migrator.inputs.settings.account_names import at_account, at_state
@@ -36,6 +37,7 @@ class Site:
         outside: clock, signals and carriers; real unless somebody gives others.
         held_by: who holds the lease already, for a stage that is a part of a larger one.
         campaign: name of the campaign whose call is at work; "" for none. That call tells how its stages end.
+        turn_of: the account whose turn is at work, as the register has it; None for none.
     """
 
     store: Store
@@ -45,6 +47,7 @@ class Site:
     outside: wiring.Outside = field(default_factory=wiring.Outside)
     held_by: Owner | None = None
     campaign: str = ""
+    turn_of: Account | None = None
 
     @property
     def clock(self) -> Clock:

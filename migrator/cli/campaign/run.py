@@ -1,6 +1,7 @@
 """`campaign run`: all that is due now, once or again and again."""
 
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,8 @@ from migrator.core.plan.refs import ref_of
 from migrator.core.run.results import ExitCode
 from migrator.errors import InputError, Interrupted, MigratorError, Problem, StoreBusy
 from migrator.workflows.campaign.once import Ticked, run_once
+from migrator.workflows.campaign.told import note_failed_call
+from migrator.workflows.notices.stopped import telling_failure
 from migrator.workflows.site import open_site
 
 __all__ = ["run"]
@@ -49,7 +52,10 @@ def run(shared: Globals, /, *, once: bool, every: str | None, ref: str | None) -
 
 
 def _tick(shared: Globals, ref: str) -> Ticked:
-    with open_site(shared.state, config=shared.config, warn=warned) as site, watching(shared) as progress:
+    with ExitStack() as opened:
+        with telling_failure(shared.config, note_failed_call):
+            site = opened.enter_context(open_site(shared.state, config=shared.config, warn=warned))
+        progress = opened.enter_context(watching(shared))
         return run_once(replace(site, progress=progress), ref=ref)
 
 

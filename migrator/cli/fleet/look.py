@@ -104,6 +104,8 @@ def _facts(line: Line, found: Overview) -> list[tuple[str, object]]:
         ("last word", account.turn.words),
         ("next look", next_words(line, found)),
         ("at work", f"{account.worker} since {moment(account.since)}" if account.worker else ""),
+        ("last job", f"ended at {account.last_worker}, {moment(account.ended_at)}" if account.last_worker else ""),
+        ("its receivers", "do not know yet that it stands" if account.is_untold else ""),
         ("order", "" if account.order is None else _order(account.order)),
         ("phase", standing.phase.value),
         ("trouble", standing.trouble),

@@ -20,7 +20,7 @@ def accounts_table(overview: Overview) -> Any:
             line.standing.sims,
             share_of(line.standing.verified, line.standing.sims),
             next_words(line, overview),
-            line.account.worker or "",
+            line.account.worker or ("" if line.account.last_worker is None else f"last {line.account.last_worker}"),
             "" if line.secrets is None else ("no" if line.secrets.missing else "yes"),
             line.standing.trouble or line.account.turn.words,
         )

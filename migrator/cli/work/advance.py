@@ -1,7 +1,10 @@
 """`advance`: one account, as far as it goes now."""
 
 import os
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import click
@@ -10,12 +13,16 @@ from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table, warned
 from migrator.cli.app.progress import watching
 from migrator.core.accounts.records import EVERY_S, Order
+from migrator.core.accounts.turns import AccountState
 from migrator.core.run.results import ExitCode
-from migrator.errors import Problem, StoreBusy, StoreError
+from migrator.errors import MigratorError, NoStore, Problem, StoreBusy, StoreError
+from migrator.ports import Progress
 from migrator.programs import end_with_parent
 from migrator.reports.model import moment
+from migrator.wiring.withheld import withheld
+from migrator.workflows.notices.stopped import Standstill, telling_failure
 from migrator.workflows.site import Site
-from migrator.workflows.work.advance import Advanced, advance, registered
+from migrator.workflows.work.advance import Advanced, advance, registered, tell_turn
 
 __all__ = ["advance_account"]
 
@@ -27,9 +34,10 @@ _OTHER_SCHEMAS = frozenset({"schema_older", "schema_newer"})
 
 
 @click.command("advance", epilog=f"Exit codes: {CODES}")
+@click.option("--tell", is_flag=True, help="Only tell the receivers why the account stands, for workers.")
 @global_options
 @click.pass_obj
-def advance_account(shared: Globals, /) -> int:
+def advance_account(shared: Globals, /, *, tell: bool) -> int:
     """Bring the account as far as it goes now.
 
     Does what is due of its campaign; without one, begins what `fleet go` ordered, or goes on with the plans, cutovers
@@ -37,16 +45,16 @@ def advance_account(shared: Globals, /) -> int:
     next call after five minutes. `migrator work` calls this for each account; without PostgreSQL, cron may, for
     campaigns.
     """
-    return finish("advance", shared, lambda: _unless_another_schema(shared))
+    return finish("advance", shared, lambda: _unless_another_schema(shared, _tell if tell else _advance))
 
 
-def _unless_another_schema(shared: Globals) -> Outcome:
+def _unless_another_schema(shared: Globals, body: Callable[[Globals], Outcome]) -> Outcome:
     """Leave a store of another schema to the next call.
 
     While a team changes to another release, its accounts need no person each.
     """
     try:
-        return _advance(shared)
+        return body(shared)
     except StoreError as error:
         if error.code not in _OTHER_SCHEMAS:
             raise
@@ -55,16 +63,48 @@ def _unless_another_schema(shared: Globals) -> Outcome:
 
 def _advance(shared: Globals) -> Outcome:
     end_with_parent(os.environ)
-    chosen = wiring.settings(shared.config)
-    account = registered(chosen.state)
-    with wiring.open_store(chosen.state) as store, watching(shared) as progress:
-        site = Site(store, chosen, warn=warned)
+    with ExitStack() as opened:
+        progress = opened.enter_context(watching(shared))
+        with telling_failure(shared.config, partial(_tell_failure, progress)):
+            chosen = wiring.settings(shared.config)
+            account = registered(chosen.state)
+            store = opened.enter_context(wiring.open_store(chosen.state))
+        site = Site(store, chosen, progress, warn=warned, turn_of=account)
         order, every_s = (None, EVERY_S) if account is None else (account.order, account.every_s)
         try:
-            result = advance(replace(site, progress=progress), order, every_s=every_s)
+            result = advance(site, order, every_s=every_s)
         except StoreBusy as error:
             return _held(error, site.now())
     return _told(result, order)
+
+
+def _tell_failure(progress: Progress, site: Site, stop: Standstill) -> None:
+    """Tell by the store alone that the settings cannot be used."""
+    with suppress(MigratorError):  # the register may be what is in trouble
+        site = replace(site, turn_of=registered(site.settings.state))
+    order = None if site.turn_of is None else site.turn_of.order
+    tell_turn(replace(site, progress=progress), order, stop)
+
+
+def _tell(shared: Globals) -> Outcome:
+    """Tell why the account stands, by the words that the register has.
+
+    The settings may be what is wrong, and are not asked for more than the store and the secrets that no word may have.
+    """
+    end_with_parent(os.environ)
+    least = wiring.least_settings(shared.config)
+    account = registered(least.state)
+    if account is None or account.turn.state is not AccountState.ATTENTION:
+        return Outcome({"told": False}, ("Nothing is to be told.",))
+    try:
+        with wiring.open_store(least.state) as store:
+            words = withheld(least, store.outbox.secret_names()).struck(account.turn.words)
+            site = Site(store, least, turn_of=replace(account, worker=account.last_worker))
+            hint = f"`migrator fleet show {account.name}` tells what was done"
+            tell_turn(site, account.order, Standstill(ExitCode.ERROR, words, hint))
+    except NoStore:
+        return Outcome({"told": False}, ("Nothing is to be told: the account has no store.",))
+    return Outcome({"told": True}, ("Whoever is a receiver is told.",))
 
 
 def _held(error: StoreBusy, now: float) -> Outcome:

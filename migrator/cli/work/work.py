@@ -12,6 +12,7 @@ from migrator.cli.app import voice
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, say
 from migrator.core.fleet.spelling import json_text
 from migrator.errors import InputError
+from migrator.reports.accounts.values import state_words
 from migrator.wiring.fleet.bound import register_place
 from migrator.workflows.work.team import made_of
 from migrator.workflows.work.worker import Worker, worker_name
@@ -26,6 +27,8 @@ WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "ended": lambda told: (
         f"{told['account']}: exit {told['exit_code']} after {told['seconds']:g} s"
         + (f", {told['words']}" if told["words"] else "")
+        + (f"; {state_words(told['state'], told['due_at'])}" if told["state"] else "")
+        + f", at {told['worker']}"
     ),
     "freed": lambda told: f"worker {told['worker']} is silent: {', '.join(told['accounts'])} may be taken by others",
     "draining": lambda told: (

@@ -55,6 +55,9 @@ class Account:
         since: when that worker began.
         added_at: when it was added.
         added_by: by whom.
+        last_worker: the worker whose job was the last that ended; None before the first.
+        ended_at: when that ended.
+        is_untold: whether its receivers do not know yet that it stands in attention.
     """
 
     name: str
@@ -69,6 +72,9 @@ class Account:
     since: float | None
     added_at: float
     added_by: str
+    last_worker: str | None = None
+    ended_at: float | None = None
+    is_untold: bool = False
 
     @property
     def word(self) -> str:

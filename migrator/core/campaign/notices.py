@@ -99,6 +99,8 @@ def masked(value: Any) -> Any:
 # --- what happened ------------------------------------------------------------------------------------------------
 
 _AT_END = {
+    ExitCode.ERROR: NoticeEvent.STOPPED,
+    ExitCode.INPUT: NoticeEvent.STOPPED,
     ExitCode.ATTENTION: NoticeEvent.NEEDS_ATTENTION,
     ExitCode.REFUSED: NoticeEvent.STOPPED,
     ExitCode.STALE: NoticeEvent.STOPPED,
@@ -107,7 +109,7 @@ _AT_END = {
 }
 """Events of the ends of a run.
 
-Who interrupts a run, or starts one that cannot begin, is there to read its words.
+Who interrupts a run is there to read its words.
 """
 
 SPEND_SHARE = Decimal("0.8")

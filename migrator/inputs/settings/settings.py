@@ -13,7 +13,8 @@ from typing import Any, ClassVar, TypeAlias
 from migrator.core.run.sources import SOURCES, KnownSource
 from migrator.errors import InputError, Problem
 from migrator.inputs.files.problems import closest, nearest, refusal
-from migrator.inputs.files.toml import read_toml
+from migrator.inputs.files.text import small_text
+from migrator.inputs.files.toml import parse_toml, read_toml
 from migrator.inputs.files.toml_checks import Check, Findings, Unfit
 from migrator.inputs.settings.account_names import ACCOUNT, account_of, variable_of
 from migrator.inputs.settings.account_secrets import PLACES, account_secret
@@ -43,6 +44,7 @@ __all__ = [
     "SourceSettings",
     "duration_s",
     "environment_of",
+    "least_settings",
     "load_settings",
     "rate_of",
     "source_account",
@@ -58,6 +60,7 @@ MOST_SIMS_PER_CLAIM = 2500
 Source: Hologram, "Activate devices (bulk)": 2,500 SIMs per request. Read 2026-11-20.
 """
 LARGEST_ID = 10**18
+STATE = "MIGRATOR_STATE"
 _UNSET = object()
 
 
@@ -100,7 +103,7 @@ _SETTINGS = (
     _Setting("HOLOGRAM_BASE_URL", "hologram", "base_url", base_url, HOLOGRAM_URL),
     _Setting("HOLOGRAM_ORG_ID", "hologram", "org_id", whole_number(least=1, most=LARGEST_ID - 1)),
     _Setting("HOLOGRAM_MAX_RPS", "hologram", "max_rps", per_second, 10.0),
-    _Setting("MIGRATOR_STATE", "state", "url", plain, "sqlite:///migrator.db"),
+    _Setting(STATE, "state", "url", plain, "sqlite:///migrator.db"),
     _Setting("MIGRATOR_SETTLE_TIMEOUT_S", "run", "settle_timeout_s", parsed_duration, 1800.0),
     _Setting("MIGRATOR_ABSENT_AFTER_S", "run", "absent_after_s", parsed_duration, 60.0),
     _Setting(
@@ -424,9 +427,80 @@ def load_settings(environ: Mapping[str, str], config_path: Path | None) -> Setti
         raise refusal(problems, what="the settings")
     set_here = frozenset(name for name, value in values.items() if value is not _UNSET)
     values = {name: value if name in set_here else defaults[name] for name, value in values.items()}
+    strays = sorted(name for name in given if name.startswith(_PREFIXES) and name not in {*_NAMES, *own})
+    made = _settings(values, account, given, environ, secret_files)
+    return replace(made, _strays=tuple(strays), _given=set_here)
+
+
+def least_settings(environ: Mapping[str, str], config_path: Path | None) -> Settings:
+    """Return what can be known where the settings cannot be used.
+
+    That is the address of the store, the account, and where the environment has secrets; all else is the default. It is
+    enough to open the store and to tell somebody.
+
+    Args:
+        environ: as for `load_settings`.
+        config_path: as for `load_settings`; what is wrong in the file stays unheard.
+
+    Raises: InputError, where nobody can tell which store is meant.
+    """
+    given = {name: value.strip() for name, value in environ.items() if value.strip()}
+    values = {setting.name: setting.default for setting in _SETTINGS}
+    if config_path is None and CONFIG_FILE.exists():
+        config_path = CONFIG_FILE
+    if STATE in given:
+        values[STATE] = given[STATE]
+    elif config_path is not None:
+        values[STATE] = _state_in(small_text(config_path)) or values[STATE]
+    return _settings(values, account_of(given), given, environ, {})
+
+
+_SECTION = re.compile(r"^[ \t]*\[state\][^\n]*\n(?:(?![ \t]*\[)[^\n]*\n?)*", re.MULTILINE)
+_NAMED = re.compile(r"^[ \t\[]*[\"']?state\b", re.MULTILINE)
+
+
+def _state_in(text: str) -> str | None:
+    """Return the store's address from a settings file with a fault.
+
+    None where it has none.
+
+    Raises: InputError, where the file seems to have one that cannot be read.
+    """
+    try:
+        data = parse_toml(text, name="the file").data
+    except InputError:
+        if _NAMED.search(text) is None:
+            return None
+        section = _SECTION.search(text)
+        data = parse_toml("" if section is None else section[0], name="the file").data
+        if "state" not in data:
+            raise
+    state = data.get("state", {})
+    url = state.get("url") if isinstance(state, Mapping) else 0
+    if url is not None and not isinstance(url, str):
+        raise InputError("the address of the store cannot be read")
+    return url
+
+
+def _settings(
+    values: Mapping[str, Any],
+    account: str | None,
+    given: Mapping[str, str],
+    environ: Mapping[str, str],
+    secret_files: Mapping[str, Path],
+) -> Settings:
+    """Return settings of checked values, by name.
+
+    Args:
+        values: of all settings.
+        account: the account that was chosen.
+        given: the variables that are set.
+        environ: the whole environment.
+        secret_files: files with secrets that the settings file names, by the secret's name.
+    """
     return Settings(
         carrier=SOURCES[values["MIGRATOR_SOURCE"]],
-        state=values["MIGRATOR_STATE"],
+        state=values[STATE],
         settle_timeout_s=values["MIGRATOR_SETTLE_TIMEOUT_S"],
         absent_after_s=values["MIGRATOR_ABSENT_AFTER_S"],
         claim_timeout_s=values["MIGRATOR_CLAIM_TIMEOUT_S"],
@@ -439,9 +513,7 @@ def load_settings(environ: Mapping[str, str], config_path: Path | None) -> Setti
             else account_secret(secret.name, account, given, environ)
             for secret in _SECRETS
         },
-        _strays=tuple(sorted(name for name in given if name.startswith(_PREFIXES) and name not in {*_NAMES, *own})),
         account=account,
-        _given=set_here,
     )
 
 

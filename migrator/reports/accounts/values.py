@@ -6,7 +6,15 @@ from migrator.core.accounts.overview import Line, Overview
 from migrator.core.accounts.records import Account, Order, Standing, Worker
 from migrator.reports.model import moment
 
-__all__ = ["account_values", "line_values", "next_words", "overview_values", "share_of", "worker_values"]
+__all__ = [
+    "account_values",
+    "line_values",
+    "next_words",
+    "overview_values",
+    "share_of",
+    "state_words",
+    "worker_values",
+]
 
 
 def account_values(account: Account) -> dict[str, Any]:
@@ -24,6 +32,8 @@ def account_values(account: Account) -> dict[str, Any]:
         "every_s": account.every_s,
         "worker": account.worker,
         "since": moment(account.since),
+        "last_worker": account.last_worker,
+        "ended_at": moment(account.ended_at),
         "added_at": moment(account.added_at),
         "added_by": account.added_by,
     }
@@ -61,6 +71,11 @@ def next_words(line: Line, overview: Overview) -> str:
     if at is None:
         return ""
     return (moment(at) or "") if at > overview.now else ("now" if other is None else f"after {other}")
+
+
+def state_words(state: str, due_at: str | None) -> str:
+    """Return an account's state, and the moment when it is due."""
+    return state if due_at is None else f"{state}, due {due_at}"
 
 
 def line_values(line: Line, overview: Overview) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from migrator.reports.model import moment
 
 __all__ = [
     "LIFE_COLUMNS",
+    "MOST_DEATHS",
     "CampaignStanding",
     "FleetReport",
     "amount",

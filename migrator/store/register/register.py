@@ -235,6 +235,7 @@ class Register:
                     is_held=is_held,
                     is_woken=False,
                     crashes=0,
+                    is_untold=False,
                     every_s=every_s,
                     added_at=now,
                     added_by=by,
@@ -297,7 +298,7 @@ class Register:
             now = self._db.time(connection, 0.0)
             found = self._registered(connection, name)
             values: dict[str, Any] = {"is_held": False, "state": AccountState.READY.value, "words": "", "crashes": 0}
-            values |= {"due_at": now if at is None else at, "is_woken": found.worker is not None}
+            values |= {"due_at": now if at is None else at, "is_woken": found.worker is not None, "is_untold": False}
             if order is not None:
                 values["order_json"] = json.dumps(asdict(order) | {"at": now})
             connection.execute(update(accounts).where(accounts.c.name == name).values(**values))
@@ -322,6 +323,7 @@ class Register:
                 "state": AccountState.READY.value,
                 "is_woken": accounts.c.worker.is_not(None),
                 "crashes": 0,
+                "is_untold": False,
             }
             return changed_rows(connection.execute(woken.values(**values))) > 0
 
@@ -360,8 +362,15 @@ class Register:
             return None if row is None else _account(row)
 
     def ended(
-        self, name: str, worker: str, turn: Turn, *, order_done: float | None = None, is_crash: bool = False
-    ) -> bool:
+        self,
+        name: str,
+        worker: str,
+        turn: Turn,
+        *,
+        order_done: float | None = None,
+        is_crash: bool = False,
+        is_told: bool = False,
+    ) -> Account | None:
         """Note what becomes of an account whose job ended.
 
         Nothing is noted if another worker has the account by now. If a person spoke during the job, the account has its
@@ -373,20 +382,25 @@ class Register:
             turn: the next turn.
             order_done: when the order was given (UTC seconds) that is carried out, or can never be; None for none.
             is_crash: whether its process did not end by itself; after a few in a row a person must speak.
+            is_told: whether the job put into its outbox what is to be told of its end. The death of a process is never
+                among that.
 
-        Returns: whether it was noted.
+        Returns: the account after it; None if nothing was noted.
         """
         with self._db.write() as connection:
             is_mine = and_(accounts.c.name == name, accounts.c.worker == worker)
             found = connection.execute(select(accounts).where(is_mine)).first()
             if found is None:
-                return False
+                return None
+            now = self._db.time(connection, 0.0)
             crashes = found.crashes + 1 if is_crash else 0
             if crashes >= MOST_CRASHES:
                 words = f"{crashes} times in a row its process did not end by itself: {turn.words}"
                 turn = Turn(AccountState.ATTENTION, None, words)
             values: dict[str, Any] = {"worker": None, "since": None, "is_woken": False, "crashes": crashes}
-            values["words"] = turn.words[:MOST_WORDS]
+            values |= {"words": turn.words[:MOST_WORDS], "last_worker": worker, "ended_at": now}
+            is_news = turn.state is AccountState.ATTENTION and not found.is_woken
+            values["is_untold"] = is_news and (is_crash or not is_told)
             if not found.is_woken:
                 values |= {"state": turn.state.value, "due_at": turn.at}
             order = _order(found)
@@ -395,7 +409,12 @@ class Register:
             connection.execute(update(accounts).where(is_mine).values(**values))
             if turn.state is AccountState.ATTENTION:
                 self._note(connection, name, "attention", worker, values["words"])
-            return True
+            return self._registered(connection, name)
+
+    def told(self, name: str) -> None:
+        """Note that the receivers of an account know why it stands."""
+        with self._db.write() as connection:
+            connection.execute(update(accounts).where(accounts.c.name == name).values(is_untold=False))
 
     def freed(self, worker: str, silent_s: float) -> list[str]:
         """Give the accounts of a dead worker back: their turn is now.
@@ -566,4 +585,7 @@ def _account(row: Row[Any]) -> Account:
         since=row.since,
         added_at=row.added_at,
         added_by=row.added_by,
+        last_worker=row.last_worker,
+        ended_at=row.ended_at,
+        is_untold=row.is_untold,
     )

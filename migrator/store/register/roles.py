@@ -34,10 +34,10 @@ _GIVEN = text(
 _QUEUE = "queue"
 """Schema of the queue of jobs."""
 
-_STEERED = ("state", "due_at", "words", "is_held", "order_json", "is_woken", "crashes")
+_STEERED = ("state", "due_at", "words", "is_held", "order_json", "is_woken", "crashes", "is_untold")
 """Columns of an account in the register that an operator changes."""
 
-_TURNS = (*_STEERED, "worker", "since")
+_TURNS = (*_STEERED, "worker", "since", "last_worker", "ended_at")
 """Columns of it that a worker changes."""
 
 _ORDERS: Mapping[Table, str] = {

@@ -1,7 +1,9 @@
 """Tick of a campaign: its whole day in one repeatable call."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ from migrator.core.plan.refs import ref_of
 from migrator.core.run.results import ExitCode
 from migrator.errors import InputError
 from migrator.inputs.policy.file import LoadedPolicy, read_policy
+from migrator.reports.campaign.model import MOST_DEATHS
 from migrator.store.campaigns.campaigns import Campaign
 from migrator.store.campaigns.ticks import HELD
 from migrator.wiring.gc import collecting_rarely
@@ -19,8 +22,17 @@ from migrator.workflows.campaign.make import kept_policy, with_bounds
 from migrator.workflows.campaign.plans import claim_due, go_on
 from migrator.workflows.campaign.reads import read_source, read_target
 from migrator.workflows.campaign.tick import Held, Tick
-from migrator.workflows.campaign.told import HANDOVER, count_exceptions, notices_of, write_deltas, write_report
-from migrator.workflows.notices.deliver import deliver_after_run
+from migrator.workflows.campaign.told import (
+    HANDOVER,
+    campaign_stopped,
+    count_exceptions,
+    end_failed,
+    notices_of,
+    write_deltas,
+    write_report,
+)
+from migrator.workflows.notices.deliver import deliver, deliver_after_run
+from migrator.workflows.notices.stopped import NOT_TOLD, TOLD, Standstill, standstill_of
 from migrator.workflows.site import Site, holding
 
 __all__ = ["Ticked", "run_once"]
@@ -66,20 +78,61 @@ def run_once(site: Site, *, ref: str = "") -> Ticked:
         tick = Tick(of_call, campaign, loaded, bounds, me, trouble, ref, files_of(campaign))
         tick.told |= {"ref": tick.ref()} if tick.ref() else {}
         tick_no = site.store.ticks.begin(campaign.campaign_no, site.now(), ref=ref)
-        tick.is_approved()  # said first, also where nothing is due
-        with tick.stage(site.settings.carrier.name):
-            read_source(tick)
-        if next(site.store.inventory.sims(), None) is not None:  # without old SIMs every file would be refused
-            with tick.stage("intake"):
-                take_files(tick)
-        for name, stage in _STAGES:
-            with tick.stage(name):
-                stage(tick)
-        code, tick.told[HELD] = tick.exit_code(), tick.lasting()
-        told, notices = tick.told, notices_of(tick, code)
-        site.store.ticks.end(tick_no, exit_code=code, reason=tick.reason(), told=told, now=site.now(), notices=notices)
+        with _ending(tick, tick_no):
+            _tell_of_dead(tick)
+            _go_through(tick)
+            code, tick.told[HELD] = tick.exit_code(), tick.lasting()
+            told, notices = tick.told, notices_of(tick, code)
+            site.store.ticks.end(
+                tick_no, exit_code=code, reason=tick.reason(), told=told, now=site.now(), notices=notices
+            )
+        site.progress(TOLD, {})
     deliver_after_run(site)
     return Ticked(tick_no, code, tick.reason(), tuple(tick.held), tick.told)
+
+
+def _go_through(tick: Tick) -> None:
+    """Carry out all stages, in their order."""
+    tick.is_approved()  # said first, also where nothing is due
+    with tick.stage(tick.site.settings.carrier.name):
+        read_source(tick)
+    if next(tick.site.store.inventory.sims(), None) is not None:  # without old SIMs every file would be refused
+        with tick.stage("intake"):
+            take_files(tick)
+    for name, stage in _STAGES:
+        with tick.stage(name):
+            stage(tick)
+
+
+@contextmanager
+def _ending(tick: Tick, tick_no: int) -> Iterator[None]:
+    """End a tick that fails as a whole, and tell its receivers.
+
+    The error goes on as it is; so it does where nobody can be told.
+    """
+    try:
+        yield
+    except NOT_TOLD:
+        raise
+    except Exception as error:
+        with suppress(Exception):
+            end_failed(tick.site, tick.campaign, tick_no, standstill_of(error), tick.ref())
+            tick.site.progress(TOLD, {})
+            deliver(tick.site)
+        raise
+
+
+def _tell_of_dead(tick: Tick) -> None:
+    """Tell at once of calls that died: this one may die, too."""
+    own = (one for one in tick.earlier() if one.campaign_no == tick.campaign.campaign_no)
+    died = len(list(takewhile(lambda one: one.ended_s is None, own)))
+    if died < MOST_DEATHS:
+        return
+    words = f"the last {died} calls of `campaign run` did not end"
+    hint = "look for what ends them: time limits of the scheduler, memory, the machine"
+    stop = Standstill(ExitCode.ERROR, words, hint, cause="calls do not end")
+    if tick.site.store.outbox.tell(campaign_stopped(tick.site, tick.campaign, stop, tick.ref()), tick.site.now()):
+        deliver_after_run(tick.site)
 
 
 def _policy_of(campaign: Campaign) -> tuple[LoadedPolicy, Held | None]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from migrator.core.campaign.budget import bounds_used
 from migrator.core.campaign.life import ExceptionCode, LifeStage
@@ -12,12 +13,25 @@ from migrator.core.policy.outside import NoticeEvent, Receiver
 from migrator.core.run.results import ExitCode
 from migrator.files import placed_text
 from migrator.reports.campaign.documents import exception_lines
+from migrator.store.campaigns.campaigns import Campaign
 from migrator.store.campaigns.ticks import HELD
+from migrator.workflows.campaign.make import kept_policy
 from migrator.workflows.campaign.report import campaign_report
 from migrator.workflows.campaign.tick import GRAVITY, Held, Tick
 from migrator.workflows.handover.export import handover
+from migrator.workflows.notices.stopped import Standstill, told_of_turn
+from migrator.workflows.site import Site, holding
 
-__all__ = ["HANDOVER", "count_exceptions", "notices_of", "write_deltas", "write_report"]
+__all__ = [
+    "HANDOVER",
+    "campaign_stopped",
+    "count_exceptions",
+    "end_failed",
+    "note_failed_call",
+    "notices_of",
+    "write_deltas",
+    "write_report",
+]
 
 RAISE = "to go past it, raise it in the policy, then `migrator campaign approve`"
 HANDOVER = "handover"
@@ -102,6 +116,7 @@ def notices_of(tick: Tick, ended: ExitCode) -> list[Notice]:
         return []
     store, ref, number = tick.site.store, tick.ref(), tick.campaign.campaign_no
     told = {"campaign": name, "reason": tick.reason(), "next": tick.hint(), "ref": ref}
+    told |= told_of_turn(tick.site, ended, tick.site.now())  # a campaign's next call has a time
     ends = [
         notice
         for event, held in _by_event(tick).items()
@@ -188,3 +203,55 @@ def _has_changed(tick: Tick) -> bool:
     if CHANGES & tick.told.keys():
         return True
     return any(one.ended_s is None or one.told.get("stages") != tick.told.get("stages") for one in tick.earlier()[:1])
+
+
+# --- calls that fail as a whole ---------------------------------------------------------------------------------------
+
+
+def campaign_stopped(site: Site, campaign: Campaign, stop: Standstill, ref: str = "") -> list[Notice]:
+    """Return the notice for the kept receivers that a campaign stands still.
+
+    For the same cause it is told once a day.
+    """
+    policy = kept_policy(campaign)
+    assert policy.campaign is not None  # noqa: S101 - a campaign is made of a policy with bounds
+    return end_notices(
+        f"campaign {campaign.campaign_no}",
+        ExitCode.HALTED,
+        {"campaign": campaign.name, **stop.told, **told_of_turn(site, stop.exit_code), "ref": ref},
+        cause=stop.cause or stop.words,
+        day=site.clock.now().astimezone(ZoneInfo(policy.campaign.time_zone)).date(),
+        to=policy.notify,
+        plan_id=f"campaign {campaign.name}",
+    )
+
+
+def end_failed(site: Site, campaign: Campaign, tick_no: int, stop: Standstill, ref: str = "") -> None:
+    """Note that a tick failed as a whole, and tell of it."""
+    held = {"exit_code": int(stop.exit_code), "words": stop.words, "hint": stop.hint}
+    site.store.ticks.end(
+        tick_no,
+        exit_code=stop.exit_code,
+        reason=stop.words,
+        told={HELD: [held], **({"ref": ref} if ref else {})},
+        now=site.now(),
+        notices=campaign_stopped(site, campaign, stop, ref),
+    )
+
+
+def note_failed_call(site: Site, stop: Standstill) -> bool:
+    """Note, and tell of, a campaign's call that could not begin.
+
+    It is noted under the lease: a call at work takes the newest tick for its own.
+
+    Returns: False without an open campaign.
+
+    Raises: StoreBusy, while another call is at work.
+    """
+    campaign = site.store.campaigns.open()
+    if campaign is None:
+        return False
+    with holding(site):
+        tick_no = site.store.ticks.begin(campaign.campaign_no, site.now())
+        end_failed(site, campaign, tick_no, stop)
+    return True

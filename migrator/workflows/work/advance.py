@@ -1,8 +1,9 @@
 """Turn of one account: as far as it goes now."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from migrator import wiring
 from migrator.core.accounts.records import EVERY_S, Account, Order
@@ -15,16 +16,26 @@ from migrator.store.control.given import Given
 from migrator.wiring.fleet.bound import register_found
 from migrator.workflows.apply import Bounds, apply, must_be_confirmed, must_be_ready
 from migrator.workflows.campaign.once import run_once
+from migrator.workflows.campaign.told import note_failed_call
 from migrator.workflows.cutover.apply import (
     CutoverBounds,
     carry_out_cutover,
     cutover_must_be_confirmed,
     cutover_must_be_ready,
 )
+from migrator.workflows.notices.deliver import deliver
+from migrator.workflows.notices.stopped import (
+    NOT_TOLD,
+    TOLD,
+    Standstill,
+    plans_stopped,
+    standstill_of,
+    told_of_turn,
+)
 from migrator.workflows.site import Site
 from migrator.workflows.work.begun import Unordered, begun_by_order, begun_without_order
 
-__all__ = ["PENDING_S", "Advanced", "Done", "advance", "registered"]
+__all__ = ["PENDING_S", "Advanced", "Done", "advance", "registered", "tell_turn"]
 
 PENDING_S = 300.0
 """Most seconds for SIMs that are only pending.
@@ -76,11 +87,13 @@ class Advanced:
         did: all that was done, in order.
         is_order_done: whether the order is over: carried out, or never to be.
         left: plans that were begun without an order, and so are left alone.
+        untold: what stopped plans before a run of them began, so that no run told anybody, by the plan's id.
     """
 
     did: Sequence[Done] = field(default_factory=tuple)
     is_order_done: bool = False
     left: Sequence[Unordered] = field(default_factory=tuple)
+    untold: Mapping[str, Standstill] = field(default_factory=dict)
 
     @property
     def again_at(self) -> float | None:
@@ -120,7 +133,8 @@ def advance(site: Site, order: Order | None = None, *, every_s: float = EVERY_S)
 
     That is a call of its campaign, if there is one; else the plan that an order names, else all plans, cutovers and
     rollbacks that some order was given for, that were begun and are not done. What a person began by hand is left
-    alone, as nobody said how far it may go. Killed anywhere, the next call goes on.
+    alone, as nobody said how far it may go. Killed anywhere, the next call goes on. What stops a plan before a run of
+    it begins is told to its receivers, as runs tell how they end.
 
     Args:
         site: the account's store.
@@ -132,15 +146,76 @@ def advance(site: Site, order: Order | None = None, *, every_s: float = EVERY_S)
     """
     if site.store.campaigns.open() is not None:
         return Advanced([_tick(site, order, every_s)])
+    try:
+        result = _advanced(site, order)
+    except NOT_TOLD:
+        raise
+    except Exception as error:
+        with suppress(Exception):
+            tell_turn(site, order, standstill_of(error))
+        raise
+    with suppress(Exception):
+        for plan_id, stop in result.untold.items():
+            tell_turn(site, order, stop, plan_id, _after(site, result))
+        site.progress(TOLD, {})
+    return result
+
+
+def _advanced(site: Site, order: Order | None) -> Advanced:
+    """Carry the order out, or go on with what was ordered before."""
     if order is not None:
         return _ordered(site, order)
     did: list[Done] = []
+    untold: dict[str, Standstill] = {}
     for plan_id in begun_by_order(site.store):
-        with _noting(plan_id, did):
+        with _noting(plan_id, did, untold):
             did.append(_carried_out(site, plan_id, None))
         if did[-1].exit_code in _ENDS_ALL:
             break
-    return Advanced(did, left=begun_without_order(site.store))
+    return Advanced(did, left=begun_without_order(site.store), untold=untold)
+
+
+def tell_turn(
+    site: Site, order: Order | None, stop: Standstill, plan_id: str = "", about: Mapping[str, Any] | None = None
+) -> None:
+    """Tell that a turn came to nothing, and deliver.
+
+    A campaign's receivers are told, if one is open; else those of the plan, or of all that the turn was for.
+
+    Args:
+        site: the account's store.
+        order: what a person asked to begin; None for nothing.
+        stop: the reason.
+        plan_id: the plan that it is about; "" for whatever the turn was for.
+        about: what is told of the account after the turn; None for what follows from the reason alone.
+
+    Raises: StoreError, InputError.
+    """
+    if not note_failed_call(site, stop):
+        named = [plan_id] if plan_id and _is_there(site.store, plan_id) else _plans_of_turn(site.store, order)
+        about = told_of_turn(site, stop.exit_code) if about is None else about
+        site.store.outbox.tell(plans_stopped(site, named, stop, about), site.now())
+    site.progress(TOLD, {})
+    deliver(site)
+
+
+def _plans_of_turn(store: Store, order: Order | None) -> list[str]:
+    """Return the ids of the plans that a turn is for.
+
+    Where the plan of an order is not there, nobody knows whom the order was for but those of the newest plan.
+    """
+    if order is None:
+        return begun_by_order(store)
+    newest = None if _is_there(store, order.plan) else store.plans.newest()
+    return [order.plan, *filter(None, [newest])]
+
+
+def _is_there(store: Store, plan_id: str) -> bool:
+    return store.plans.exists(plan_id) is not None or store.cutovers.exists(plan_id) is not None
+
+
+def _after(site: Site, result: Advanced) -> dict[str, Any]:
+    return told_of_turn(site, result.exit_code, result.again_at)
 
 
 def registered(url: str) -> Account | None:
@@ -175,13 +250,13 @@ def _ordered(site: Site, order: Order) -> Advanced:
         first, last = error.problems[0], error.problems[-1]
         words = error.message if first is last else f"{error.message}: {first.message}"
         failed = Done(f"plan {order.plan}", ExitCode(error.exit_code), words, error.hint or last.hint)
-        return Advanced([failed], is_order_done=True)
+        return Advanced([failed], is_order_done=True, untold={order.plan: standstill_of(error)})
     is_over = done.exit_code is ExitCode.STALE or _state(site.store, order.plan) == "finished"
     return Advanced([done], is_order_done=is_over)
 
 
 @contextmanager
-def _noting(plan_id: str, did: list[Done]) -> Iterator[None]:
+def _noting(plan_id: str, did: list[Done], untold: dict[str, Standstill]) -> Iterator[None]:
     """Note trouble of one plan; the next one goes on."""
     try:
         yield
@@ -189,6 +264,8 @@ def _noting(plan_id: str, did: list[Done]) -> Iterator[None]:
         raise
     except MigratorError as error:
         did.append(Done(f"plan {plan_id}", ExitCode(error.exit_code), error.message, error.hint))
+        if error.exit_code != ExitCode.RESUMABLE:
+            untold[plan_id] = standstill_of(error)
 
 
 def _state(store: Store, plan_id: str) -> str:

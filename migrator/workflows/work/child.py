@@ -15,6 +15,7 @@ import anyio
 from anyio.abc import ByteReceiveStream, Process
 
 from migrator.programs import PARENT
+from migrator.workflows.notices.stopped import TOLD
 
 __all__ = ["Child", "Ended"]
 
@@ -37,12 +38,14 @@ class Ended:
         words: its last words.
         again_at: when it wants to go on (UTC seconds, by this machine's clock); None if it told no time.
         order_done: when the order was given (UTC seconds) that it says is carried out; None for none.
+        is_told: whether it says that all is in the outbox that is to be told of its end.
     """
 
     exit_code: int
     words: str = ""
     again_at: float | None = None
     order_done: float | None = None
+    is_told: bool = False
 
 
 @dataclass(slots=True)
@@ -66,6 +69,7 @@ class Child:
     _heard_at: float = field(default=0.0, init=False)
     _why: str = field(default="", init=False)  # why it was ended, if we ended it
     _is_over: bool = field(default=False, init=False)
+    _is_told: bool = field(default=False, init=False)
 
     async def run(self) -> Ended:
         """Run the process to its end.
@@ -128,8 +132,10 @@ class Child:
     def _event(self, line: str) -> None:
         with suppress(ValueError):
             told = json.loads(line)
-            if isinstance(told, dict) and told.get("event") == "result":
+            event = told.get("event") if isinstance(told, dict) else None
+            if event == "result":
                 self._result = told
+            self._is_told = self._is_told or event == TOLD
 
     def _say(self, line: str) -> None:
         self._said.append(line[:MOST_SAID])
@@ -147,6 +153,7 @@ class Child:
             "".join(one if one.isprintable() else " " for one in str(words)[:MOST_WORDS]).strip(),
             None if data.get("again_at") is None else datetime.fromisoformat(data["again_at"]).timestamp(),
             data.get("order_done"),
+            self._is_told,
         )
 
     # --- its signs of life ----------------------------------------------------------------------------------------

@@ -58,7 +58,7 @@ def made_of(
     except ImportError:
         raise without_driver() from None
 
-    def child(account: Account) -> Child:
+    def child(account: Account, *words: str) -> Child:
         options = [] if config is None else ["--config", str(config)]
         own = {"MIGRATOR_STATE": url, ACCOUNT: account.name}  # never among the arguments, which all users see
 
@@ -67,7 +67,7 @@ def made_of(
                 tell("said", {"account": account.name, "line": line})
 
         return Child(
-            [*COMMAND, "advance", "--events", "--no-input", *options],
+            [*COMMAND, "advance", *words, "--events", "--no-input", *options],
             {**environment_of(account.name, os.environ), **own},
             partial(_is_alive, url, account.name),
             hear,
@@ -79,6 +79,7 @@ def made_of(
         queue=queue,
         close=queue.close,
         child=child,
+        teller=lambda account: child(account, "--tell"),
         secrets=lambda accounts: secrets_here(accounts, config),
         tell=tell,
     )

@@ -25,6 +25,7 @@ from migrator.core.accounts.turns import after_job, next_turns
 from migrator.core.run.results import ExitCode
 from migrator.errors import MigratorError, StoreBusy, StoreLost
 from migrator.ports import JobQueue
+from migrator.reports.model import moment
 from migrator.store.register import Register
 from migrator.version import VERSION
 from migrator.wiring import SystemClock
@@ -44,6 +45,9 @@ PATIENCE_S = 30.0
 
 The others try again up to 15 s apart, and so may not have spoken yet.
 """
+
+TELL_S = 60.0
+"""Seconds between two tries to tell why an account stands."""
 
 SECRETS_S, LACK_S = 300.0, 60.0
 """Seconds for which a look for secrets counts.
@@ -67,6 +71,7 @@ class Made:
         queue: hands turns out.
         close: ends the sessions of the queue.
         child: makes the process for the job of an account.
+        teller: makes the process that tells the receivers of an account why it stands.
         secrets: looks for the secrets of accounts on this machine, and tells of each as it is known; it may take a
             while.
         tell: called with the name of each event and its values.
@@ -76,6 +81,7 @@ class Made:
     queue: JobQueue
     close: Callable[[], None]
     child: Callable[[Account], Child]
+    teller: Callable[[Account], Child]
     secrets: Callable[[Sequence[Account]], Iterable[tuple[str, SecretsHere]]]
     tell: Callable[[str, Mapping[str, Any]], None]
 
@@ -100,6 +106,8 @@ class Worker:
     _desk: Desk = field(init=False)
     _stop: anyio.Event = field(default_factory=anyio.Event, init=False)
     _secrets: dict[str, tuple[SecretsHere, float]] = field(default_factory=dict, init=False)  # and when, monotonic
+    _tried: dict[str, float] = field(default_factory=dict, init=False)  # to tell of an account: when, monotonic
+    _one_tells: anyio.Lock = field(default_factory=anyio.Lock, init=False)
     _known: Mapping[str, Account] = field(default_factory=dict, init=False)
     _patient_until: float = field(default=0.0, init=False)
     _trouble: MigratorError | None = field(default=None, init=False)
@@ -126,6 +134,7 @@ class Worker:
                 if once:
                     await self._look_for_secrets()
                 tasks.start_soon(self._keep_secrets_known)
+                tasks.start_soon(self._keep_told)
                 await (self._work_once() if once else self._work())
                 tasks.cancel_scope.cancel()
             with suppress(MigratorError):
@@ -183,6 +192,7 @@ class Worker:
             await self._desk.ask_until_heard(self._sweep)
             await self._engine(once=True)
             if self.jobs == done:
+                await self._tell_untold()
                 return
 
     async def _engine(self, *, once: bool) -> None:
@@ -223,10 +233,15 @@ class Worker:
         self.made.tell("began", {"account": account.name})
         began_s = time.monotonic()
         ended = await self._done(account)
-        values = {"account": account.name, "exit_code": ended.exit_code, "words": ended.words}
-        self.made.tell("ended", {**values, "seconds": round(time.monotonic() - began_s, 1)})
+        values = {"account": account.name, "exit_code": ended.exit_code, "words": ended.words, "worker": self.name}
+        values["seconds"] = round(time.monotonic() - began_s, 1)
         self.jobs += 1
-        await self._desk.ask_until_heard(partial(self._note, account.name, ended))
+        after: Account | None = None
+        try:
+            after = await self._desk.ask_until_heard(partial(self._note, account.name, ended))
+        finally:
+            state, due_at = (None, None) if after is None else (after.word, after.turn.at)
+            self.made.tell("ended", {**values, "state": state, "due_at": moment(due_at)})
 
     async def _done(self, account: Account) -> Ended:
         child = self.at_work[account.name] = self.made.child(account)
@@ -237,13 +252,48 @@ class Worker:
         except OSError as error:
             return Ended(ExitCode.ERROR, f"its process could not be started: {error.strerror}")
 
-    def _note(self, name: str, ended: Ended, register: Register) -> None:
+    def _note(self, name: str, ended: Ended, register: Register) -> Account | None:
         now = register.now()
         again_at = None if ended.again_at is None else now + (ended.again_at - SystemClock().now().timestamp())
         is_crash = not self._stop.is_set() and (ended.exit_code < 0 or ended.exit_code == ExitCode.INTERRUPTED)
         turn = after_job(ended.exit_code, now=now, again_at=again_at, words=ended.words, is_crash=is_crash)
-        if not register.ended(name, self.name, turn, order_done=ended.order_done, is_crash=is_crash):
+        after = register.ended(
+            name, self.name, turn, order_done=ended.order_done, is_crash=is_crash, is_told=ended.is_told
+        )
+        if after is None:
             self._warn(f"{name}: it was given back meanwhile, so the end of its job is not noted")
+        return after
+
+    # --- what no job told -----------------------------------------------------------------------------------------
+
+    async def _keep_told(self) -> None:
+        while True:
+            await anyio.sleep(SWEEP_S)
+            await self._tell_untold()
+
+    async def _tell_untold(self) -> None:
+        """Tell of accounts that stand, and whose jobs could not tell.
+
+        Another worker may do the same: a notice has a key, and is made once.
+        """
+        async with self._one_tells:
+            serves = set(self._serves())
+            for account in list(self._known.values()):
+                since = time.monotonic() - self._tried.get(account.name, -TELL_S)
+                if account.is_untold and not account.is_held and account.name in serves and since >= TELL_S:
+                    self._tried[account.name] = time.monotonic()
+                    await self._tell_of(account)
+
+    async def _tell_of(self, account: Account) -> None:
+        try:
+            ended = await self.made.teller(account).run()
+        except OSError as error:
+            ended = Ended(ExitCode.ERROR, f"the process for it could not be started: {error.strerror}")
+        if ended.exit_code != ExitCode.DONE:
+            self._warn(f"{account.name}: its receivers do not know yet that it stands: {ended.words}")
+            return
+        with suppress(MigratorError):  # it is told again otherwise, under the same key
+            await self._desk.ask(lambda register: register.told(account.name))
 
     # --- turns ----------------------------------------------------------------------------------------------------
 

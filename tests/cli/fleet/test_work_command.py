@@ -1,5 +1,9 @@
 """`work` by the command line: what `fleet go` ordered is done, in a process of its own, and the list tells of it."""
 
+import json
+import socket
+from typing import Any
+
 import pytest
 
 from tests.cli.conftest import Desk
@@ -82,3 +86,64 @@ zone = "global"
 [status]
 disabled = "skip"
 """
+RECEIVER = """
+[[notify]]
+to = "command"
+command = ["sh", "-c", "cat >>told.txt; echo >>told.txt"]
+"""
+
+
+def told(desk: Desk) -> list[dict[str, Any]]:
+    """What came to the receiver of the policy."""
+    file = desk.folder / "told.txt"
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+@pytest.mark.loopback
+def test_an_account_whose_processes_die_tells_its_receivers_where_and_how_it_stands(
+    desk: Desk, registered: str, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = ("--account", registered)
+    assert desk.run(*at, "inventory", "pull").code == 0
+    assert desk.run(*at, "pair", "pool", desk.pool()).code == 0
+    plan = desk.json(*at, "plan", "create", "--policy", desk.write("policy.toml", POLICY + RECEIVER)).data
+    assert desk.run(*at, "advance", "--tell").code == 0
+    order = ("--plan", plan["plan_id"], "--confirm", str(plan["claims"]))
+    assert desk.run("fleet", "go", registered, *order).code == 0
+    sql(url, "UPDATE fleet.accounts SET crashes = 4")
+    monkeypatch.setenv("MIGRATOR_CRASH_AT", "after_intent:claim:1")
+    worked = desk.run("work", "--once")
+    assert worked.code == 0, worked.err
+    assert "; attention, at " in worked.err
+    (body,) = told(desk)
+    assert (body["event"], body["told"]["account"], body["told"]["state"]) == ("stopped", registered, "attention")
+    assert body["told"]["reason"].startswith("5 times in a row its process did not end by itself")
+    assert body["told"]["plan_id"] == plan["plan_id"]
+    machine = body["told"]["machine"]
+    assert machine.split("/")[0] == socket.gethostname()
+    assert f"`migrator fleet go {registered}`" in body["told"]["then"]
+    shown = " ".join(desk.run("fleet", "show", registered).out.split())
+    assert f"ended at {machine}" in shown
+    assert desk.json("fleet", "list").data["accounts"][0]["last_worker"] == machine
+    assert desk.run(*at, "advance", "--tell").code == 0
+    assert len(told(desk)) == 1, "once"
+    key = desk.rehearsal.environment()["HOLOGRAM_API_KEY"]
+    sql(url, f"UPDATE fleet.accounts SET words = 'refused: {key}'")  # noqa: S608 - our own
+    assert desk.run(*at, "advance", "--tell").code == 0
+    assert told(desk)[1]["told"]["reason"] == "refused: ***"
+
+
+@pytest.mark.loopback
+def test_an_order_that_cannot_begin_is_told_by_its_own_process_alone(
+    desk: Desk, registered: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = ("--account", registered)
+    assert desk.run(*at, "inventory", "pull").code == 0
+    assert desk.run(*at, "pair", "pool", desk.pool()).code == 0
+    plan = desk.json(*at, "plan", "create", "--policy", desk.write("policy.toml", POLICY + RECEIVER)).data
+    order = ("--plan", plan["plan_id"], "--confirm", str(plan["claims"]))
+    assert desk.run("fleet", "go", registered, *order).code == 0
+    monkeypatch.setenv("MIGRATOR_CRASH_AT", "nowhere")
+    assert desk.run("work", "--once").code == 0
+    assert ["no crash point" in one["told"]["reason"] for one in told(desk)] == [True]
+    assert told(desk)[0]["told"]["machine"].count("/") == 2, "the worker, as the register names it"

@@ -40,6 +40,40 @@ def make_key(folder: Path, name: str, *, by: str | None = None, host: str | None
     (folder / f"{name}.key").chmod(0o600)
 
 
+AUTHORITY = """\
+[ca]
+default_ca = authority
+[authority]
+database = {keys}/index.txt
+new_certs_dir = {keys}
+rand_serial = yes
+unique_subject = no
+default_md = sha256
+default_crl_days = 2
+policy = names
+[names]
+commonName = supplied
+"""
+
+
+def make_spent(keys: Path) -> None:
+    """Make keys of ben's whose certificates are over, and revoked; with the list of what is revoked."""
+    (keys / "index.txt").touch()
+    (keys / "authority.cnf").write_text(AUTHORITY.format(keys=keys))
+
+    def openssl(*words: str) -> None:
+        subprocess.run([OPENSSL or "openssl", *words], check=True, capture_output=True, timeout=60, cwd=keys)
+
+    ca = ("ca", "-batch", "-config", "authority.cnf", "-cert", "authority.crt", "-keyfile", "authority.key")
+    for name, until in (("expired", ("-enddate", "20200102000000Z")), ("revoked", ("-days", "9999"))):
+        key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", f"{name}.key")
+        openssl("req", "-new", "-subj", "/CN=ben", *key, "-out", f"{name}.csr", "-config", "ben.cnf")
+        openssl(*ca, "-startdate", "20200101000000Z", *until, "-in", f"{name}.csr", "-out", f"{name}.crt")
+        (keys / f"{name}.key").chmod(0o600)
+    openssl(*ca, "-revoke", "revoked.crt")
+    openssl(*ca, "-gencrl", "-out", "list.crl")
+
+
 @dataclass(frozen=True)
 class Guarded:
     """A server that wants TLS on loopback: of ada her password, of ben his certificate."""
@@ -74,12 +108,14 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     make_key(keys, "stranger")
     make_key(keys, "localhost", by="authority", host="localhost")
     make_key(keys, "ben", by="authority")
+    make_spent(keys)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with made(port) as server:
         data = server.folder / "data"
-        for name, place in (("localhost.crt", "server.crt"), ("localhost.key", "server.key"), ("authority.crt",) * 2):
+        own = (("localhost.crt", "server.crt"), ("localhost.key", "server.key"))
+        for name, place in (*own, ("authority.crt",) * 2, ("list.crl",) * 2):
             shutil.copy(keys / name, data / place)
             (data / place).chmod(0o600)
             if server.user is not None:
@@ -94,7 +130,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
         lines = ("local all owner trust", "hostssl all ada all scram-sha-256", "hostssl all ben all cert")
         (data / "pg_hba.conf").write_text("".join(f"{line}\n" for line in lines))
         server.stop(signal.SIGINT)
-        server.start(listen_addresses="localhost", ssl="on", ssl_ca_file="authority.crt")
+        server.start(listen_addresses="localhost", ssl="on", ssl_ca_file="authority.crt", ssl_crl_file="list.crl")
         yield Guarded(server, keys)
 
 
@@ -148,6 +184,8 @@ def test_what_does_not_fit_is_told_by_its_side(guarded: Guarded, monkeypatch: py
         "no such file": guarded.url("ben", **guarded.by_certificate("nobody")),
         "that of another user": guarded.url("ben", **another),
         "that of another authority": guarded.url("ben", **guarded.by_certificate("stranger")),
+        "one that is over": guarded.url("ben", **guarded.by_certificate("expired")),
+        "one that was revoked": guarded.url("ben", **guarded.by_certificate("revoked")),
         "a key for all to read": guarded.url("ben", **{**ben, "sslkey": str(loose)}),
         "the key of another": guarded.url("ben", **{**ben, "sslkey": another["sslkey"]}),
         "no key": guarded.url("ben", sslcert=ben["sslcert"]),

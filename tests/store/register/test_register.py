@@ -281,7 +281,7 @@ def test_a_worker_that_was_replaced_says_nothing_more(register: Register) -> Non
     assert register.began("acme", "one")
     assert register.freed("one", 15.0) == ["acme"]
     assert register.began("acme", "two")
-    assert register.ended("acme", "one", Turn(ATTENTION, None, "lease lost"), order_done=1.0) is False
+    assert register.ended("acme", "one", Turn(ATTENTION, None, "lease lost"), order_done=1.0) is None
     found = register.account("acme")
     assert (found.worker, found.turn.state) == ("two", READY)
     assert register.freed("one", 15.0) == []

@@ -10,12 +10,12 @@ from migrator.carriers.hologram.simulator import HologramBehaviour
 from migrator.carriers.simulation import Fault, FaultPlan
 from migrator.core.policy.outside import NoticeEvent
 from migrator.core.run.results import ExitCode
-from migrator.errors import InputError
+from migrator.errors import InputError, Interrupted, LeaseLost, StoreError, StoreLost
 from migrator.store.campaigns.outbox import Delivery
 from migrator.workflows.campaign.make import create_campaign
 from tests.worlds.campaigned import CampaignWorld
 from tests.worlds.outside import SimulatedOutside, site_of
-from tests.worlds.world import new_sims
+from tests.worlds.world import Crash, new_sims
 
 DAY_S = 86_400.0
 RECEIVER = """
@@ -29,7 +29,7 @@ on = ["stopped", "needs_attention", "wave_done", "spend_80", "silent", "drift"]
 def began(folder: Path, *, behaviour: HologramBehaviour | None = None, more: str = "", **values: Any) -> CampaignWorld:
     """A campaign with all its pairs in the intake, and somebody who is told."""
     world = CampaignWorld(folder, sims=14, seed=3, behaviour=behaviour or HologramBehaviour())
-    world.began(more=more + RECEIVER, **values)
+    world.began(more=more if "[[notify]]" in more else more + RECEIVER, **values)
     world.hand_in_pairs("all.csv", zip(world.on(), world.cards, strict=False))
     return world
 
@@ -166,3 +166,68 @@ def test_a_later_campaign_of_the_same_name_is_told_of_its_own(tmp_path: Path) ->
                 site.store.campaigns.end(site.store.campaigns.required(), "ann", site.now())
                 create_campaign(site, tmp_path / "policy.toml", folder=tmp_path / "other")
     assert len(told(world, NoticeEvent.STOPPED)) == 2
+
+
+# --- calls that do not end ----------------------------------------------------------------------------------------
+
+
+UNREACHED = """
+[[notify]]
+to = "slack"
+url_from = "NO_SUCH_VARIABLE"
+"""
+
+
+def fails(error: BaseException, at: str = "claims") -> Any:
+    """A stage in which a call fails."""
+
+    def told_of(event: str, values: Any) -> None:
+        if event == "campaign_stage" and values["stage"] == at:
+            raise error
+
+    return told_of
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (TypeError("secret-of-somebody"), 1, "an unexpected error: TypeError"),
+        (OSError(5, "Input/output error"), 1, "Input/output error"),
+        (StoreError("the store is damaged"), 1, "the store is damaged"),
+    ],
+)
+def test_a_call_that_fails_is_told_and_is_over(tmp_path: Path, error: Exception, code: int, words: str) -> None:
+    world = began(tmp_path, more=UNREACHED)
+    for _ in range(2):
+        with pytest.raises(type(error)) as raised:
+            world.tick(fails(error))
+        assert raised.value is error
+    (stopped,) = told(world, NoticeEvent.STOPPED)
+    assert (stopped.told["reason"], stopped.told["exit_code"]) == (words, code)
+    assert stopped.tries == 1, "it is sent at once"
+    with site_of(world, world.outside) as site:
+        assert [(one.exit_code, one.reason) for one in site.store.ticks.list()] == [(code, words)] * 2
+        assert site.store.lease.holder() is None
+
+
+@pytest.mark.parametrize("error", [Interrupted("stopped", 130), LeaseLost("another run"), StoreLost("away")])
+def test_a_call_that_was_told_to_stop_or_lost_its_store_tells_nobody(tmp_path: Path, error: Exception) -> None:
+    world = began(tmp_path, more=UNREACHED)
+    with pytest.raises(type(error)):
+        world.tick(fails(error))
+    assert told(world, NoticeEvent.STOPPED) == []
+
+
+def test_calls_that_die_again_and_again_are_told_by_the_next_one_as_it_begins(tmp_path: Path) -> None:
+    world = began(tmp_path, more=UNREACHED)
+    for died in range(1, 6):
+        with pytest.raises(Crash):
+            world.tick(fails(Crash("claims"), at="1NCE"))
+        assert len(told(world, NoticeEvent.STOPPED)) == (died > 3), "the call that tells dies as well"
+    (stopped,) = told(world, NoticeEvent.STOPPED)
+    assert stopped.told["reason"] == "the last 3 calls of `campaign run` did not end"
+    assert stopped.tries == 1, "it is sent at once"
+    world.tick()
+    world.wait(DAY_S)
+    world.tick()
+    assert len(told(world, NoticeEvent.STOPPED)) == 1

@@ -1,19 +1,24 @@
 """A turn of an account: what it does, what it leaves, and when it wants to go on."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
 from migrator import import_pairs, plan, pull
 from migrator.carriers.hologram.simulator import HologramBehaviour
-from migrator.core.accounts.records import Order
+from migrator.core.accounts.records import Account, Order
+from migrator.core.accounts.turns import AccountState, Turn
 from migrator.core.cutover.plan import Require
 from migrator.core.cutover.rules import Demand
+from migrator.core.policy.outside import NoticeEvent
 from migrator.core.run.control import Order as Hold
 from migrator.core.run.control import OrderKind
 from migrator.core.run.results import ExitCode
-from migrator.errors import Halted, InputError
+from migrator.errors import Halted, InputError, Interrupted, StoreLost
 from migrator.workflows.apply import Bounds, apply
 from migrator.workflows.cutover.apply import CutoverBounds, carry_out_cutover
 from migrator.workflows.cutover.plan import plan_cutover
@@ -43,12 +48,14 @@ name = "rest"
 class Planned:
     """A world with a plan of two waves that nobody began."""
 
-    def __init__(self, folder: Path, *, soak: str = "", behaviour: HologramBehaviour | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, soak: str = "", behaviour: HologramBehaviour | None = None, after: str = ""
+    ) -> None:
         self.world = CorrectedWorld(folder, sims=SIMS, seed=3, behaviour=behaviour or HologramBehaviour())
         self.outside = SimulatedOutside(self.world)
         cards = new_sims(SIMS)
         self.world.target.stock(cards)
-        (folder / "policy.toml").write_text(POLICY.format(soak=soak))
+        (folder / "policy.toml").write_text(POLICY.format(soak=soak) + after)
         with site_of(self.world, self.outside) as site:
             pull(site)
             pairs = "".join(f"{old},{new}\n" for old, new in zip(self.world.on(), cards, strict=False))
@@ -290,3 +297,136 @@ def test_a_campaign_comes_first_and_again_after_its_time(tmp_path: Path) -> None
     assert (turn.exit_code, turn.is_order_done) == (ExitCode.DONE, False)
     assert "waits until the campaign is ended" in turn.words
     assert world.claims() == len(world.on())
+
+
+# --- who is told --------------------------------------------------------------------------------------------------
+
+RECEIVER = """
+[[notify]]
+to = "slack"
+url_from = "NO_SUCH_VARIABLE"
+"""
+ACME = Account(
+    name="acme",
+    carrier="1nce",
+    customer="c1",
+    organization=98765,
+    turn=Turn(AccountState.READY, 0.0),
+    is_held=False,
+    order=None,
+    every_s=900.0,
+    worker="rome/7/a1",
+    since=0.0,
+    added_at=0.0,
+    added_by="ada",
+)
+
+
+class Told(Planned):
+    """The same, with a receiver in the policy, as turns of a registered account."""
+
+    def __init__(self, folder: Path, **more: Any) -> None:
+        super().__init__(folder, soak=more.pop("soak", ""), after=RECEIVER, **more)
+        self.heard: list[str] = []
+
+    def turn(self, order: Order | None = None) -> Advanced:
+        with site_of(self.world, self.outside, progress=lambda event, _values: self.heard.append(event)) as site:
+            return advance(replace(site, turn_of=ACME), order)
+
+    def told(self) -> list[Mapping[str, Any]]:
+        """What the outbox has."""
+        with site_of(self.world, self.outside) as site:
+            found = site.store.outbox.newest(99)
+        assert not found or found[0].tries, "it is sent at once"
+        return [one.told for one in found if one.event in {NoticeEvent.STOPPED, NoticeEvent.NEEDS_ATTENTION}]
+
+
+def test_an_order_that_cannot_be_carried_out_is_told_once_a_day(tmp_path: Path) -> None:
+    planned = Told(tmp_path)
+    for _ in range(2):
+        with pytest.raises(InputError):
+            planned.turn(Order(planned.plan_id, planned.claims + 1))
+    (told,) = planned.told()
+    assert "not 13" in told["reason"] or "nothing was sent" in told["reason"]
+    assert (told["account"], told["state"], told["machine"]) == ("acme", "attention", "rome/7/a1")
+    assert (told["plan_id"], told["exit_code"]) == (planned.plan_id, 2)
+    assert told["then"] == "`migrator fleet go acme` lets a worker go on"
+    assert planned.heard.count("told") == 2
+    planned.world.wait(86_400.0)
+    with pytest.raises(InputError):
+        planned.turn(Order(planned.plan_id, planned.claims + 1))
+    assert len(planned.told()) == 2
+
+
+def test_an_order_for_a_plan_that_is_not_there_is_told_to_those_of_the_newest(tmp_path: Path) -> None:
+    planned = Told(tmp_path)
+    turn = planned.turn(Order("p123", 7))
+    assert (turn.exit_code, turn.is_order_done) == (ExitCode.INPUT, True)
+    (told,) = planned.told()
+    assert (told["plan_id"], told["state"]) == ("p123", "attention")
+    assert "told" in planned.heard
+
+
+def test_a_key_that_is_lacking_is_told_before_any_run_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    planned = Told(tmp_path)
+    assert planned.turn(planned.order(1.0, max_sims=2)).exit_code is ExitCode.HALTED
+    (capped,) = planned.told()
+    monkeypatch.setattr(SimulatedOutside, "target", no_login)
+    turn = planned.turn()
+    assert turn.exit_code is ExitCode.INPUT
+    assert [one["reason"] for one in planned.told()] == [capped["reason"], "HOLOGRAM_API_KEY is not set"]
+
+
+def test_what_a_run_told_itself_is_not_told_again(tmp_path: Path) -> None:
+    planned = Told(tmp_path)
+    assert planned.turn(planned.order(1.0, max_sims=2)).exit_code is ExitCode.HALTED
+    assert len(planned.told()) == 1
+    assert "told" in planned.heard
+
+
+def test_what_nobody_foresaw_is_told_by_its_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    planned = Told(tmp_path)
+
+    def defect(*_args: Any, **_options: Any) -> Any:
+        raise TypeError("a-secret")
+
+    monkeypatch.setattr(SimulatedOutside, "target", defect)
+    with pytest.raises(TypeError):
+        planned.turn(planned.order(1.0))
+    (told,) = planned.told()
+    assert (told["reason"], told["exit_code"]) == ("an unexpected error: TypeError", 1)
+
+
+def test_a_cutover_that_cannot_begin_is_told_to_those_of_its_plan(tmp_path: Path) -> None:
+    planned = Told(tmp_path)
+    planned.turn(planned.order(1.0))
+    with site_of(planned.world, planned.outside) as site:
+        made = plan_cutover(site, site.store.plans.header(planned.plan_id), Demand(Require.VERIFIED, 0.0, site.now()))
+    with pytest.raises(InputError):
+        planned.turn(Order(made.cutover_id, made.count + 1))
+    (told,) = planned.told()
+    assert told["plan_id"] == made.cutover_id
+
+
+def test_trouble_of_the_store_and_interrupts_are_told_to_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned = Told(tmp_path)
+    for error in (StoreLost("away"), Interrupted("stopped", 130)):
+        monkeypatch.setattr(SimulatedOutside, "target", mock.Mock(side_effect=error))
+        with pytest.raises(type(error)):
+            planned.turn(planned.order(1.0))
+    assert planned.told() == []
+
+
+def test_a_call_of_a_campaign_says_what_becomes_of_its_account(tmp_path: Path) -> None:
+    world = CampaignWorld(tmp_path, sims=SIMS, seed=3)
+    world.began(more=RECEIVER, approve=False)
+    heard: list[str] = []
+    with site_of(world, world.outside, progress=lambda event, _values: heard.append(event)) as site:
+        turn = advance(replace(site, turn_of=ACME))
+        (told,) = [one.told for one in site.store.outbox.newest(9)]
+    assert turn.exit_code is ExitCode.HALTED
+    assert (told["account"], told["machine"], told["state"][:11]) == ("acme", "rome/7/a1", "ready, due ")
+    assert "then" not in told
+    assert heard.count("told") == 1

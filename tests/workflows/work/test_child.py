@@ -143,3 +143,9 @@ def waited(look: Callable[[], Any]) -> Any:
             return found
         time.sleep(0.02)
     raise AssertionError("nothing came")
+
+
+def test_it_says_whether_all_is_told_also_where_it_dies_after_it() -> None:
+    assert not ended("import sys; sys.exit(6)").is_told
+    script = 'import os, signal; print(\'{"event": "told"}\', flush=True); os.kill(os.getpid(), signal.SIGKILL)'
+    assert ended(script) == Ended(-signal.SIGKILL, is_told=True)

@@ -40,6 +40,10 @@ with Path(told["log"]).open("a") as log:
 signal.signal(signal.SIGTERM, signal.SIG_IGN if told.get("deaf") else lambda *_: sys.exit(130))
 print("begun", file=sys.stderr, flush=True)
 time.sleep(told["seconds"])
+if told.get("told"):
+    print(json.dumps({"event": "told"}))
+if told.get("dies"):
+    os.kill(os.getpid(), signal.SIGKILL)
 print(json.dumps({"event": "result", "data": told["data"], "errors": told["errors"]}))
 sys.exit(told["exit_code"])
 """
@@ -61,6 +65,8 @@ class Team:
     looked: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     trouble: dict[str, str] = field(default_factory=dict)
     newest: Worker = field(init=False)
+    tells: dict[str, Any] = field(default_factory=dict)
+    is_bare: bool = False
 
     def add(self, *names: str, customer: str = "", **does: Any) -> None:
         """Register accounts whose jobs do the same."""
@@ -73,7 +79,9 @@ class Team:
     def worker(self, name: str = "w1", *, slots: int = 2, only: list[str] | None = None) -> Worker:
         """A worker whose processes do what is told."""
         queue = PostgresQueue(self.url, beat_s=0.2, poll_s=0.1)
-        made = Made(lambda: Register.open(self.url), queue, queue.close, self._child, self._secrets, self._tell)
+        made = Made(
+            lambda: Register.open(self.url), queue, queue.close, self._child, self._teller, self._secrets, self._tell
+        )
         self.newest = Worker(name, made, slots, only)
         return self.newest
 
@@ -89,9 +97,15 @@ class Team:
     def _tell(self, event: str, values: Mapping[str, Any]) -> None:
         self.told.append((event, values))
 
+    def _teller(self, account: Account) -> Child:
+        return self._process(account.name, {**self.tells, "log": str(self.folder / "tells")})
+
     def _child(self, account: Account) -> Child:
-        told = {"exit_code": 0, "seconds": 0.0, "data": {}, "errors": [], **self.does[account.name]}
-        told |= {"account": account.name, "log": str(self.folder / "log")}
+        return self._process(account.name, self.does[account.name])
+
+    def _process(self, name: str, does: Mapping[str, Any]) -> Child:
+        told = {"exit_code": 0, "seconds": 0.0, "data": {}, "errors": [], "log": str(self.folder / "log"), **does}
+        told |= {"account": name}
 
         async def is_alive() -> bool:
             return True
@@ -100,7 +114,8 @@ class Team:
             if self.said is not None:
                 self.said(self.newest)
 
-        return Child([sys.executable, "-c", SCRIPT, json.dumps(told)], dict(os.environ), is_alive, hear)
+        python = "/nowhere/python" if self.is_bare else sys.executable
+        return Child([python, "-c", SCRIPT, json.dumps(told)], dict(os.environ), is_alive, hear)
 
     def work(self, *workers: Worker, once: bool = True) -> None:
         """Let workers do what is due, beside each other."""
@@ -116,6 +131,10 @@ class Team:
     def done(self) -> list[str]:
         """Accounts whose jobs began, in order."""
         return (self.folder / "log").read_text().split() if (self.folder / "log").exists() else []
+
+    def tellers(self) -> list[str]:
+        """Accounts whose receivers a process told, in order."""
+        return (self.folder / "tells").read_text().split() if (self.folder / "tells").exists() else []
 
     def account(self, name: str) -> Account:
         """An account, as the register has it."""
@@ -414,3 +433,66 @@ def test_a_worker_that_cannot_go_on_ends_its_processes_and_says_why(team: Team) 
     with pytest.raises(StoreError, match="are missing"):
         anyio.run(team.worker().run)
     assert [event for event, _ in team.told][-1] == "ended"
+
+
+# --- what no job told ---------------------------------------------------------------------------------------------
+
+
+def test_an_account_that_stands_untold_is_told_of_by_a_process_of_its_own(team: Team) -> None:
+    team.add("a", "b", "c", exit_code=6, errors=[{"message": "a gate"}])
+    team.does["b"] = {**team.does["b"], "told": True}
+    team.does["c"] = {"exit_code": 3, "data": {"again_at": "2031-01-01T00:00:00Z"}}
+    team.work()
+    assert team.tellers() == ["a"], "b told it itself, and c goes on"
+    assert not team.account("a").is_untold
+    team.work()
+    assert team.tellers() == ["a"]
+
+
+def test_a_fifth_death_in_a_row_is_told_whatever_the_job_said_before(team: Team) -> None:
+    team.add("a", dies=True, told=True)
+    team.work()
+    assert (team.account("a").turn.state, team.tellers()) == (READY, [])
+    sql(team.url, "UPDATE fleet.accounts SET crashes = 4, due_at = 0")
+    team.work()
+    assert (team.account("a").turn.state, team.tellers()) == (ATTENTION, ["a"])
+
+
+def test_where_no_process_can_be_started_another_worker_tells(team: Team) -> None:
+    team.add("a")
+    team.is_bare = True
+    team.work()
+    turn = team.account("a").turn
+    assert (turn.state, turn.words.startswith("its process could not be started")) == (ATTENTION, True)
+    assert any("do not know yet" in told["message"] for event, told in team.told if event == "trouble")
+    assert team.account("a").is_untold
+    team.is_bare = False
+    team.work(team.worker("w2"))
+    assert (team.tellers(), team.account("a").is_untold) == (["a"], False)
+
+
+def test_who_cannot_be_told_is_tried_again_until_a_person_spoke(team: Team) -> None:
+    team.add("a", exit_code=2)
+    team.tells = {"exit_code": 7, "errors": [{"message": "it is held"}]}
+    team.work()
+    assert team.account("a").is_untold
+    team.work()
+    assert team.tellers() == ["a", "a"]
+    with Register.open(team.url) as register:
+        register.hold("a", "ada")
+    team.work()
+    assert team.tellers() == ["a", "a"], "a person holds it"
+    team.go("a")
+    assert not team.account("a").is_untold
+
+
+def test_the_end_of_a_job_names_the_state_and_the_worker(team: Team) -> None:
+    team.add("a", data={"again_at": "2031-01-01T12:00:00Z"}, exit_code=7)
+    team.add("b")
+    team.work()
+    ends = {told["account"]: told for event, told in team.told if event == "ended"}
+    assert (ends["a"]["state"], ends["a"]["due_at"][:10], ends["a"]["worker"]) == ("ready", "2031-01-01", "w1")
+    assert (ends["b"]["state"], ends["b"]["due_at"]) == ("done", None)
+    after = team.account("b")
+    assert (after.worker, after.last_worker) == (None, "w1")
+    assert after.ended_at is not None

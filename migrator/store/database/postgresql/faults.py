@@ -177,7 +177,7 @@ def _unknown_here(place: str) -> InputError:
         f"{place} wants this user's own certificate, and there is none that fits",
         code="login",
         hint="the address names it: sslcert=FILE and sslkey=FILE, a key that its owner alone may read (chmod 600), "
-        "signed by the server's authority, and made out to the user of the address",
+        "signed by the server's authority, made out to the user of the address, and neither expired nor revoked",
     )
 
 
@@ -226,12 +226,25 @@ _TROUBLES: Mapping[str, _Made] = {
     "3F000": _missing,
     "22": _not_storable,
 }
+_ALERTS = (
+    "alert unknown ca",
+    "alert bad certificate",
+    "alert certificate",
+    "alert unsupported certificate",
+)
+"""Alerts of the server on what this user showed.
+
+What we find wrong in its own certificate comes as a verification that failed, and is no alert.
+
+Source: RFC 8446, section 6.2; OpenSSL 3, `SSL_alert_desc_string_long`.
+"""
+
 _NO_CONNECTION: tuple[tuple[tuple[str, ...], _Made], ...] = (
     (("unsupported startup parameter",), pooled),
     (("the database system is",), _unreachable),  # starting up, shutting down, in recovery
     (("no pg_hba.conf entry", "pg_hba.conf rejects"), _needs_encryption),
     (("does not support SSL",), _unencrypted),
-    (("client certificate", "certificate authentication failed", "private key", "alert unknown ca"), _unknown_here),
+    (("client certificate", "certificate authentication failed", "private key", *_ALERTS), _unknown_here),
     (("certificate", "SSL error"), _untrusted),
     (("too many clients", "too many connections", "remaining connection slots"), _too_many),
     (("password", "authentication", "role "), _login),
