@@ -256,8 +256,9 @@ class Tick:
     def stage(self, name: str) -> Iterator[None]:
         """Carry one stage out.
 
-        Trouble is noted, and the next stage goes on.
+        Trouble is noted, and the next stage goes on. The lease is renewed first: a stage without requests renews none.
         """
+        self.site.store.lease.beat(self.me, self.site.now())
         self.site.progress("campaign_stage", {"stage": name})
         self._waits = True
         try:

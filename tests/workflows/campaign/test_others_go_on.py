@@ -1,6 +1,7 @@
 """Trouble with one card or one plan: it is told, and the others go on."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,8 +12,9 @@ from migrator.core.run.control import Order, OrderKind
 from migrator.core.run.results import ExitCode
 from migrator.core.run.states import StepKind
 from migrator.engine.run.context import Hooks
+from migrator.store.control.lease import EXPIRY_S
 from migrator.workflows.campaign.make import resume_campaign
-from tests.worlds.campaigned import CampaignWorld
+from tests.worlds.campaigned import STAGES, CampaignWorld
 from tests.worlds.outside import site_of
 from tests.worlds.world import Crash, crash_at, new_sims
 
@@ -124,3 +126,26 @@ def test_cards_that_stay_pending_are_waited_for_once_a_tick_however_many_plans_t
     assert world.tick().exit_code is ExitCode.RESUMABLE
     assert world.claims() == len(cards)
     assert 100 < world.elapsed_s - began_s < 200, "two minutes for all three"
+
+
+# --- a fleet whose stages take long -------------------------------------------------------------------------------
+
+
+def test_a_call_of_long_stages_is_taken_for_dead_by_no_other_machine(tmp_path: Path) -> None:
+    """Exceptions, report and handover send nothing, and so nothing renewed the lease meanwhile."""
+    world = CampaignWorld(tmp_path, sims=14, seed=3)
+    world.began()
+    silent_s = list[float]()
+
+    def stage_takes_long(event: str, _values: Any) -> None:
+        if event != "campaign_stage":
+            return
+        with world.store() as store:
+            held = store.lease.holder()
+        assert held is not None
+        silent_s.append(world.now().timestamp() - held[1])
+        world.wait(EXPIRY_S - 10)
+
+    world.tick(stage_takes_long)
+    assert len(silent_s) == len(STAGES)
+    assert max(silent_s) < EXPIRY_S - 10
