@@ -135,15 +135,13 @@ _rest_began = greater(
 )
 """Moment from which a seen new SIM lived in its unit only."""
 
-_alive = select(first_lives.c.target_key).where(first_lives.c.target_key == _change.target_key)
-_SILENT = (
-    select(func.count())
-    .select_from(plans)
-    .join(changes, _change.plan_no == _plan.plan_no)
-    .join(steps, _is_claim)
-    .where(_OF, may_be_paid(steps), ~_alive.exists())
-)
 _planned_by_us = select(_change.source_key).join_from(plans, changes, _change.plan_no == _plan.plan_no).where(_OF)
+_UNSEEN = (
+    select(pairs.c.source_key)
+    .where(pairs.c.source_key.in_(_planned_by_us))
+    .where(~select(first_lives.c.target_key).where(first_lives.c.target_key == pairs.c.target_key).exists())
+    .order_by(pairs.c.source_key)
+)
 _SWAPS = (  # other devices of the organization live, too: they are no swaps
     select(func.count(func.distinct(first_lives.c.target_key)))
     .join(pairs, pairs.c.target_key == first_lives.c.target_key)
@@ -282,9 +280,12 @@ class Due:
         rows = self._db.rows(_BEGUN, campaign_no=campaign.campaign_no, since=campaign.budget_since_s, most=most)
         return [not row.failed for row in rows]
 
-    def silent(self, campaign: Campaign) -> int:
-        """Count claimed cards that were never seen to live."""
-        return int(self._db.rows(_SILENT, campaign_no=campaign.campaign_no)[0][0])
+    def unseen(self, campaign: Campaign) -> list[str]:
+        """Return planned old SIMs whose card of now never lived.
+
+        Their lives say which of these cards are claimed.
+        """
+        return [row.source_key for row in self._db.rows(_UNSEEN, campaign_no=campaign.campaign_no)]
 
     def swaps(self, campaign: Campaign, since_s: float) -> int:
         """Count new SIMs first seen alive since a moment."""
