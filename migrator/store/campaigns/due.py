@@ -91,10 +91,11 @@ _SPENT = (
     .where(_OF, may_be_paid(steps))
     .group_by(_plan.plan_no)
 )
+_failed_at = func.max(case((_step.state == StepState.FAILED, _step.since)))
 _of_each = (
     select(
-        func.max(case((_step.state == StepState.FAILED, 1), else_=0)).label("failed"),
-        func.max(_step.since).label("since"),
+        _failed_at.label("failed_at"),
+        func.min(func.min(_step.since)).over(partition_by=_step.source_key).label("began_at"),
         func.row_number().over(partition_by=_step.source_key, order_by=_plan.plan_no.desc()).label("newest"),
     )
     .join_from(plans, steps, _step.plan_no == _plan.plan_no)
@@ -103,7 +104,10 @@ _of_each = (
     .subquery()
 )
 _BEGUN = (  # each SIM by its newest plan: a retry that went well is no failure
-    select(_of_each.c.failed).where(_of_each.c.newest == 1).order_by(_of_each.c.since.desc()).limit(bindparam("most"))
+    select(_of_each.c.failed_at)
+    .where(_of_each.c.newest == 1)  # what is set up later, or planned again, makes no unit a newer one
+    .order_by(func.coalesce(_of_each.c.failed_at, _of_each.c.began_at).desc())
+    .limit(bindparam("most"))
 )
 _life = first_lives.c
 _of_now = (_life.target_key == target_links.c.key) & (_life.imei == func.coalesce(target_links.c.imei, ""))
@@ -273,12 +277,12 @@ class Due:
         return Spent(today, sims, money_today, money)
 
     def outcomes(self, campaign: Campaign, most: int) -> list[bool]:
-        """Return the newest begun units.
+        """Return the newest units, by when each failed or was begun.
 
         True stands for a unit that did not fail.
         """
         rows = self._db.rows(_BEGUN, campaign_no=campaign.campaign_no, since=campaign.budget_since_s, most=most)
-        return [not row.failed for row in rows]
+        return [row.failed_at is None for row in rows]
 
     def unseen(self, campaign: Campaign) -> list[str]:
         """Return planned old SIMs whose card of now never lived.

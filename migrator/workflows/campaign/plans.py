@@ -58,16 +58,18 @@ def claim_due(tick: Tick) -> None:
 def _carried_out(tick: Tick, header: PlanHeader) -> ApplyResult | None:
     """Carry a plan out within the allowance of today.
 
-    Once the error budget is spent nothing more is claimed, and what is claimed is set up all the same.
+    Once the error budget is spent nothing more is claimed, also within the run, and what is claimed is set up all the
+    same.
 
     Returns: None for a plan that is stale, which is given up.
 
     Raises: Halted, for a plan that an order holds.
     """
-    may_claim = 0 if _is_spent(tick) else _allowance(tick, _price_of(header)).sims
+    most = 0 if _is_spent(tick) else _allowance(tick, _price_of(header)).sims
+    bounds = replace(tick.run_bounds(most), is_spent=partial(_is_spent, tick))
     before = tick.site.store.due.spent(tick.campaign, tick.day_began_s()).sims
     try:
-        result = carry_out_held(tick.site, header, tick.run_bounds(may_claim), tick.me)
+        result = carry_out_held(tick.site, header, bounds, tick.me)
     except StalePlan as error:
         _give_up(tick, header, error.message)
         return None
