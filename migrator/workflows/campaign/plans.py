@@ -225,7 +225,7 @@ def _planned(tick: Tick, keys: Sequence[str]) -> PlanHeader:
     chosen = partial(site.store.plans.candidates, where_keys=keys)
     fleet = Fleet(chosen, only=f"campaign {tick.campaign.campaign_no}", may_pause_live=False)
     header = plan_held(site, _as_one_wave(tick.loaded), None, tick.me, fleet=fleet)
-    site.store.campaigns.own(tick.campaign, header.plan_id, header.org_id)
+    site.store.campaigns.own(tick.campaign, header.plan_id, header.org_id, site.now())
     tick.told.setdefault("plans", []).append(header.plan_id)
     return header
 

@@ -117,11 +117,11 @@ def test_the_bounds_hold_for_one_organization(store: Store) -> None:
     store.pairs.add([pair(1)], replace=False, now=NOW)
     planned(store, [change(1)])
     campaign = made(store)
-    store.campaigns.own(campaign, "p1", 4711)
+    store.campaigns.own(campaign, "p1", 4711, NOW)
     campaign = store.campaigns.required()
     assert store.campaigns.of_plan("p1") == campaign
     with pytest.raises(InputError, match="is for organization 4711"):
-        store.campaigns.own(campaign, "p1", 4712)
+        store.campaigns.own(campaign, "p1", 4712, NOW)
 
 
 def test_every_order_is_in_the_log(store: Store) -> None:
