@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
+from migrator.core.audit.campaign import OWNED, POLICY_TEXT
 from migrator.core.cutover.plan import Direction
 from migrator.core.run.results import ExitCode
 from migrator.errors import InputError
 from migrator.reports.evidence.check import evidence_problems
+from migrator.store.campaigns import campaigns as keeping
 from migrator.store.tables.campaigns import ticks
 from migrator.workflows import evidence as gathering
 from migrator.workflows.campaign.make import create_campaign, end_campaign
@@ -129,7 +131,7 @@ FORGERIES: dict[str, tuple[dict[str, Edit | None], str]] = {
     "the campaign's name": ({"campaign.json": line(0, name="another")}, "another campaign"),
     "the head of the log": ({"events.jsonl": lambda data: b"".join(data.splitlines(keepends=True)[:-1])}, "the head"),
     "an unknown member": ({"plans/notes.txt": lambda _: b"all is well"}, "plans/notes.txt is no part"),
-    "a plan without a log's word": ({"plans/p0/plan.jsonl": lambda _: b"{}\n"}, "plans/p0/"),
+    "a plan without a log's word": ({"plans/p0/plan.jsonl": lambda _: b"{}\n"}, "plans/p0/: the log does not tell"),
 }
 
 
@@ -243,3 +245,54 @@ def test_a_store_without_a_campaign_says_so(tmp_path: Path) -> None:
     with site_of(world) as site, pytest.raises(InputError, match="no campaign"):
         gather_campaign(site.store, tmp_path / "campaign.zip", now=0.0)
     assert not (tmp_path / "campaign.zip").exists()
+
+
+def test_nothing_in_it_can_stop_the_check(whole: Path, plans: list[str], tmp_path: Path) -> None:
+    names = [
+        "campaign.json",
+        "approvals.jsonl",
+        "policy.json",
+        "policy.toml",
+        "events.jsonl",
+        f"plans/{plans[0]}/plan.jsonl",
+    ]
+    for name in names:
+        for odd in (b"[]\n", b"{}\n", b"null\n", b'{"kind":"campaign.made","detail":[]}\n', b"\xff\n"):
+            file = forged(whole, tmp_path, {name: lambda data, odd=odd: odd + data})  # type: ignore[misc]
+            assert evidence_problems(file)[1], (name, odd)
+        assert evidence_problems(forged(whole, tmp_path, {name: None}))[1], name
+
+
+@pytest.mark.parametrize("values", [{"campaign": []}, {"campaign": {"name": "x"}}, {"plans": {}}, {"plans": [1, None]}])
+def test_a_manifest_of_odd_values_is_a_finding(values: dict[str, Any], whole: Path, tmp_path: Path) -> None:
+    file = tmp_path / "odd.zip"
+    with zipfile.ZipFile(whole) as old, zipfile.ZipFile(file, "w") as new:
+        for name in old.namelist():
+            data = old.read(name)
+            new.writestr(name, json.dumps(json.loads(data) | values) if name == "manifest.json" else data)
+    found = evidence_problems(file)[1]
+    assert bool(found) is ("campaign" in values), "the folders say themselves which plans there are"
+
+
+def test_a_campaign_that_an_older_version_began_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its log tells neither its plans nor the text of its first policy."""
+    true_note = keeping.note
+
+    def as_before(connection: Any, at: float, kind: str, plan_id: str | None, detail: dict[str, Any]) -> None:
+        if kind != OWNED:
+            true_note(connection, at, kind, plan_id, {key: one for key, one in detail.items() if key != POLICY_TEXT})
+
+    world = CampaignWorld(tmp_path, sims=14, seed=3)
+    with monkeypatch.context() as older:
+        older.setattr(keeping, "note", as_before)
+        world.began(claims_per_day=3)
+        world.hand_in_pairs("all.csv", zip(world.on(), world.cards, strict=False))
+        world.tick()
+    world.write_policy(claims_per_day=4)
+    world.approve("ann@desk")
+    world.wait(DAY_S)
+    world.tick()
+    with site_of(world, world.outside) as site:
+        gather_campaign(site.store, tmp_path / "campaign.zip", now=site.now())
+    manifest, found = evidence_problems(tmp_path / "campaign.zip")
+    assert (len(manifest["plans"]), found) == (2, [])
