@@ -17,6 +17,7 @@ from migrator.core.run.results import ExitCode
 from migrator.errors import InputError
 from migrator.reports.evidence.check import evidence_problems
 from migrator.store.campaigns import campaigns as keeping
+from migrator.store.log import note
 from migrator.store.tables.campaigns import ticks
 from migrator.workflows import evidence as gathering
 from migrator.workflows.campaign.make import create_campaign, end_campaign
@@ -276,11 +277,10 @@ def test_a_manifest_of_odd_values_is_a_finding(values: dict[str, Any], whole: Pa
 
 def test_a_campaign_that_an_older_version_began_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its log tells neither its plans nor the text of its first policy."""
-    true_note = keeping.note
 
     def as_before(connection: Any, at: float, kind: str, plan_id: str | None, detail: dict[str, Any]) -> None:
         if kind != OWNED:
-            true_note(connection, at, kind, plan_id, {key: one for key, one in detail.items() if key != POLICY_TEXT})
+            note(connection, at, kind, plan_id, {key: one for key, one in detail.items() if key != POLICY_TEXT})
 
     world = CampaignWorld(tmp_path, sims=14, seed=3)
     with monkeypatch.context() as older:
