@@ -19,6 +19,7 @@ from migrator.store.audit import Audit
 from migrator.store.campaigns.campaigns import Campaigns
 from migrator.store.campaigns.cards import Cards
 from migrator.store.campaigns.days import Days
+from migrator.store.campaigns.done import Done
 from migrator.store.campaigns.due import Due
 from migrator.store.campaigns.lives import Lives
 from migrator.store.campaigns.outbox import Outbox
@@ -117,6 +118,7 @@ class Store:
         self.campaigns = Campaigns(database)
         self.ticks = Ticks(database)
         self.due = Due(database)
+        self.done = Done(database)
 
     @classmethod
     def open(

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, select
+from sqlalchemy import ColumnElement, Select, bindparam, select
 from sqlalchemy.exc import NoResultFound
 
 from migrator.chunks import PAGE
@@ -31,6 +31,7 @@ The log reports them, or they can be read again at the carriers.
 """
 
 _NEXT = select(events).where(events.c.seq > bindparam("after")).order_by(events.c.seq).limit(PAGE)
+_OF_CAMPAIGNS = _NEXT.where(events.c.kind.startswith("campaign."))
 
 Check = Callable[[Database, str], str | None]
 """Check of a plan by its id, with what was changed."""
@@ -49,8 +50,15 @@ class Audit:
 
     def events(self) -> Iterator[AuditEvent]:
         """Yield every event, oldest first, a page at a time."""
+        return self._pages(_NEXT)
+
+    def of_campaigns(self) -> Iterator[AuditEvent]:
+        """Yield every event of a campaign itself, oldest first."""
+        return self._pages(_OF_CAMPAIGNS)
+
+    def _pages(self, page: Select[Any]) -> Iterator[AuditEvent]:
         after = 0
-        while rows := self._db.rows(_NEXT, after=after):
+        while rows := self._db.rows(page, after=after):
             yield from map(_event, rows)
             after = rows[-1].seq
 

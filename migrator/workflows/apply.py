@@ -1,5 +1,6 @@
 """Carrying a plan out at the target, and going on with it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -49,6 +50,7 @@ class Bounds:
         adopt_tagged: how many SIMs may be taken over that carry our tag though this store never claimed them.
         ref: the change or ticket that the run is for, as `ref_of` takes it.
         is_ordered: whether it is a worker's, by an order.
+        is_spent: asked before each claim; True once a campaign may claim nothing more. None: it is no campaign's.
     """
 
     max_sims: int | None = None
@@ -58,6 +60,7 @@ class Bounds:
     adopt_tagged: int | None = None
     ref: str = ""
     is_ordered: bool = False
+    is_spent: Callable[[], bool] | None = None
 
 
 def apply(
@@ -217,6 +220,7 @@ def _context_of(
         clock=clock,
         options=ApplyOptions(
             max_sims=bounds.max_sims,
+            is_spent=bounds.is_spent,
             adopt_tagged=bounds.adopt_tagged,
             wave=bounds.wave,
             soaks=is_real,

@@ -1,16 +1,33 @@
-"""Evidence of one plan, gathered from the store."""
+"""Evidence of one plan, or of a campaign, gathered from the store."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from migrator.core.audit.campaign import POLICY_TEXT, CampaignEvents
 from migrator.core.audit.chain import event_document
 from migrator.core.fleet.spelling import escaped
 from migrator.core.plan.document import change_line, header_line
-from migrator.reports.evidence.file import write_evidence
+from migrator.reports.evidence.campaign_check import policy_member
+from migrator.reports.evidence.file import (
+    APPROVALS,
+    CAMPAIGN,
+    CAMPAIGN_KIND,
+    CAMPAIGN_VERSION,
+    EVENTS,
+    POLICY,
+    POLICY_READ,
+    REPORT,
+    TICKS,
+    plan_folder,
+    write_evidence,
+)
 from migrator.reports.model import life_values, moment
 from migrator.version import VERSION
+from migrator.workflows.campaign.report import fleet_report
 from migrator.workflows.report import with_proofs
 
 if TYPE_CHECKING:
@@ -18,8 +35,13 @@ if TYPE_CHECKING:
     from migrator.core.plan.approvals import Approval
     from migrator.core.run.steps import Item, Verified
     from migrator.store import Store
+    from migrator.store.campaigns.campaigns import Campaign, CampaignApproval
+    from migrator.store.campaigns.ticks import KeptTick
 
-__all__ = ["gather"]
+__all__ = ["gather", "gather_campaign"]
+
+Members = dict[str, Callable[[], Iterable[str]]]
+"""Lines of each member of a zip, by name."""
 
 _RUN = ("run_id", "state", "owner", "started_at", "ended_at", "exit_code", "reason", "ref")
 _in_order = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
@@ -54,23 +76,134 @@ def gather(store: "Store", plan_id: str, path: Path, *, now: float) -> tuple[str
         return _gather(still, plan_id, path, now)
 
 
+def gather_campaign(store: "Store", path: Path, *, now: float) -> tuple[str, str]:
+    """Write the evidence of the open campaign, or of the last one.
+
+    Each plan has a folder with what `gather` writes of it. The log, which is that of the whole store, is there once.
+
+    Returns: SHA-256 of the manifest and the head of the log, both to be noted elsewhere.
+
+    Raises: InputError, if there never was a campaign, or the file cannot be written.
+    """
+    written = _gather_campaign(store, path, now)
+    if store.audit.head() == written[1]:
+        return written
+    with store.scratch_copy() as still:  # as for one plan
+        return _gather_campaign(still, path, now)
+
+
 def _gather(store: "Store", plan_id: str, path: Path, now: float) -> tuple[str, str]:
     header, head = store.plans.header(plan_id), store.audit.head()
+    facts = {"plan_id": plan_id, **_facts(store, header.org_id, head, now)}
+    return write_evidence(path, _of_plan(store, plan_id) | {EVENTS: lambda: _events(store)}, facts), head
+
+
+def _gather_campaign(store: "Store", path: Path, now: float) -> tuple[str, str]:
+    from migrator.reports.campaign.writers import FORMATS, write_fleet_report  # templates take time
+
+    campaign, head = store.campaigns.last(), store.audit.head()
+    plan_ids = store.campaigns.plans(campaign)
+    told = _campaign(campaign)
     facts = {
-        "plan_id": plan_id,
+        "campaign": {name: told[name] for name in ("campaign_no", "name", "created_s")},
+        "plans": plan_ids,
+        **_facts(store, campaign.org_id, head, now),
+    }
+    members: Members = {
+        CAMPAIGN: lambda: [_line(told)],
+        POLICY: lambda: _policy_lines(campaign.policy_text),
+        POLICY_READ: lambda: [store.campaigns.policy_json(campaign)],
+        TICKS: lambda: (_line(_tick(one)) for one in store.ticks.of(campaign.campaign_no)),
+        EVENTS: lambda: _events(store),
+        **_former_policies(store, campaign),
+    }
+    if given := store.campaigns.approvals(campaign):
+        members[APPROVALS] = lambda: (_line(_standing(one)) for one in given)
+    for plan_id in plan_ids:
+        members |= {f"{plan_folder(plan_id)}{name}": lines for name, lines in _of_plan(store, plan_id).items()}
+    with TemporaryDirectory(prefix="migrator-") as folder:
+        report = write_fleet_report(fleet_report(store, now=now), Path(folder) / "report", tuple(FORMATS))
+        members |= {f"{REPORT}{file.name}": partial(_lines_of, file) for file in report}
+        return write_evidence(path, members, facts, kind=(CAMPAIGN_KIND, CAMPAIGN_VERSION)), head
+
+
+def _facts(store: "Store", org_id: int | None, head: str, now: float) -> dict[str, Any]:
+    return {
         "lineage": store.lineage,
-        "org_id": header.org_id,
+        "org_id": org_id,
         "head": head,
         "written_at": moment(now),
         "tool_version": VERSION,
     }
-    members: dict[str, Callable[[], Iterable[str]]] = {
+
+
+def _events(store: "Store") -> Iterator[str]:
+    return (_line(event_document(event)) for event in store.audit.events())
+
+
+def _campaign(campaign: "Campaign") -> dict[str, Any]:
+    return {
+        "campaign_no": campaign.campaign_no,
+        "name": campaign.name,
+        "state": campaign.state.value,
+        "org_id": campaign.org_id,
+        "policy_file": campaign.policy_file,
+        "policy_sha256": campaign.policy_sha256,
+        "created_by": campaign.created_by,
+        "created_s": campaign.created_s,
+        "created_at": moment(campaign.created_s),
+        "approved_at": moment(campaign.approved_s),
+        "ended_at": moment(campaign.ended_s),
+    }
+
+
+def _standing(given: "CampaignApproval") -> dict[str, Any]:
+    return {
+        "approved_by": given.approved_by,
+        "approved_s": given.approved_s,
+        "approved_at": moment(given.approved_s),
+        "policy_sha256": given.policy_sha256,
+        "note": given.note,
+        "ref": given.ref,
+        **({} if given.db_user is None else {"database_user": given.db_user}),
+    }
+
+
+def _tick(one: "KeptTick") -> dict[str, Any]:
+    return {
+        "tick": one.tick_no,
+        "began_at": moment(one.began_s),
+        "ended_at": moment(one.ended_s),
+        "exit_code": one.exit_code,
+        "reason": one.reason,
+        "told": dict(one.told),
+    }
+
+
+def _former_policies(store: "Store", campaign: "Campaign") -> Members:
+    """Return every policy that the log tells of a campaign, by name."""
+    own = CampaignEvents(campaign.name, campaign.created_s)
+    told = [one.detail for one in store.audit.of_campaigns() if own.has(one) and POLICY_TEXT in one.detail]
+    return {
+        policy_member(number, one["policy_sha256"]): partial(_policy_lines, one[POLICY_TEXT])
+        for number, one in enumerate(told, 1)
+    }
+
+
+def _lines_of(file: Path) -> Iterator[str]:
+    """Yield the lines of a file, letter by letter."""
+    with file.open(encoding="utf-8", newline="\n") as lines:
+        yield from (line.removesuffix("\n") for line in lines)
+
+
+def _of_plan(store: "Store", plan_id: str) -> Members:
+    """Return the members of a plan, without the log."""
+    members: Members = {
         "plan.jsonl": lambda: _plan(store, plan_id),
         "policy.toml": lambda: _policy_lines(store.plans.policy_text(plan_id)),
         "policy.json": lambda: [_kept(store.plans.policy_json(plan_id))],
         "runs.jsonl": lambda: (_line(_run(run)) for run in store.journal.runs(plan_id)),
         "requests.jsonl": lambda: map(_as_sent, store.audit.requests(plan_id)),
-        "events.jsonl": lambda: (_line(event_document(event)) for event in store.audit.events()),
         "sims.jsonl": lambda: (
             _line(_sim(item, last, at, proof)) for (item, last, _, _, at), proof in with_proofs(store, plan_id)
         ),
@@ -83,7 +216,7 @@ def _gather(store: "Store", plan_id: str, path: Path, now: float) -> tuple[str, 
         members["switch_sims.jsonl"] = lambda: map(_line, _cutover_sims(store, cutover_ids))
         members["switch_steps.jsonl"] = lambda: map(_line, _cutover_steps(store, cutover_ids))
         members["switch_requests.jsonl"] = lambda: map(_as_sent, _cutover_requests(store, cutover_ids))
-    return write_evidence(path, members, facts), head
+    return members
 
 
 def _plan(store: "Store", plan_id: str) -> Iterator[str]:

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from migrator.errors import InputError
+from migrator.reports.evidence import zip_file
 from migrator.reports.evidence.check import evidence_problems
-from migrator.reports.evidence.file import ALWAYS, EVIDENCE_VERSION, KIND, MANIFEST
+from migrator.reports.evidence.file import ALWAYS, CAMPAIGN, EVIDENCE_VERSION, KIND, MANIFEST
 
 MEMORY_BYTES = 100_000_000
 BLOCK = b" " * 1_000_000
@@ -63,6 +64,16 @@ def test_a_zip_that_unpacks_to_gigabytes_is_refused_with_its_size(tmp_path: Path
 def test_a_zip_of_very_many_members_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="more than 100"):
         evidence_problems(zipped(tmp_path / "many.zip", more=200))
+
+
+def test_a_campaign_may_have_more_members_and_not_any_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = zipped(tmp_path / "many.zip", more=200)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(CAMPAIGN, "{}")
+    assert evidence_problems(path)[1]
+    monkeypatch.setattr(zip_file, "MOST_OF_CAMPAIGN", 200)
+    with pytest.raises(InputError, match="more than 200"):
+        evidence_problems(path)
 
 
 def test_a_member_of_damaged_lines_alone_is_told_in_a_thousand_findings(tmp_path: Path) -> None:

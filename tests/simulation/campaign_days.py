@@ -42,7 +42,7 @@ RECEIVER = """
 [[notify]]
 to = "webhook"
 url_from = "NOBODY_IS_THERE"
-on = ["daily", "stopped", "needs_attention"]
+on = ["daily", "stopped", "needs_attention", "cutover_done"]
 """
 STOPS = {ExitCode.REFUSED, ExitCode.HALTED}
 
@@ -219,6 +219,9 @@ class CampaignDays:
         assert sorted(days[NoticeEvent.DAILY]) == sorted({_day(at) for at, _ in ended}), "once for each day"
         assert {_day(at) for at, code in ended if code in STOPS} <= set(days[NoticeEvent.STOPPED])
         assert {_day(at) for at, code in ended if code == ExitCode.ATTENTION} <= set(days[NoticeEvent.NEEDS_ATTENTION])
+        done = [one.told["counts"]["switched_off"] for one in told if one.event is NoticeEvent.CUTOVER_DONE]
+        assert len(done) == len(set(days[NoticeEvent.CUTOVER_DONE])), "once a day at most"
+        assert sum(done) == len(self.world.off() & set(self.units)), "each old SIM that went off is told once"
 
     def idle(self) -> tuple[Decimal, Decimal]:
         """Return what cards that waited for their swap cost: as claimed, and if all had been claimed on day one."""

@@ -5,16 +5,17 @@ The name `-` means stdout.
 
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 
 import click
 
-from migrator.cli.app.common import Globals
+from migrator.cli.app.common import Globals, Outcome
 from migrator.errors import InputError
 from migrator.files import real_place, refuse_database, text_beside, unwritable
 
-__all__ = ["check_destination", "is_stdout", "refuse_unwritable", "unwritable", "written"]
+__all__ = ["check_destination", "is_stdout", "refuse_unwritable", "unwritable", "with_evidence", "written"]
 
 STDOUT = 1
 
@@ -91,3 +92,16 @@ def _replaced(file: Path, lines: Iterable[str]) -> int:
             out.write(line)
             count += 1
     return count
+
+
+def with_evidence(outcome: Outcome, file: Path, *, manifest_sha256: str, head: str) -> Outcome:
+    """Add an evidence file and its digests to an outcome."""
+    told = {"file": str(file), "manifest_sha256": manifest_sha256, "head": head}
+    text = [
+        *outcome.text,
+        f"wrote {file}; `migrator audit verify {file}` checks it",
+        "Note these elsewhere, in a ticket, to hold them against it later:",
+        f"  manifest {manifest_sha256}",
+        f"  head     {head}",
+    ]
+    return replace(outcome, data={**outcome.data, "evidence": told}, text=text)

@@ -6,14 +6,16 @@ from typing import Any
 import click
 
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
-from migrator.cli.app.files import check_destination, is_stdout, written
+from migrator.cli.app.files import check_destination, is_stdout, refuse_unwritable, with_evidence, written
 from migrator.core.campaign.life import ExceptionCode, LifeStage
 from migrator.core.fleet.units import counted
 from migrator.core.run.results import ExitCode
 from migrator.errors import InputError, Problem
 from migrator.reports.campaign.documents import schema_text
 from migrator.wiring import SystemClock
-from migrator.workflows.campaign.report import campaign_exceptions, campaign_report
+from migrator.wiring.gc import collecting_rarely
+from migrator.workflows.campaign.report import WrittenFleet, campaign_exceptions, campaign_report
+from migrator.workflows.evidence import gather_campaign
 from migrator.workflows.site import open_site
 
 __all__ = ["exceptions", "report"]
@@ -25,16 +27,22 @@ STDOUT = Path("-")
 @click.command("report", epilog="Exit codes: 0 written, 2 no store or unwritable place.")
 @click.option("--format", "formats", default=",".join(FORMATS), show_default=True, help="Some of html, json, csv, md.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("reports/campaign"), help="The folder.")
+@click.option(
+    "--evidence",
+    metavar="FILE.zip",
+    type=click.Path(path_type=Path),
+    help="Also write the campaign with all its plans and the log into one zip that `audit verify` checks.",
+)
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of campaign.json, and do nothing else.")
 @global_options
 @click.pass_obj
-def report(shared: Globals, /, *, formats: str, out: Path, schema: bool) -> int:
+def report(shared: Globals, /, *, schema: bool, **asked: Any) -> int:
     """Write the report over all plans.
 
     Where every SIM is, and what to do next: funnel, burn-down with a forecast, idle money, exceptions by code, plans
     and runs, and money beside the caps. The HTML page is one file that needs no network. Reads the store only.
     """
-    return finish("campaign report", shared, _schema if schema else lambda: _report(shared, formats, out))
+    return finish("campaign report", shared, _schema if schema else lambda: _report(shared, **asked))
 
 
 def _schema() -> Outcome:
@@ -42,12 +50,23 @@ def _schema() -> Outcome:
     return Outcome({}, is_on_stdout=True)
 
 
-def _report(shared: Globals, formats: str, out: Path) -> Outcome:
+def _report(shared: Globals, *, formats: str, out: Path, evidence: Path | None) -> Outcome:
     wanted = list(dict.fromkeys(word.strip().lower() for word in formats.split(",") if word.strip()))
     if not wanted or set(wanted) - set(FORMATS):
         raise InputError(f"--format {formats!r}: choose some of {', '.join(FORMATS)}", code="bad_format")
-    with open_site(shared.state, config=shared.config) as site:
-        told = campaign_report(site, wanted, out)
+    if evidence is not None:
+        refuse_unwritable(evidence)
+    with open_site(shared.state, config=shared.config) as site, collecting_rarely():
+        if evidence is not None:
+            site.store.campaigns.last()  # there is one
+        outcome = _told(campaign_report(site, wanted, out))
+        if evidence is None:
+            return outcome
+        digest, head = gather_campaign(site.store, evidence, now=SystemClock().now().timestamp())
+        return with_evidence(outcome, evidence, manifest_sha256=digest, head=head)
+
+
+def _told(told: WrittenFleet) -> Outcome:
     counts = told.counts
     rows = [(stage.value, f"{counts.of(stage):,}") for stage in LifeStage if stage is not LifeStage.IN_STOCK]
     text: list[Any] = [

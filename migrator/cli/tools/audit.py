@@ -8,11 +8,12 @@ import click
 
 from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
+from migrator.core.audit.campaign import POLICY_TEXT
 from migrator.core.audit.chain import event_document
 from migrator.core.fleet.units import counted
 from migrator.core.run.results import ExitCode
 from migrator.errors import Problem
-from migrator.reports.evidence.check import RESTING, evidence_problems
+from migrator.reports.evidence.check import CAMPAIGN_RESTING, RESTING, evidence_problems
 from migrator.reports.model import moment
 from migrator.store import Store
 
@@ -53,7 +54,10 @@ def _log(shared: Globals, plan: str | None, kind: str | None, last: int) -> Outc
 
 
 def _brief(detail: Any) -> str:
-    return ", ".join(f"{key} {value}" for key, value in detail.items() if not str(key).endswith("sha256"))
+    return ", ".join(f"{key} {value}" for key, value in detail.items() if not str(key).endswith(_LONG))
+
+
+_LONG = ("sha256", POLICY_TEXT)
 
 
 @click.command("verify", epilog="Exit codes: 0 it holds, 2 no store or no evidence file, 3 something was changed.")
@@ -101,9 +105,15 @@ def _evidence(file: Path, head: str | None, noted: str | None) -> Outcome:
         "manifest_sha256": manifest.get("sha256"),
         "problems": found,
     }
-    data["rests_on_manifest"] = list(RESTING)
-    resting = "" if noted else f"Only the manifest holds {'; '.join(RESTING)}: give it as --manifest, as it was noted."
-    return _told(f"The evidence of plan {manifest.get('plan_id', '?')}", data, found, resting)
+    campaign = manifest.get("campaign")
+    rests = RESTING if campaign is None else CAMPAIGN_RESTING
+    data["rests_on_manifest"] = list(rests)
+    resting = "" if noted else f"Only the manifest holds {'; '.join(rests)}: give it as --manifest, as it was noted."
+    if campaign is None:
+        return _told(f"The evidence of plan {manifest.get('plan_id', '?')}", data, found, resting)
+    data |= {"campaign": campaign, "plans": manifest.get("plans")}
+    name = campaign.get("name", "?") if isinstance(campaign, dict) else "?"
+    return _told(f"The evidence of campaign {name}", data, found, resting)
 
 
 def _told(what: str, data: dict[str, Any], found: list[str], resting: str = "") -> Outcome:

@@ -1,6 +1,5 @@
 """`report`: the reconciliation, in files."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +7,7 @@ import click
 
 from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
-from migrator.cli.app.files import refuse_unwritable
+from migrator.cli.app.files import refuse_unwritable, with_evidence
 from migrator.cli.app.lookups import plan_or_file
 from migrator.core.run.results import ExitCode
 from migrator.errors import InputError, Problem
@@ -72,15 +71,7 @@ def _with_evidence(store: Store, plan_id: str, file: Path, outcome: Outcome) -> 
     The outcome then says what is to be noted of the evidence.
     """
     digest, head = gather(store, plan_id, file, now=SystemClock().now().timestamp())
-    told = {"file": str(file), "manifest_sha256": digest, "head": head}
-    text = [
-        *outcome.text,
-        f"wrote {file}; `migrator audit verify {file}` checks it",
-        "Note these elsewhere, in a ticket, to hold them against it later:",
-        f"  manifest {digest}",
-        f"  head     {head}",
-    ]
-    return replace(outcome, data={**outcome.data, "evidence": told}, text=text)
+    return with_evidence(outcome, file, manifest_sha256=digest, head=head)
 
 
 def _formats(text: str) -> list[str]:

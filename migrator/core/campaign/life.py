@@ -263,6 +263,13 @@ class SimLife:
     alive_s: float | None = None
 
     @property
+    def is_unseen(self) -> bool:
+        """True for a card that may be claimed, and was never seen."""
+        may_be_claimed = self.claimed_s is not None or self.code is ExceptionCode.IN_DOUBT
+        is_unseen_exception = self.stage is LifeStage.EXCEPTION and may_be_claimed and self.alive_s is None
+        return self.stage is LifeStage.CLAIMED_SILENT or is_unseen_exception
+
+    @property
     def advice(self) -> str:
         """Advice for a person; empty where none is needed."""
         return "" if self.code is None else REMEDIES[self.code]

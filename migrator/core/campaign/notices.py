@@ -22,6 +22,7 @@ __all__ = [
     "Notice",
     "bounds_notices",
     "daily_notice",
+    "done_notice",
     "end_notices",
     "masked",
     "sims_notice",
@@ -200,6 +201,13 @@ def sims_notice(
 def daily_notice(campaign_no: int, day: date, told: Mapping[str, Any], to: tuple[Receiver, ...]) -> Notice:
     """Return a campaign's day in numbers, once a day."""
     return Notice(NoticeEvent.DAILY, f"daily:campaign {campaign_no}:{day}", told, to)
+
+
+def done_notice(
+    event: NoticeEvent, campaign_no: int, seq: int, told: Mapping[str, Any], to: tuple[Receiver, ...]
+) -> Notice:
+    """Return the notice of what is done, up to an event."""
+    return Notice(event, f"{event}:campaign {campaign_no}:{seq}", told, to)
 
 
 def _digest(text: str) -> str:

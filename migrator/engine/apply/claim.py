@@ -83,6 +83,7 @@ class Claimer:
     securer: Securer
     tag_id: int | None
     is_capped: bool = field(default=False, init=False)
+    is_spent: bool = field(default=False, init=False)
     stays_in_test: str = field(default="", init=False)
     _claimed_before: int = field(init=False)
     _ends_test_mode: bool = field(default=False, init=False)
@@ -98,7 +99,8 @@ class Claimer:
         """Claim the SIMs of `items` that wait for their claim.
 
         Such a SIM is planned to be claimed, not begun, and not on anybody's organization. Claims at most the run's
-        `max_sims`; then `is_capped` is set.
+        `max_sims`; then `is_capped` is set. Once the error budget of a campaign is spent nothing more is claimed, and
+        `is_spent` is set.
 
         Raises: Halted (caps, failures), InsufficientBalance, NotAuthorised, Transient: all with everything on disk.
         """
@@ -113,6 +115,8 @@ class Claimer:
             if batch is None:
                 return
             check_failures(self.ctx)
+            if self._is_spent():
+                return
             await self._may_claim(batch)
             queue.extendleft(reversed(await self._one(batch)))
 
@@ -201,6 +205,11 @@ class Claimer:
         wrong = [finding for finding in found if finding.code in _NOT_LIVE]
         shown = "; ".join(f"{finding.planned} was planned, {finding.observed} it is" for finding in wrong)
         return "it is not seen any more" if first.target is None else shown
+
+    def _is_spent(self) -> bool:
+        asked = self.ctx.options.is_spent
+        self.is_spent = asked is not None and asked()
+        return self.is_spent
 
     def _within_max_sims(self, batch: ClaimBatch) -> ClaimBatch | None:
         """Return the part of `batch` that this run may still claim.

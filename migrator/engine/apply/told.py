@@ -30,8 +30,11 @@ def told_at_end(ctx: Context, result: ApplyResult) -> list[Notice]:
 
 
 def told_of_wave(ctx: Context, wave: str) -> list[Notice]:
-    """Return the notice that a wave has enough verified SIMs."""
-    if not ctx.around.to:
+    """Return the notice that a wave has enough verified SIMs.
+
+    The call of a campaign tells it, summed over its plans.
+    """
+    if not ctx.around.to or ctx.around.campaign:
         return []
     verdicts = ctx.journal.verdicts(ctx.plan_id, wave)
     words = f"wave {wave!r} is done: {verdicts.get(Verdict.OK, 0)} of {sum(verdicts.values())} SIMs are verified"

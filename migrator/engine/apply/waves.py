@@ -78,6 +78,11 @@ class Waves:
                 code="stays_in_test_mode",
                 hint='end it in the dashboard, or set [claim] test_mode = "adopt_when_live"; then make a new plan',
             )
+        if self.claimer.is_spent:
+            raise MostClaimed(
+                "too many of the campaign's newest units failed: nothing more is claimed",
+                hint="mend the cause, then `migrator campaign resume --by NAME`",
+            )
         if self.claimer.is_capped:
             raise MostClaimed(
                 f"--max-sims {ctx.options.max_sims} is reached",

@@ -16,8 +16,11 @@ _OVER = {ExitCode.DONE, ExitCode.ATTENTION}
 
 
 def told_at_end(ctx: CutoverContext, result: CutoverResult) -> list[Notice]:
-    """Return the notices of a run that ends."""
-    if not ctx.around.to:
+    """Return the notices of a run that ends.
+
+    The call of a campaign tells it, summed over its cutovers.
+    """
+    if not ctx.around.to or ctx.around.campaign:
         return []
     counts = {"planned": ctx.header.count, "proved": result.proved, "as_found": result.already}
     counts |= {"paused": result.paused, "open": result.unproved, "not_alive": len(result.not_alive)}
@@ -26,11 +29,9 @@ def told_at_end(ctx: CutoverContext, result: CutoverResult) -> list[Notice]:
     told = {**_head(ctx), "run_id": result.run_id, "counts": counts, "failed": bad, "reason": result.reason}
     told |= {"hint": result.hint, "next": command, "sims": list(result.not_alive)}
     to, day = ctx.around.to, ctx.clock.now().date()
-    notices = list[Notice]()
-    if not ctx.around.campaign:
-        notices = end_notices(
-            ctx.cutover_id, result.exit_code, told, cause=result.cause, day=day, to=to, plan_id=ctx.header.plan_id
-        )
+    notices = end_notices(
+        ctx.cutover_id, result.exit_code, told, cause=result.cause, day=day, to=to, plan_id=ctx.header.plan_id
+    )
     if result.exit_code in _OVER and not result.unproved:
         key = f"cutover_done:{ctx.cutover_id}"
         notices.append(Notice(NoticeEvent.CUTOVER_DONE, key, told, to, ctx.header.plan_id))
@@ -38,8 +39,11 @@ def told_at_end(ctx: CutoverContext, result: CutoverResult) -> list[Notice]:
 
 
 def told_of_wave(ctx: CutoverContext, wave: str, words: str, next_wave: str) -> list[Notice]:
-    """Return the notice that a wave opened the next one."""
-    if not ctx.around.to:
+    """Return the notice that a wave opened the next one.
+
+    A campaign's cutover has one wave.
+    """
+    if not ctx.around.to or ctx.around.campaign:
         return []
     told = {**_head(ctx), "wave": wave, "reason": f"{words}: {next_wave!r} is open", "next": _command(ctx)}
     key = f"wave_done:{ctx.cutover_id}:{wave}"
@@ -57,6 +61,5 @@ def _command(ctx: CutoverContext) -> str:
 
 
 def _head(ctx: CutoverContext) -> dict[str, Any]:
-    head = {"campaign": ctx.around.campaign} if ctx.around.campaign else {}
-    head |= {"plan_id": ctx.header.plan_id, "switch_id": ctx.cutover_id, "direction": ctx.header.direction.value}
+    head = {"plan_id": ctx.header.plan_id, "switch_id": ctx.cutover_id, "direction": ctx.header.direction.value}
     return {**head, "ref": ctx.around.ref, "who": ctx.around.who}

@@ -435,6 +435,8 @@ class ApplyOptions(RunOptions):
         claim_batch: SIMs in one claim, at most 2,500.
         batch: devices in one other bulk change.
         adopt_tagged: how many SIMs may be taken over that only another copy of the store can have claimed; None: none.
+        is_spent: asked before each claim; True once too many units of a campaign failed, in whichever plan. None: it
+            is no campaign's.
     """
 
     max_sims: int | None = None
@@ -443,6 +445,7 @@ class ApplyOptions(RunOptions):
     claim_batch: int = 2500
     batch: int = 500
     adopt_tagged: int | None = None
+    is_spent: Callable[[], bool] | None = None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -22,6 +22,7 @@ from migrator.core.audit.chain import (
     plan_digest,
 )
 from migrator.core.audit.sent import SentRequests
+from migrator.reports.evidence.campaign_check import CampaignCheck
 from migrator.reports.evidence.file import (
     CUTOVER_REQUESTS,
     CUTOVER_SIMS,
@@ -35,7 +36,7 @@ from migrator.reports.evidence.file import (
 )
 from migrator.reports.evidence.zip_file import EvidenceZip, manifest_problems, opened
 
-__all__ = ["RESTING", "evidence_problems"]
+__all__ = ["CAMPAIGN_RESTING", "RESTING", "evidence_problems"]
 
 RESTING = ("answers, runs, approvals, steps, verdicts, and what Hologram showed last",)
 """Facts that the check does not compare with the log.
@@ -43,7 +44,15 @@ RESTING = ("answers, runs, approvals, steps, verdicts, and what Hologram showed 
 Somebody who changes the manifest can change these facts, too. So the manifest should be noted elsewhere.
 """
 
+CAMPAIGN_RESTING = ("answers, runs, ticks, steps, verdicts, the report, and what Hologram showed last",)
+"""The same of the evidence of a campaign.
+
+Its standing approvals are compared.
+"""
+
 Row = Mapping[str, Any]
+Named = tuple[tuple[str, ...], Callable[[], Iterable[str]]]
+"""Check, with the members that it reads."""
 
 
 def evidence_problems(
@@ -80,10 +89,10 @@ class _Check:
     def __init__(self, evidence: EvidenceZip, head: str | None) -> None:
         self.zip = evidence
         self.manifest = evidence.manifest
-        self.plan_id = str(evidence.manifest.get("plan_id"))
         self.head, self.last = head, GENESIS
         self.sent = SentRequests()
-        self.made: dict[str, Row] = {}
+        self.made: dict[str, dict[str, Row]] = {plan_id: {} for plan_id in evidence.plans}
+        self.campaign = CampaignCheck(evidence) if evidence.is_campaign else None
 
     def problems(self) -> list[str]:
         """Return what does not hold, in words.
@@ -98,15 +107,14 @@ class _Check:
                 found += guarded(" or ".join(names), check)
         return found
 
-    def _checks(self) -> Iterator[tuple[tuple[str, ...], Callable[[], Iterable[str]]]]:
-        yield (PLAN,), self._plan
-        yield (PLAN, POLICY, POLICY_READ), self._policy
-        yield (REQUESTS,), self._requests
-        yield (CUTOVERS, CUTOVER_SIMS), self._cutovers
-        yield (CUTOVERS, CUTOVER_REQUESTS), self._cutover_requests
+    def _checks(self) -> Iterator[Named]:
+        if self.campaign is not None:
+            yield from self.campaign.checks()
+        for plan_id, folder in self.zip.plans.items():
+            yield from _PlanCheck(self.zip, plan_id, folder, self.made[plan_id], self.sent).checks()
 
     def _noted(self) -> Iterator[AuditEvent]:
-        """Yield every event, and note the events of this plan."""
+        """Yield every event, and note the events of these plans."""
         for row in self.zip.rows(EVENTS):
             try:
                 event = event_from(row)
@@ -121,54 +129,90 @@ class _Check:
 
     def _note(self, event: AuditEvent) -> None:
         self.last = event.digest
-        if event.plan_id != self.manifest.get("plan_id"):
+        if self.campaign is not None:
+            self.campaign.take(event)
+        if event.plan_id is None or event.plan_id not in self.made:
             return
         self.sent.note(event)
         if event.kind == "plan.made":
-            self.made[self.plan_id] = event.detail
+            self.made[event.plan_id][event.plan_id] = event.detail
         elif event.kind == "switch.made":
-            self.made[event.detail["switch_id"]] = event.detail
+            self.made[event.plan_id][event.detail["switch_id"]] = event.detail
+
+
+class _PlanCheck:
+    """Comparison of the members of one plan with the log.
+
+    Args:
+        evidence: the zip.
+        plan_id: the plan.
+        folder: of its members; "" for the evidence of one plan.
+        made: what the log says was made: plan, cutovers and rollbacks, by id.
+        sent: what the log says was sent.
+    """
+
+    def __init__(
+        self, evidence: EvidenceZip, plan_id: str, folder: str, made: Mapping[str, Row], sent: SentRequests
+    ) -> None:
+        self.zip, self.manifest = evidence, evidence.manifest
+        self.plan_id, self.folder, self.made, self.sent = plan_id, folder, made, sent
+
+    def checks(self) -> Iterator[Named]:
+        """Yield each check, with the members that it reads."""
+        yield self._named(PLAN), self._plan
+        yield self._named(PLAN, POLICY, POLICY_READ), self._policy
+        yield self._named(REQUESTS), self._requests
+        yield self._named(CUTOVERS, CUTOVER_SIMS), self._cutovers
+        yield self._named(CUTOVERS, CUTOVER_REQUESTS), self._cutover_requests
+
+    def _named(self, *names: str) -> tuple[str, ...]:
+        return tuple(f"{self.folder}{name}" for name in names)
 
     def _plan(self) -> Iterator[str]:
-        header = next(self.zip.rows(PLAN), {})
+        (plan,) = self._named(PLAN)
+        header = next(self.zip.rows(plan), {})
+        wanted = {name: self.manifest.get(name) for name in ("lineage", "org_id")} | {"plan_id": self.plan_id}
         for name in ("plan_id", "lineage", "org_id"):
-            if header.get(name) != self.manifest.get(name):
-                yield f"{PLAN} and {MANIFEST} tell another {name}"
-        digest = _digest_after_header(self.zip.lines(PLAN))
+            if header.get(name) != wanted[name]:
+                yield f"{plan} and {MANIFEST} tell another {name}"
+        digest = _digest_after_header(self.zip.lines(plan))
         if header["fingerprints"]["changes"] != digest:
-            yield "the changes of the plan have another fingerprint than its header says"
+            yield f"{self.folder}the changes of the plan have another fingerprint than its header says"
         made = self.made.get(self.plan_id)
         if made is not None and (made["changes_sha256"], made["claims"]) != (digest, header["claims"]):
-            yield f"{PLAN} is not what the log says was made"
+            yield f"{plan} is not what the log says was made"
 
     def _policy(self) -> Iterator[str]:
         told = self.made.get(self.plan_id, {}).get("plan_sha256")
         if told is None:
             return
-        header = next(self.zip.lines(PLAN), b"").decode().removesuffix("\n")
-        policy = self.zip.whole(POLICY).decode()
-        read = self.zip.whole(POLICY_READ).decode().removesuffix("\n")
+        plan, policy_name, read_name = self._named(PLAN, POLICY, POLICY_READ)
+        header = next(self.zip.lines(plan), b"").decode().removesuffix("\n")
+        policy = self.zip.whole(policy_name).decode()
+        read = self.zip.whole(read_name).decode().removesuffix("\n")
         texts = (policy.removesuffix("\n"), policy)  # as it was, without an end of its last line or with one
         if told not in {plan_digest(header, text, read) for text in texts}:
-            yield f"{POLICY}, {POLICY_READ} or the header in {PLAN} is not what the log says was made"
+            yield f"{policy_name}, {read_name} or the header in {plan} is not what the log says was made"
 
     def _requests(self) -> Iterator[str]:
-        yield from self.sent.problems(self.plan_id, map(_as_kept, self.zip.rows(REQUESTS)))
+        (requests,) = self._named(REQUESTS)
+        yield from self.sent.problems(self.plan_id, map(_as_kept, self.zip.rows(requests)))
 
     def _cutovers(self) -> Iterator[str]:
         """Compare each cutover and rollback with what the log says was made."""
+        cutovers, cutover_sims = self._named(CUTOVERS, CUTOVER_SIMS)
         sims: dict[str, Any] = defaultdict(hashlib.sha256)
-        for row in self.zip.rows(CUTOVER_SIMS):
+        for row in self.zip.rows(cutover_sims):
             steering = [row[name] for name in ("source_key", "position", "action", "wave", "document")]
             sims[row["switch_id"]].update(cutover_item_line(steering).encode())
-        headers = {row["switch_id"]: row["header"] for row in self.zip.rows(CUTOVERS)}
+        headers = {row["switch_id"]: row["header"] for row in self.zip.rows(cutovers)}
         for cutover_id in sorted({*self.made, *headers} - {self.plan_id}):
             made = self.made.get(cutover_id)
             if cutover_id not in headers:
-                yield f"{CUTOVERS}: plan {cutover_id} is in the log alone"
+                yield f"{cutovers}: plan {cutover_id} is in the log alone"
             elif made is None:
                 if self.plan_id in self.made:  # nothing that was done for the plan is older than the log
-                    yield f"{CUTOVERS}: plan {cutover_id} is not in the log"
+                    yield f"{cutovers}: plan {cutover_id} is not in the log"
             elif (hash_of_lines([headers[cutover_id]]), sims[cutover_id].hexdigest()) != (
                 made["header"],
                 made["items"],
@@ -176,8 +220,9 @@ class _Check:
                 yield f"plan {cutover_id} is not what the log says was made"
 
     def _cutover_requests(self) -> Iterator[str]:
-        for row in self.zip.rows(CUTOVERS):
-            mine = (one for one in self.zip.rows(CUTOVER_REQUESTS) if one["switch_id"] == row["switch_id"])
+        cutovers, requests = self._named(CUTOVERS, CUTOVER_REQUESTS)
+        for row in self.zip.rows(cutovers):
+            mine = (one for one in self.zip.rows(requests) if one["switch_id"] == row["switch_id"])
             yield from self.sent.problems(row["switch_id"], map(_as_kept, mine))
 
 

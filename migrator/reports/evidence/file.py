@@ -16,6 +16,11 @@ from migrator.files import beside
 __all__ = [
     "ALWAYS",
     "APPROVALS",
+    "CAMPAIGN",
+    "CAMPAIGN_ALWAYS",
+    "CAMPAIGN_KIND",
+    "CAMPAIGN_MEMBERS",
+    "CAMPAIGN_VERSION",
     "CUTOVERS",
     "CUTOVER_REQUESTS",
     "CUTOVER_SIMS",
@@ -25,12 +30,17 @@ __all__ = [
     "KIND",
     "MANIFEST",
     "MEMBERS",
+    "OF_PLAN",
     "PLAN",
+    "POLICIES",
     "POLICY",
     "POLICY_READ",
+    "REPORT",
     "REQUESTS",
     "RUNS",
     "SIMS",
+    "TICKS",
+    "plan_folder",
     "write_evidence",
 ]
 
@@ -39,8 +49,9 @@ EVIDENCE_VERSION = 2
 
 Version 1 had no policy.json, and of the steps of a SIM only the states.
 """
+CAMPAIGN_VERSION = 1
 MANIFEST = "manifest.json"
-KIND = "migrator-evidence"
+KIND, CAMPAIGN_KIND = "migrator-evidence", "migrator-campaign-evidence"
 PLAN, POLICY, POLICY_READ = "plan.jsonl", "policy.toml", "policy.json"
 EVENTS, RUNS, REQUESTS, SIMS = "events.jsonl", "runs.jsonl", "requests.jsonl", "sims.jsonl"
 APPROVALS = "approvals.jsonl"
@@ -54,13 +65,37 @@ The first name is also the first member in the zip. What was never done has no m
 """
 
 
-def write_evidence(path: Path, members: Mapping[str, Callable[[], Iterable[str]]], facts: Mapping[str, Any]) -> str:
+CAMPAIGN, TICKS = "campaign.json", "ticks.jsonl"
+POLICIES, REPORT = "policies/", "report/"
+"""Folders of a campaign's evidence.
+
+They have every policy that the log tells, and the report over all plans.
+"""
+OF_PLAN = frozenset(MEMBERS) - {EVENTS}
+"""Members of one plan's folder: the log stands beside the folders, once."""
+CAMPAIGN_ALWAYS = (CAMPAIGN, POLICY, POLICY_READ, TICKS, EVENTS)
+CAMPAIGN_MEMBERS = (*CAMPAIGN_ALWAYS, APPROVALS)
+
+
+def plan_folder(plan_id: str) -> str:
+    """Return the folder of a plan in the evidence of a campaign."""
+    return f"plans/{plan_id}/"
+
+
+def write_evidence(
+    path: Path,
+    members: Mapping[str, Callable[[], Iterable[str]]],
+    facts: Mapping[str, Any],
+    *,
+    kind: tuple[str, int] = (KIND, EVIDENCE_VERSION),
+) -> str:
     """Write a zip, whole or not at all.
 
     Args:
         path: the file to write; an existing file is replaced.
         members: the lines of each text file in the zip, by name; the lines stream.
         facts: what the manifest says beside names, sizes and SHA-256 of the members.
+        kind: of the evidence, and the version of its format.
 
     Returns: SHA-256 of the manifest, to be noted elsewhere.
     Raises: InputError, if the file cannot be written.
@@ -68,7 +103,7 @@ def write_evidence(path: Path, members: Mapping[str, Callable[[], Iterable[str]]
     try:
         with beside(path) as out, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
             held = {name: _write(archive, name, lines()) for name, lines in members.items()}
-            manifest = {"kind": KIND, "evidence_version": EVIDENCE_VERSION, **facts, "members": held}
+            manifest = {"kind": kind[0], "evidence_version": kind[1], **facts, "members": held}
             text = json.dumps(manifest, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
             archive.writestr(MANIFEST, text)
     except OSError as error:

@@ -7,13 +7,30 @@ import hashlib
 import json
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from migrator.core.audit.chain import DAMAGE
 from migrator.errors import InputError
-from migrator.reports.evidence.file import ALWAYS, EVIDENCE_VERSION, KIND, MANIFEST, MEMBERS
+from migrator.reports.evidence.file import (
+    ALWAYS,
+    CAMPAIGN,
+    CAMPAIGN_ALWAYS,
+    CAMPAIGN_KIND,
+    CAMPAIGN_MEMBERS,
+    CAMPAIGN_VERSION,
+    EVENTS,
+    EVIDENCE_VERSION,
+    KIND,
+    MANIFEST,
+    MEMBERS,
+    OF_PLAN,
+    POLICIES,
+    REPORT,
+    plan_folder,
+)
 
 __all__ = ["EvidenceZip", "manifest_problems", "opened"]
 
@@ -31,7 +48,8 @@ LONGEST_LINE_BYTES = 16 * 1024**2
 
 That is a line, the manifest, or a policy.
 """
-MOST_MEMBERS = 100
+MOST_MEMBERS, MOST_OF_CAMPAIGN = 100, 50_000
+"""Most members of a zip: a plan has a dozen."""
 MOST_PROBLEMS = 1_000
 
 
@@ -40,7 +58,7 @@ class EvidenceZip:
 
     `manifest` is empty if the manifest cannot be read. `problems` grows while members are read. `readable` names the
     members that are there and can be read. `lost` names the members that are damaged, and the members that are missing
-    though every zip has them.
+    though every zip has them. `plans` has the folder of each plan: the evidence of one plan has it without a folder.
     """
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
@@ -49,6 +67,8 @@ class EvidenceZip:
         self.readable: set[str] = set()
         self.lost: set[str] = set()
         self.manifest: Mapping[str, Any] = {}
+        self.is_campaign = CAMPAIGN in archive.namelist()
+        self.plans: dict[str, str] = {}
 
     def lines(self, name: str) -> Iterator[bytes]:
         """Yield the lines of a member with their ends.
@@ -85,14 +105,40 @@ class EvidenceZip:
 
     def look(self) -> None:
         """Read the manifest, and compare every member with the manifest."""
-        names = self._archive.namelist()
-        for name in sorted({name for name in names if names.count(name) > 1}):
+        names = Counter(self._archive.namelist())
+        for name in sorted(name for name, count in names.items() if count > 1):
             self.note(f"{name} is in it twice")
         told = self._manifest(names)
-        for name in sorted({*names, *told, *ALWAYS} - {MANIFEST}):
+        self.plans = self._folders(names)
+        for name in sorted({*names, *told, *self._always()} - {MANIFEST}):
             self._look_at(name, told, is_there=name in names)
 
-    def _manifest(self, names: list[str]) -> Mapping[str, Mapping[str, Any]]:
+    def _folders(self, names: Iterable[str]) -> dict[str, str]:
+        """Return the folder of each plan.
+
+        Plans are those of the manifest, and those that are there.
+        """
+        if not self.is_campaign:
+            return {str(self.manifest.get("plan_id")): ""}
+        listed = self.manifest.get("plans")
+        told = [one for one in listed if isinstance(one, str)] if isinstance(listed, list) else []
+        there = [name.split("/")[1] for name in names if name.startswith("plans/") and name.count("/") > 1]
+        return {plan_id: plan_folder(plan_id) for plan_id in sorted({*told, *there})}
+
+    def _always(self) -> set[str]:
+        if not self.is_campaign:
+            return set(ALWAYS)
+        of_plans = (f"{folder}{name}" for folder in self.plans.values() for name in ALWAYS if name != EVENTS)
+        return {*CAMPAIGN_ALWAYS, *of_plans}
+
+    def _is_known(self, name: str) -> bool:
+        if not self.is_campaign:
+            return name in MEMBERS
+        folder, _, rest = name.rpartition("/")
+        is_of_plan = rest in OF_PLAN and f"{folder}/" in self.plans.values()
+        return name in CAMPAIGN_MEMBERS or is_of_plan or f"{folder}/" in {POLICIES, REPORT}
+
+    def _manifest(self, names: Container[str]) -> Mapping[str, Mapping[str, Any]]:
         """Return the manifest's entry for each member.
 
         Raises: InputError, if the manifest belongs to something else.
@@ -109,12 +155,14 @@ class EvidenceZip:
             self.note(f"{MANIFEST} is damaged: it cannot be read ({type(error).__name__})")
             return {}
         values = _object(text)
-        if values is None or (values.get("kind"), values.get("evidence_version")) != (KIND, EVIDENCE_VERSION):
+        kind = None if values is None else (values.get("kind"), values.get("evidence_version"))
+        if values is None or kind not in {(KIND, EVIDENCE_VERSION), (CAMPAIGN_KIND, CAMPAIGN_VERSION)}:
             raise InputError(
                 f"{self._archive.filename} is no evidence file, or one of another version",
                 code="not_evidence",
-                hint="`migrator report --evidence FILE` writes one",
+                hint="`migrator report --evidence FILE`, or `campaign report --evidence FILE`, writes one",
             )
+        self.is_campaign = values["kind"] == CAMPAIGN_KIND
         self.manifest = {**values, "sha256": hashlib.sha256(text).hexdigest()}
         members = values.get("members")
         return members if isinstance(members, dict) else {}
@@ -131,7 +179,7 @@ class EvidenceZip:
             self.note(f"{name} is damaged: it cannot be read ({type(error).__name__})")
             return
         self.readable.add(name)
-        if name not in MEMBERS:
+        if not self._is_known(name):
             self.note(f"{name} is no part of an evidence file")
         if not self.manifest:
             return
@@ -173,7 +221,7 @@ def opened(path: Path) -> zipfile.ZipFile | None:
         if _begins_like_ours(path):
             return None
         raise _not_evidence(path, type(error).__name__) from None
-    if {MANIFEST, *MEMBERS}.isdisjoint(archive.namelist()):
+    if {MANIFEST, CAMPAIGN, *MEMBERS}.isdisjoint(archive.namelist()):
         archive.close()
         if _begins_like_ours(path):
             return None
@@ -190,8 +238,9 @@ def _too_large(archive: zipfile.ZipFile) -> str | None:
     A member never gives more bytes than the zip says that it has.
     """
     members = archive.infolist()
-    if len(members) > MOST_MEMBERS:
-        return f"it has {len(members)} members, more than {MOST_MEMBERS}"
+    most = MOST_OF_CAMPAIGN if any(member.filename == CAMPAIGN for member in members) else MOST_MEMBERS
+    if len(members) > most:
+        return f"it has {len(members)} members, more than {most}"
     size = sum(member.file_size for member in members)
     if size > LARGEST_BYTES:
         return f"it unpacks to {size / 1024**3:,.0f} GiB, more than {LARGEST_BYTES // 1024**3}"
@@ -203,7 +252,8 @@ def manifest_problems(manifest: Mapping[str, Any], noted: str | None) -> Iterato
 
     `noted` is the SHA-256 of the manifest that was noted when the manifest was written.
     """
-    names = ("plan_id", "lineage", "org_id", "head", "members")
+    what = ("campaign", "plans") if manifest["kind"] == CAMPAIGN_KIND else ("plan_id",)
+    names = (*what, "lineage", "org_id", "head", "members")
     if missing := [name for name in names if name not in manifest]:
         yield f"{MANIFEST} does not tell {', '.join(missing)}"
     if noted not in {None, manifest.get("sha256")}:
@@ -214,13 +264,14 @@ def _not_evidence(path: Path, why: str) -> InputError:
     return InputError(
         f"{path} is no evidence file: {why}",
         code="not_evidence",
-        hint="`migrator report --evidence FILE` writes one",
+        hint="`migrator report --evidence FILE`, or `campaign report --evidence FILE`, writes one",
     )
 
 
 def _begins_like_ours(path: Path) -> bool:
     with path.open("rb") as file:
-        return MEMBERS[0].encode() in file.read(64)
+        begins = file.read(64)
+        return any(name.encode() in begins for name in (MEMBERS[0], CAMPAIGN))
 
 
 def _object(line: bytes) -> dict[str, Any] | None:

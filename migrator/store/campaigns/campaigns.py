@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from migrator.chunks import chunks
+from migrator.core.audit.campaign import APPROVED, MADE, OWNED, POLICY_TEXT
 from migrator.core.plan.approvals import people_of
 from migrator.errors import InputError
 from migrator.store.database.database import Database
@@ -146,7 +147,8 @@ class Campaigns:
                 hint = "`migrator campaign end` ends it; a changed policy needs `migrator campaign approve` alone"
                 raise InputError(f"campaign {other.name!r} is not ended", code="campaign_open", hint=hint)
             connection.execute(insert(campaigns).values(values))
-            note(connection, now, "campaign.made", None, {"name": name, "by": by, "policy_sha256": sha256})
+            told = {"name": name, "by": by, "policy_sha256": sha256, POLICY_TEXT: text}
+            note(connection, now, MADE, None, told)
         return self.required()
 
     def take_policy(
@@ -157,7 +159,7 @@ class Campaigns:
         Approvals of the former one do not count for it. A paused campaign stays paused.
         """
         values = {"policy_text": text, "policy_json": json.dumps(policy, sort_keys=True), "policy_sha256": sha256}
-        told = {"name": campaign.name, "policy_sha256": sha256}
+        told = {"name": campaign.name, "policy_sha256": sha256, POLICY_TEXT: text}
 
         def changed(was: Campaign) -> Mapping[str, Any]:
             state = CampaignState.PAUSED if was.state is CampaignState.PAUSED else CampaignState.MADE
@@ -191,7 +193,7 @@ class Campaigns:
             if is_of_now and len(people) >= required and was.approved_s is None:
                 state = CampaignState.APPROVED if was.state is CampaignState.MADE else was.state
                 connection.execute(_this(campaign).values(approved_at=given.approved_s, state=state))
-            note(connection, given.approved_s, "campaign.approved", None, told)
+            note(connection, given.approved_s, APPROVED, None, told)
         return self.required()
 
     def approvals(self, campaign: Campaign) -> list[CampaignApproval]:
@@ -247,7 +249,12 @@ class Campaigns:
                 note(connection, now, "campaign.retry", None, {"sims": asked, "by": by})
         return asked
 
-    def own(self, campaign: Campaign, plan_id: str, org_id: int) -> None:
+    def policy_json(self, campaign: Campaign) -> str:
+        """Return the policy's values as they were hashed."""
+        row = self._db.rows(select(campaigns.c.policy_json).where(campaigns.c.campaign_no == campaign.campaign_no))
+        return str(row[0].policy_json)
+
+    def own(self, campaign: Campaign, plan_id: str, org_id: int, now: float) -> None:
         """Note that a plan is one of a campaign.
 
         The organization of its first plan is that of the campaign.
@@ -263,6 +270,12 @@ class Campaigns:
         with self._db.write() as connection:
             connection.execute(update(plans).where(plans.c.plan_id == plan_id).values(campaign_no=campaign.campaign_no))
             connection.execute(_this(campaign).values(org_id=org_id))
+            note(connection, now, OWNED, plan_id, {"name": campaign.name})
+
+    def plans(self, campaign: Campaign) -> list[str]:
+        """Return every plan of a campaign, oldest first, begun or not."""
+        mine = select(plans.c.plan_id).where(plans.c.campaign_no == campaign.campaign_no, plans.c.plan_id.is_not(None))
+        return [row.plan_id for row in self._db.rows(mine.order_by(plans.c.plan_no))]
 
     def of_plan(self, plan_id: str) -> Campaign | None:
         """Return the campaign of a plan, or None."""

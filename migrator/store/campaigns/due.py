@@ -91,10 +91,11 @@ _SPENT = (
     .where(_OF, may_be_paid(steps))
     .group_by(_plan.plan_no)
 )
+_failed_at = func.max(case((_step.state == StepState.FAILED, _step.since)))
 _of_each = (
     select(
-        func.max(case((_step.state == StepState.FAILED, 1), else_=0)).label("failed"),
-        func.max(_step.since).label("since"),
+        _failed_at.label("failed_at"),
+        func.min(func.min(_step.since)).over(partition_by=_step.source_key).label("began_at"),
         func.row_number().over(partition_by=_step.source_key, order_by=_plan.plan_no.desc()).label("newest"),
     )
     .join_from(plans, steps, _step.plan_no == _plan.plan_no)
@@ -103,7 +104,10 @@ _of_each = (
     .subquery()
 )
 _BEGUN = (  # each SIM by its newest plan: a retry that went well is no failure
-    select(_of_each.c.failed).where(_of_each.c.newest == 1).order_by(_of_each.c.since.desc()).limit(bindparam("most"))
+    select(_of_each.c.failed_at)
+    .where(_of_each.c.newest == 1)  # what is set up later, or planned again, makes no unit a newer one
+    .order_by(func.coalesce(_of_each.c.failed_at, _of_each.c.began_at).desc())
+    .limit(bindparam("most"))
 )
 _life = first_lives.c
 _of_now = (_life.target_key == target_links.c.key) & (_life.imei == func.coalesce(target_links.c.imei, ""))
@@ -135,15 +139,13 @@ _rest_began = greater(
 )
 """Moment from which a seen new SIM lived in its unit only."""
 
-_alive = select(first_lives.c.target_key).where(first_lives.c.target_key == _change.target_key)
-_SILENT = (
-    select(func.count())
-    .select_from(plans)
-    .join(changes, _change.plan_no == _plan.plan_no)
-    .join(steps, _is_claim)
-    .where(_OF, may_be_paid(steps), ~_alive.exists())
-)
 _planned_by_us = select(_change.source_key).join_from(plans, changes, _change.plan_no == _plan.plan_no).where(_OF)
+_UNSEEN = (
+    select(pairs.c.source_key)
+    .where(pairs.c.source_key.in_(_planned_by_us))
+    .where(~select(first_lives.c.target_key).where(first_lives.c.target_key == pairs.c.target_key).exists())
+    .order_by(pairs.c.source_key)
+)
 _SWAPS = (  # other devices of the organization live, too: they are no swaps
     select(func.count(func.distinct(first_lives.c.target_key)))
     .join(pairs, pairs.c.target_key == first_lives.c.target_key)
@@ -275,16 +277,19 @@ class Due:
         return Spent(today, sims, money_today, money)
 
     def outcomes(self, campaign: Campaign, most: int) -> list[bool]:
-        """Return the newest begun units.
+        """Return the newest units, by when each failed or was begun.
 
         True stands for a unit that did not fail.
         """
         rows = self._db.rows(_BEGUN, campaign_no=campaign.campaign_no, since=campaign.budget_since_s, most=most)
-        return [not row.failed for row in rows]
+        return [row.failed_at is None for row in rows]
 
-    def silent(self, campaign: Campaign) -> int:
-        """Count claimed cards that were never seen to live."""
-        return int(self._db.rows(_SILENT, campaign_no=campaign.campaign_no)[0][0])
+    def unseen(self, campaign: Campaign) -> list[str]:
+        """Return planned old SIMs whose card of now never lived.
+
+        Their lives say which of these cards are claimed.
+        """
+        return [row.source_key for row in self._db.rows(_UNSEEN, campaign_no=campaign.campaign_no)]
 
     def swaps(self, campaign: Campaign, since_s: float) -> int:
         """Count new SIMs first seen alive since a moment."""

@@ -1,12 +1,13 @@
 """Ticks of campaigns: one row per `campaign run --once`."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
+from migrator.chunks import PAGE
 from migrator.core.campaign.notices import Notice
 from migrator.store.database.database import Database
 from migrator.store.database.rows import AnyRow
@@ -20,6 +21,12 @@ HELD = "held"
 """Name of the holds, in what is told of a tick."""
 
 _NEWEST = ticks.c.tick_no.desc()
+_OF = (
+    select(ticks)
+    .where(ticks.c.campaign_no == bindparam("campaign_no"), ticks.c.tick_no > bindparam("after"))
+    .order_by(ticks.c.tick_no)
+    .limit(PAGE)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +93,13 @@ class Ticks:
         """Return the newest ticks, newest first."""
         rows = self._db.rows(select(ticks).order_by(_NEWEST).limit(most))
         return list(map(_kept, rows))
+
+    def of(self, campaign_no: int) -> Iterator[KeptTick]:
+        """Yield every tick of a campaign, oldest first."""
+        after = 0
+        while rows := self._db.rows(_OF, campaign_no=campaign_no, after=after):
+            yield from map(_kept, rows)
+            after = rows[-1].tick_no
 
     def last_ended(self) -> KeptTick | None:
         """Return the newest tick that ended, or None."""

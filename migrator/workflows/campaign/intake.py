@@ -1,6 +1,7 @@
 """Intake: files that people put into the campaign's folder."""
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +24,10 @@ SHEETS = {".xlsx", ".xlsm", ".xls", ".ods", ".numbers"}
 SHIPPED, STOCK = "shipped", "stock"
 PROBLEMS, EXCEPTIONS = ".problems.txt", ".exceptions.csv"
 TAKEN, REFUSED = "taken", "refused"
+MOST_NAMED = 3
+"""Most files that are named; of others there is the count."""
+STAMPED = re.compile(r"^\d{8}-\d{6}-")
+"""Time in front of the name of a moved file."""
 
 
 def files_of(campaign: Campaign) -> dict[Path, Look]:
@@ -65,17 +70,25 @@ def take_files(tick: Tick) -> None:
 def _tell_earlier(tick: Tick, folder: Path) -> None:
     """Tell what earlier ticks could not take and still lies there."""
     with suppress(OSError):  # no such folder yet
-        if refused := sum(not file.name.endswith(PROBLEMS) for file in _files(folder / REFUSED)):
+        refused = [file.name for file in _files(folder / REFUSED) if not file.name.endswith(PROBLEMS)]
+        if refused:
+            words = f"{folder / REFUSED} has {counted(len(refused), 'file')} that cannot be used: {_some(refused)}"
             hint = f"put them right and into {folder} again, and delete them there; *{PROBLEMS} says what is wrong"
-            tick.hold(
-                ExitCode.ATTENTION, f"{folder / REFUSED} has {counted(refused, 'file')} that cannot be used", hint
-            )
+            tick.hold(ExitCode.ATTENTION, words, hint)
     with suppress(OSError):
-        taken = {file.name for file in _files(folder / TAKEN)}
+        taken = [file.name for file in _files(folder / TAKEN)]
+        of_lists = {Path(name).stem for name in taken}
         ours = [name for name in taken if name.endswith(EXCEPTIONS)]  # and not one that was put right and taken
-        if left := sum(f"{name.removesuffix(EXCEPTIONS)}{ending}" in taken for name in ours for ending in ENDINGS):
+        if left := [name for name in ours if name.removesuffix(EXCEPTIONS) in of_lists]:
+            words = f"{folder / TAKEN} has {counted(len(left), 'file')} of rows left out: {_some(left)}"
             hint = f"put the rows right and into {folder} again, and delete *{EXCEPTIONS} there"
-            tick.hold(ExitCode.ATTENTION, f"{folder / TAKEN} has {counted(left, 'file')} of rows left out", hint)
+            tick.hold(ExitCode.ATTENTION, words, hint)
+
+
+def _some(names: Sequence[str]) -> str:
+    """Return some names as people gave them, and how many more."""
+    first = ", ".join(STAMPED.sub("", name) for name in sorted(names)[:MOST_NAMED])
+    return f"{first} and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else first
 
 
 def give_back(tick: Tick) -> None:
@@ -130,14 +143,22 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _place(folder: Path, file: Path, tick: Tick) -> Path:
-    """Return a free name, with the time in it."""
+    """Return a free name, with the time in it.
+
+    No other file has it up to its first point: each has its own list of what was left out.
+    """
     folder.mkdir(exist_ok=True)
     stamp = datetime.fromtimestamp(tick.site.now(), UTC).strftime("%Y%m%d-%H%M%S")
-    number, place = 1, folder / f"{stamp}-{file.name}"
-    while place.exists():
+    used = {_first(one.name) for one in folder.iterdir()}
+    number, place = 1, f"{stamp}-{file.name}"
+    while _first(place) in used:
         number += 1
-        place = folder / f"{stamp}-{number}-{file.name}"
-    return place
+        place = f"{stamp}-{number}-{file.name}"
+    return folder / place
+
+
+def _first(name: str) -> str:
+    return name.partition(".")[0].casefold()
 
 
 def _sheet(_tick: Tick, file: Path, _place: Path) -> None:

@@ -58,16 +58,18 @@ def claim_due(tick: Tick) -> None:
 def _carried_out(tick: Tick, header: PlanHeader) -> ApplyResult | None:
     """Carry a plan out within the allowance of today.
 
-    Once the error budget is spent nothing more is claimed, and what is claimed is set up all the same.
+    Once the error budget is spent nothing more is claimed, also within the run, and what is claimed is set up all the
+    same.
 
     Returns: None for a plan that is stale, which is given up.
 
     Raises: Halted, for a plan that an order holds.
     """
-    may_claim = 0 if _is_spent(tick) else _allowance(tick, _price_of(header)).sims
+    most = 0 if _is_spent(tick) else _allowance(tick, _price_of(header)).sims
+    bounds = replace(tick.run_bounds(most), is_spent=partial(_is_spent, tick))
     before = tick.site.store.due.spent(tick.campaign, tick.day_began_s()).sims
     try:
-        result = carry_out_held(tick.site, header, tick.run_bounds(may_claim), tick.me)
+        result = carry_out_held(tick.site, header, bounds, tick.me)
     except StalePlan as error:
         _give_up(tick, header, error.message)
         return None
@@ -172,7 +174,8 @@ def _ahead(tick: Tick, new: Sequence[WaitingSim]) -> Sequence[WaitingSim]:
         return new
     store, now = tick.site.store, tick.site.now()
     over_s = min(SWAPS_OVER_S, max(1.0, now - tick.campaign.created_s))
-    swaps, silent = store.due.swaps(tick.campaign, now - over_s), store.due.silent(tick.campaign)
+    swaps, unseen = store.due.swaps(tick.campaign, now - over_s), store.due.unseen(tick.campaign)
+    silent = sum(life.is_unseen for life in store.lives.those(unseen, now))
     most = ahead_of_swaps(ahead_s, swaps, over_s, first=tick.bounds.claims_per_day)
     soon = new[: max(0, most - silent)]
     tick.told["held_back_by_ahead"] = len(new) - len(soon)
@@ -222,7 +225,7 @@ def _planned(tick: Tick, keys: Sequence[str]) -> PlanHeader:
     chosen = partial(site.store.plans.candidates, where_keys=keys)
     fleet = Fleet(chosen, only=f"campaign {tick.campaign.campaign_no}", may_pause_live=False)
     header = plan_held(site, _as_one_wave(tick.loaded), None, tick.me, fleet=fleet)
-    site.store.campaigns.own(tick.campaign, header.plan_id, header.org_id)
+    site.store.campaigns.own(tick.campaign, header.plan_id, header.org_id, site.now())
     tick.told.setdefault("plans", []).append(header.plan_id)
     return header
 

@@ -19,6 +19,19 @@ approvals = 2
 """
 
 
+def must_be_evidence(desk: Desk) -> None:
+    """Written, and checked without the store."""
+    written = desk.run("campaign", "report", "--evidence", "north.zip", "--format", "json")
+    assert written.code == 0
+    assert "`migrator audit verify north.zip` checks it" in written.out.replace("\n", " ")
+    (desk.folder / "migrator.db").rename(desk.folder / "away.db")
+    checked = desk.json("audit", "verify", "north.zip")
+    assert (checked.code, checked.data["campaign"]["name"], checked.data["problems"]) == (0, "north", [])
+    noted = ("--manifest", checked.data["manifest_sha256"], "--head", checked.data["head"])
+    assert "The evidence of campaign north holds" in desk.run("audit", "verify", "north.zip", *noted).out
+    assert desk.run("audit", "verify", "north.zip", "--manifest", "0" * 64).code == 3
+
+
 def test_a_campaign_from_its_policy_to_its_end(make_desk: Callable[..., Desk]) -> None:
     desk = make_desk(sims=8)
     desk.paired()
@@ -68,6 +81,7 @@ def test_a_campaign_from_its_policy_to_its_end(make_desk: Callable[..., Desk]) -
     last = desk.run("campaign", "status")
     assert last.code == 0
     assert "'north': ended at 20" in last.out
+    must_be_evidence(desk)
 
 
 def test_a_plan_of_a_campaign_goes_on_by_the_campaigns_command(make_desk: Callable[..., Desk]) -> None:
@@ -100,6 +114,7 @@ def test_a_plan_of_a_campaign_goes_on_by_the_campaigns_command(make_desk: Callab
         (("run", "--once", "--every", "15m"), "say how often"),
         (("retry",), "name the SIMs"),
         (("status",), "no campaign"),
+        (("report", "--evidence", "x.zip"), "no campaign"),
     ],
 )
 def test_what_makes_no_sense_is_refused(make_desk: Callable[..., Desk], words: tuple[str, ...], told: str) -> None:

@@ -38,6 +38,7 @@ WRITERS: dict[tuple[str, str], tuple[str, ...]] = {
     ("cutover export", "out"): ("cutover", "export", "--out", PLACE),
     ("rollback plan", "out"): ("rollback", "plan", "--out", PLACE),
     ("campaign report", "out"): ("campaign", "report", "--out", PLACE),
+    ("campaign report", "evidence"): ("campaign", "report", "--evidence", PLACE),
     ("campaign exceptions", "out"): ("campaign", "exceptions", "--out", PLACE),
     ("retire list", "out"): ("retire", "list", "--out", PLACE),
     ("simulate serve", "pool_file"): ("simulate", "serve", "--sims", "20", "--pool-file", PLACE),

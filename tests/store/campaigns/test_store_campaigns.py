@@ -117,11 +117,11 @@ def test_the_bounds_hold_for_one_organization(store: Store) -> None:
     store.pairs.add([pair(1)], replace=False, now=NOW)
     planned(store, [change(1)])
     campaign = made(store)
-    store.campaigns.own(campaign, "p1", 4711)
+    store.campaigns.own(campaign, "p1", 4711, NOW)
     campaign = store.campaigns.required()
     assert store.campaigns.of_plan("p1") == campaign
     with pytest.raises(InputError, match="is for organization 4711"):
-        store.campaigns.own(campaign, "p1", 4712)
+        store.campaigns.own(campaign, "p1", 4712, NOW)
 
 
 def test_every_order_is_in_the_log(store: Store) -> None:
@@ -141,6 +141,31 @@ def test_a_tick_that_was_killed_has_no_end(store: Store) -> None:
     store.ticks.end(second, exit_code=7, reason="later", told={"claimed": 2}, now=NOW + 90)
     newest, killed = store.ticks.list()
     assert (newest.exit_code, newest.told, killed.ended_s) == (7, {"claimed": 2}, None)
+
+
+def test_what_is_done_is_read_in_the_order_of_the_log(store: Store) -> None:
+    pulled(store, map(sim, (1, 2)))
+    store.pairs.add([pair(1)], replace=False, now=NOW)
+    planned(store, [change(1)])
+    campaign = made(store)
+    store.journal.gate_reached("p1", "all", NOW)
+    assert store.done.waves(campaign, 0).ids == (), "it is no plan of the campaign"
+    store.campaigns.own(campaign, "p1", 4711, NOW)
+    done = store.done.waves(campaign, 0)
+    assert done.ids == (("p1", "all"),)
+    assert store.done.waves(campaign, done.seq).ids == ()
+    assert store.done.cutovers(campaign, 0).ids == ()
+    assert [event.kind for event in store.audit.of_campaigns()] == ["campaign.made", "campaign.plan"]
+    assert (store.campaigns.plans(campaign), store.due.unseen(campaign)) == (["p1"], [pair(1).source.key])
+    assert store.due.outcomes(campaign, 5) == []
+
+
+def test_the_calls_of_a_campaign_are_read_oldest_first(store: Store) -> None:
+    first = made(store)
+    numbers = [store.ticks.begin(first.campaign_no, NOW + at) for at in range(3)]
+    store.campaigns.end(first, "ann", NOW)
+    store.ticks.begin(made(store).campaign_no, NOW)
+    assert [one.tick_no for one in store.ticks.of(first.campaign_no)] == numbers
 
 
 @pytest.mark.files

@@ -150,6 +150,18 @@ def test_no_more_cards_wait_than_the_observed_swaps_need(tmp_path: Path) -> None
     assert card in world.target.ledger.charges, "a card in its unit is not held back"
 
 
+def test_a_card_that_a_unit_has_no_more_holds_back_none(tmp_path: Path) -> None:
+    """A correction gave its unit another card: nobody will swap this one in."""
+    world = began(tmp_path, claims_per_day=4, ahead="24h")
+    world.tick()
+    claimed = [old for old, card in world.pairs().items() if card in world.target.ledger.charges]
+    world.corrected({claimed[0]: world.spare()}, reason="lost on the way")
+    for _ in range(2):
+        world.wait(DAY_S)
+        world.tick()
+        assert world.claims() == 5, "one more card waits for its swap, as one waits no more"
+
+
 def test_cards_that_nobody_swaps_are_told_where_they_hold_back_all_others(tmp_path: Path) -> None:
     """Technicians take any card of a box: without a scan or a swap that was seen no other one would ever be claimed."""
     world = CampaignWorld(tmp_path, sims=SIMS, seed=3)

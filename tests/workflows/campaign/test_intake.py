@@ -125,3 +125,46 @@ def test_what_is_wrong_with_a_row_names_no_option_of_a_tick(tmp_path: Path) -> N
         option = re.search(r"--(replace|column)", words)
         assert option is not None
         assert re.search(r"`migrator pair import FILE --(replace|column)[^`]*`", words), words
+
+
+def test_each_file_of_one_moment_has_its_own_list_of_what_was_left_out(tmp_path: Path) -> None:
+    """Files that differ in their ending alone, and a list that was put right beside a file of its name."""
+    world = CampaignWorld(tmp_path, sims=8, seed=3)
+    world.began()
+    olds = world.on()
+    handed = {name: f"898800000000000000{number}" for number, name in enumerate(("a.csv", "a.txt", "A.b.csv"), 1)}
+    for name, old in handed.items():
+        world.hand_in_pairs(name, [(old, world.cards[0])])
+    world.hand_in_pairs("c.csv", [(olds[0], world.cards[0])])
+    world.hand_in_pairs("c.exceptions.csv", [(olds[1], world.cards[1])])
+    ticked = world.tick()
+    taken = tmp_path / "campaign" / "intake" / "taken"
+    assert ticked.told["files_taken"] == 5
+    lists = {one.words.partition(":")[0]: Path(one.hint.removesuffix(" has each with why")) for one in ticked.held}
+    for name, old in handed.items():
+        assert old in lists[name].read_text(encoding="utf-8"), name
+    assert world.claims() == 2
+    (told,) = [one.words for one in world.tick().held]
+    assert told.startswith(f"{taken} has 3 files of rows left out: ")
+
+
+def test_a_list_with_rows_left_out_is_told_again_however_its_ending_is_written(tmp_path: Path) -> None:
+    world = CampaignWorld(tmp_path, sims=4, seed=3)
+    world.began()
+    world.hand_in_pairs("SWAPS.CSV", [("8988000000000000009", world.cards[0])])
+    world.tick()
+    taken = tmp_path / "campaign" / "intake" / "taken"
+    words = [f"{taken} has 1 file of rows left out: SWAPS.exceptions.csv"]
+    assert [one.words for one in world.tick().held] == words
+
+
+def test_three_files_that_were_refused_are_named_and_the_others_counted(tmp_path: Path) -> None:
+    world = CampaignWorld(tmp_path, sims=4, seed=3)
+    world.began()
+    intake = tmp_path / "campaign" / "intake"
+    for number in range(5):
+        world.hand_in(f"2026-11-2{number}-swaps.csv", [("colour", "size"), ("red", "9")])
+    world.tick()
+    named = "2026-11-20-swaps.csv, 2026-11-21-swaps.csv, 2026-11-22-swaps.csv and 2 more"
+    words = [f"{intake / 'refused'} has 5 files that cannot be used: {named}"]
+    assert [one.words for one in world.tick().held] == words

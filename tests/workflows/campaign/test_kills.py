@@ -117,7 +117,7 @@ def test_a_file_that_cannot_be_used_is_set_aside_with_its_problems(tmp_path: Pat
     world.wait(DAY_S)
     ticked = world.tick()
     assert ticked.exit_code is ExitCode.ATTENTION, "somebody waits for it until it was put right"
-    assert [held.words for held in ticked.held] == [f"{intake / 'refused'} has 1 file that cannot be used"]
+    assert [held.words for held in ticked.held] == [f"{intake / 'refused'} has 1 file that cannot be used: broken.csv"]
     broken.unlink()
     assert world.tick().exit_code is ExitCode.DONE
 
@@ -129,7 +129,8 @@ def test_rows_with_a_problem_stand_beside_the_taken_file(tmp_path: Path) -> None
     assert ticked.told["rows_left_out"] == 1
     (rest,) = (tmp_path / "campaign" / "intake" / "taken").glob("*exceptions.csv")
     assert "8988000000000000009" in rest.read_text(encoding="utf-8")
-    assert [held.words for held in world.tick().held] == [f"{rest.parent} has 1 file of rows left out"]
+    told = [f"{rest.parent} has 1 file of rows left out: more.exceptions.csv"]
+    assert [held.words for held in world.tick().held] == told
     rest.unlink()
     assert world.tick().exit_code is ExitCode.DONE
     world.hand_in_pairs(rest.name, [next(iter(world.pairs().items()))])  # put right, under the name that it had

@@ -22,7 +22,7 @@ RECEIVER = """
 [[notify]]
 to = "command"
 command = ["true"]
-on = ["stopped", "needs_attention", "wave_done", "spend_80", "silent", "drift"]
+on = ["stopped", "needs_attention", "spend_80", "silent", "drift"]
 """
 
 
@@ -106,13 +106,6 @@ def test_cards_that_stay_pending_stop_nothing(tmp_path: Path) -> None:
     world = began(tmp_path, behaviour=HologramBehaviour(stuck=frozenset(new_sims(2))))
     assert world.tick().exit_code is ExitCode.RESUMABLE
     assert told(world, NoticeEvent.STOPPED) == []
-
-
-def test_a_wave_of_a_campaign_names_the_command_of_the_campaign(tmp_path: Path) -> None:
-    world = began(tmp_path)
-    world.tick()
-    (wave,) = told(world, NoticeEvent.WAVE_DONE)
-    assert (wave.told["campaign"], wave.told["next"]) == ("policy", "migrator campaign run --once")
 
 
 def test_a_carrier_that_is_down_is_told_at_the_second_call(tmp_path: Path) -> None:

@@ -1,0 +1,118 @@
+"""The error budget is one number: over the plans of a campaign, and within a run."""
+
+from pathlib import Path
+
+import pytest
+
+from migrator.carriers.hologram.simulator import HologramBehaviour
+from migrator.core.run.results import ExitCode
+from migrator.workflows.campaign.make import resume_campaign, retry_refused
+from migrator.workflows.campaign.once import Ticked, run_once
+from tests.worlds.campaigned import CampaignWorld
+from tests.worlds.outside import site_of
+
+DAY_S = 86_400.0
+TWO_OF_TEN = "last_units = 10\nerror_budget = 0.2\n"
+
+
+def began(folder: Path, *bad: int) -> CampaignWorld:
+    """A campaign whose cards with these numbers are refused."""
+    world = CampaignWorld(folder, sims=14, seed=3)
+    world.began(more=TWO_OF_TEN)
+    world.target.behaviour = HologramBehaviour(poison=frozenset(world.cards[number] for number in bad))
+    return world
+
+
+def handed_in(world: CampaignWorld, units: list[str], first: int, beyond: int) -> None:
+    world.hand_in_pairs(f"{first}.csv", zip(units[first:beyond], world.cards[first:beyond], strict=True))
+
+
+def one_by_one(world: CampaignWorld) -> Ticked:
+    """A call whose claims have one card each."""
+    with site_of(world, world.outside, MIGRATOR_CLAIM_BATCH="1") as site:
+        return run_once(site)
+
+
+def numbers(world: CampaignWorld) -> list[int]:
+    """The cards that were asked for, in this order."""
+    return [world.cards.index(card) for _, (card,) in world.claims_sent()]
+
+
+def failures(world: CampaignWorld) -> int:
+    """How many of the newest ten units failed."""
+    with site_of(world, world.outside) as site:
+        return site.store.due.outcomes(site.store.campaigns.required(), 10).count(False)
+
+
+def test_failures_of_former_plans_count_in_a_run(tmp_path: Path) -> None:
+    world = began(tmp_path, 0, 1, 4, 5, 6, 8, 9)
+    units = world.on()
+    handed_in(world, units, 0, 4)
+    assert one_by_one(world).exit_code is ExitCode.ATTENTION
+    assert world.claims() == 2, "two of four failed, and two may"
+    world.wait(DAY_S)
+    handed_in(world, units, 4, 10)
+    sent = len(world.claims_sent())
+    ticked = one_by_one(world)
+    assert numbers(world)[sent:] == [7, 8], "the third failure ends it, in whichever plan it is"
+    assert world.claims() == 3
+    assert ticked.exit_code is ExitCode.HALTED
+    assert [one.words for one in ticked.held if one.exit_code is ExitCode.HALTED] == [
+        "of the newest 10 units more than 2 failed: nothing more is claimed"
+    ]
+    card = world.pairs()[units[7]]
+    assert world.target.sims[card].name, "what was claimed is set up all the same"
+    world.target.behaviour = HologramBehaviour()
+    world.wait(DAY_S)
+    assert one_by_one(world).exit_code is ExitCode.HALTED
+    assert world.claims() == 3
+    with site_of(world, world.outside) as site:
+        resume_campaign(site, by="ann")
+    assert one_by_one(world).exit_code is ExitCode.ATTENTION
+    assert world.claims() == 7
+    world.check()
+
+
+@pytest.mark.parametrize("days", [1, 3])
+def test_what_is_set_up_later_pushes_no_failure_out_of_the_window(tmp_path: Path, days: int) -> None:
+    """Names and limits of good units come after the refusals of bad ones that were begun with them."""
+    world = began(tmp_path, 0, 1, 2)
+    units = world.on()
+    handed_in(world, units, 0, len(units) - 1)
+    assert world.tick().exit_code is ExitCode.HALTED
+    claims = world.claims()
+    for _ in range(days):
+        world.wait(DAY_S)
+        world.tick()
+    handed_in(world, units, len(units) - 1, len(units))
+    ticked = world.tick()
+    assert world.claims() == claims, "until a person says so"
+    assert ticked.exit_code is ExitCode.HALTED
+
+
+def test_failures_that_are_older_than_the_window_do_not_count_in_a_run(tmp_path: Path) -> None:
+    world = began(tmp_path, 7, 8, 12)
+    units = world.on()
+    handed_in(world, units, 0, 11)
+    one_by_one(world)
+    claims = world.claims()
+    assert claims == 9
+    world.wait(DAY_S)
+    handed_in(world, units, 11, len(units))
+    assert one_by_one(world).exit_code is ExitCode.ATTENTION
+    assert numbers(world)[-11:] == [2, 3, 4, 5, 10, 6, 0, 1, 13, 11, 12], "the newest ten have one of three"
+    assert world.claims() == claims + 2
+
+
+def test_a_unit_that_fails_again_is_one_of_the_newest(tmp_path: Path) -> None:
+    world = began(tmp_path, 0, 1)
+    units = world.on()
+    for first, beyond in ((0, 2), (2, len(units))):
+        handed_in(world, units, first, beyond)
+        world.tick()
+        world.wait(DAY_S)
+    assert failures(world) == 0, "ten others are newer"
+    with site_of(world, world.outside) as site:
+        assert retry_refused(site, code="refused", by="ann") == 2
+    world.tick()
+    assert failures(world) == 2

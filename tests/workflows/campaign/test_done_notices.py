@@ -1,0 +1,176 @@
+"""Waves and cutovers of a campaign are told by its calls: summed, once a day, and none is lost."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from migrator.core.cutover.plan import Direction
+from migrator.core.policy.outside import NoticeEvent
+from migrator.core.run.results import ExitCode
+from migrator.workflows.cutover.apply import CutoverBounds, carry_out_cutover
+from tests.worlds.campaigned import CampaignWorld
+from tests.worlds.outside import site_of
+from tests.worlds.world import Crash
+
+DAY_S = 86_400.0
+RECEIVER = """
+[[notify]]
+to = "command"
+command = ["true"]
+on = ["wave_done", "cutover_done"]
+"""
+
+
+def began(folder: Path, *, more: str = RECEIVER, **values: Any) -> CampaignWorld:
+    """A campaign with all its pairs in the intake."""
+    world = CampaignWorld(folder, sims=14, seed=3)
+    world.began(more=more, **values)
+    world.hand_in_pairs("all.csv", zip(world.on(), world.cards, strict=False))
+    return world
+
+
+def told(world: CampaignWorld, event: NoticeEvent) -> list[Mapping[str, Any]]:
+    """What was told so far of an event, oldest first."""
+    with site_of(world, world.outside) as site:
+        return [one.told for one in site.store.outbox.newest(99) if one.event is event]
+
+
+def dies_in(stage: str) -> Any:
+    def dies(_event: str, values: Mapping[str, Any]) -> None:
+        if values.get("stage") == stage:
+            raise Crash(stage)
+
+    return dies
+
+
+def swapped(world: CampaignWorld, *units: str) -> None:
+    """New cards live in some units, and rest for two days without a call."""
+    for old in units:
+        world.swap(old)
+    world.tick()
+    world.wait(3 * DAY_S)
+
+
+def test_a_call_tells_its_wave_and_the_plan_does_not(tmp_path: Path) -> None:
+    world = began(tmp_path, claims_per_day=5)
+    world.tick()
+    (wave,) = told(world, NoticeEvent.WAVE_DONE)
+    assert wave["reason"] == "SIMs that are verified: 5 of 5, in 1 plan"
+    assert (wave["campaign"], wave["counts"]["plans"]) == ("policy", 1)
+    assert wave["next"] == "`migrator campaign status` shows how far it is"
+    assert "plan_id" not in wave
+
+
+def test_plans_of_a_day_are_told_once_a_day_and_none_is_lost(tmp_path: Path) -> None:
+    world = CampaignWorld(tmp_path, sims=14, seed=3)
+    world.began(more=RECEIVER)
+    units = world.on()
+    for number in range(3):  # a plan of its own each, on one day
+        world.hand_in_pairs(f"{number}.csv", [(units[number], world.cards[number])])
+        world.tick()
+        world.wait(900)
+    assert [one["counts"] for one in told(world, NoticeEvent.WAVE_DONE)] == [{"plans": 1, "ok": 1}]
+    world.wait(DAY_S)
+    for _ in range(2):
+        world.tick()
+    assert [one["counts"] for one in told(world, NoticeEvent.WAVE_DONE)] == [
+        {"plans": 1, "ok": 1},
+        {"plans": 2, "ok": 2},
+    ]
+
+
+def test_cutovers_of_several_plans_are_one_notice(tmp_path: Path) -> None:
+    world = began(tmp_path, claims_per_day=3)
+    for _ in range(2):
+        world.tick()
+        world.wait(DAY_S)
+    units = [old for old, card in world.pairs().items() if card in world.target.ledger.charges]
+    swapped(world, *units)
+    world.tick()
+    assert len(world.off()) >= len(units) == 6
+    (done,) = told(world, NoticeEvent.CUTOVER_DONE)
+    assert done["counts"] == {"cutovers": 2, "switched_off": 6}
+    world.wait(DAY_S)
+    world.tick()
+    assert len(told(world, NoticeEvent.CUTOVER_DONE)) == 1
+
+
+@pytest.mark.parametrize("stage", ["exceptions", "handover"])
+def test_what_a_killed_call_did_is_told_by_the_next_one(tmp_path: Path, stage: str) -> None:
+    world = began(tmp_path)
+    with pytest.raises(Crash):
+        world.tick(dies_in(stage))
+    assert world.claims() == len(world.on())
+    assert told(world, NoticeEvent.WAVE_DONE) == []
+    world.wait(900)
+    world.tick()
+    (wave,) = told(world, NoticeEvent.WAVE_DONE)
+    assert wave["counts"]["ok"] == world.claims()
+    swapped(world, world.on()[0])
+    with pytest.raises(Crash):
+        world.tick(dies_in(stage))
+    assert len(world.on()) == world.claims() - 1
+    world.wait(900)
+    for _ in range(2):
+        world.tick()
+    assert [one["counts"] for one in told(world, NoticeEvent.CUTOVER_DONE)] == [{"cutovers": 1, "switched_off": 1}]
+    assert len(told(world, NoticeEvent.WAVE_DONE)) == 1, "what was told before is not told again after a kill"
+
+
+def test_a_cutover_that_a_person_runs_tells_by_itself_and_is_not_summed(tmp_path: Path) -> None:
+    world = began(tmp_path, cutover="ask")
+    world.tick()
+    swapped(world, world.on()[0])
+    world.tick()
+    with site_of(world, world.outside) as site:
+        cutover_id, *_ = site.store.cutovers.known(Direction.CUTOVER)
+        header = site.store.cutovers.header(cutover_id)
+        assert carry_out_cutover(site, header, CutoverBounds()).exit_code is ExitCode.DONE
+    (done,) = told(world, NoticeEvent.CUTOVER_DONE)
+    assert done["switch_id"] == cutover_id
+    for _ in range(2):
+        world.wait(DAY_S)
+        world.tick()
+    assert len(told(world, NoticeEvent.CUTOVER_DONE)) == 1
+
+
+def test_a_way_back_is_no_old_sim_that_was_switched_off(tmp_path: Path) -> None:
+    """Its plan's policy told nobody yet; a rollback is a person's, who reads its words."""
+    world = began(tmp_path, more="")
+    world.tick()
+    swapped(world, world.on()[0])
+    world.tick()
+    world.write_policy(more=RECEIVER)
+    world.approve("ann@desk")
+    header = world.rollback_plan()
+    with site_of(world, world.outside) as site:
+        assert carry_out_cutover(site, header, CutoverBounds()).exit_code is ExitCode.DONE
+    world.tick()
+    assert told(world, NoticeEvent.CUTOVER_DONE) == []
+
+
+def test_a_new_receiver_hears_what_is_done_from_then_on(tmp_path: Path) -> None:
+    world = began(tmp_path, more="", claims_per_day=5)
+    world.tick()
+    world.write_policy(more=RECEIVER, claims_per_day=5)
+    world.approve("ann@desk")
+    world.wait(DAY_S)
+    world.tick()
+    assert [one["counts"] for one in told(world, NoticeEvent.WAVE_DONE)] == [{"plans": 1, "ok": 5}]
+
+
+def test_a_clock_that_was_set_back_loses_nothing(tmp_path: Path) -> None:
+    world = began(tmp_path, claims_per_day=3)
+    world.tick()
+    with site_of(world, world.outside) as site:
+        last = site.store.ticks.last_ended()
+        assert last is not None
+        ahead_s = site.now() + 300 * DAY_S
+        far = {event: {**was, "day": "2027-09-30"} for event, was in last.told["done_told"].items()}
+        tick_no = site.store.ticks.begin(last.campaign_no, ahead_s)
+        site.store.ticks.end(tick_no, exit_code=0, reason="", told={**last.told, "done_told": far}, now=ahead_s)
+    world.wait(DAY_S)
+    world.tick()
+    assert len(told(world, NoticeEvent.WAVE_DONE)) == 2
