@@ -8,7 +8,7 @@ Every method of a platform is one HTTP exchange unless its docstring says otherw
 
 from migrator.ports.cutover import CutoverPlans, FieldNotes
 from migrator.ports.host import WAITS, Clock, Progress
-from migrator.ports.inventory import ComparedPage, InventoryStore, ListPass, Snapshot
+from migrator.ports.inventory import ComparedPage, Edition, InventoryStore, ListPass, Snapshot
 from migrator.ports.journal import Journal, MigrationJournal, Search
 from migrator.ports.orders import (
     LONGEST_CLAIM_S,
@@ -57,6 +57,7 @@ __all__ = [
     "DataPlan",
     "DataSession",
     "DevicePage",
+    "Edition",
     "FieldNotes",
     "Handler",
     "InventoryStore",

@@ -11,6 +11,7 @@ from migrator.ports.source import Reading, SourcePage, SourceRow
 
 __all__ = [
     "ComparedPage",
+    "Edition",
     "InventoryStore",
     "ListPass",
     "Snapshot",
@@ -49,13 +50,24 @@ class ListPass:
 
 
 @dataclass(frozen=True, slots=True)
+class Edition:
+    """Inventory in force as of one pull.
+
+    A pull may replace the inventory, or renew it: then its snapshot stays, and is of another time (UTC seconds).
+    """
+
+    snapshot_id: int
+    completed_at: float
+
+
+@dataclass(frozen=True, slots=True)
 class ComparedPage:
     """Page of the list, held against the inventory in force.
 
     Args:
         number: of the page.
         rows: how many it has.
-        same: keys of the SIMs that the inventory has as they are listed, as a JSON list.
+        same: keys of the SIMs that the inventory has as they are listed, as a JSON list: a third of the memory.
         changed: all other rows.
         total_sims, total_pages: None where the reply did not report them.
     """
@@ -95,28 +107,28 @@ class InventoryStore(Protocol):
         """
         ...
 
-    def comparable(self, api_version: str) -> int | None:
-        """Return the id of the inventory that a pull may renew.
+    def comparable(self, api_version: str) -> Edition | None:
+        """Return the inventory that a pull may renew.
 
         None for one that another API version or a file told, and while there is none.
         """
         ...
 
-    def compared(self, base_id: int, pages: Sequence[SourcePage]) -> Sequence[ComparedPage] | None:
+    def compare(self, base: Edition, pages: Sequence[SourcePage]) -> Sequence[ComparedPage] | None:
         """Hold pages against the inventory in force.
 
         None, if any row cannot be read.
         """
         ...
 
-    def take_over(self, snapshot_id: int, base_id: int, pages: Sequence[ComparedPage], now: float) -> None:
+    def save_compared(self, snapshot_id: int, base: Edition, pages: Sequence[ComparedPage], now: float) -> None:
         """Keep compared pages as the first of the first pass."""
         ...
 
-    def renew(self, snapshot_id: int, base_id: int, changed: Sequence[SourceRow], sims: int, now: float) -> bool:
+    def renew(self, snapshot_id: int, base: Edition, changed: Sequence[SourceRow], sims: int, now: float) -> bool:
         """Take changed rows into the inventory in force.
 
-        The snapshot, which has no rows, is dropped.
+        The snapshot, which has no rows, is discarded.
 
         Returns: False, if the inventory would then have other than `sims` SIMs; then nothing is changed.
         """

@@ -8,7 +8,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from migrator.ports import ComparedPage, InventoryStore, ListPass, SourcePage
+from migrator.chunks import chunks
+from migrator.ports import ComparedPage, Edition, InventoryStore, ListPass, SourcePage
 
 __all__ = ["Comparison"]
 
@@ -18,6 +19,9 @@ MOST_CHANGED = 2_000
 With more of them, the list becomes an inventory of its own. They are in memory until the end.
 """
 
+PAGES_AT_ONCE = 50
+"""Pages that are written down in one transaction."""
+
 
 @dataclass(slots=True)
 class Comparison:
@@ -26,12 +30,12 @@ class Comparison:
     Args:
         store: where the inventory is.
         snapshot_id: of the snapshot that the pull has opened.
-        base_id: of the inventory in force.
+        base: the inventory in force.
     """
 
     store: InventoryStore
     snapshot_id: int
-    base_id: int
+    base: Edition
     _pages: list[ComparedPage] = field(default_factory=list, init=False)
     _changed: int = field(default=0, init=False)
 
@@ -41,7 +45,7 @@ class Comparison:
         Returns: False, if the comparison cannot go on, and none of the pages was taken: a row cannot be read, or too
             many have changed.
         """
-        compared = self.store.compared(self.base_id, pages)
+        compared = self.store.compare(self.base, pages)
         if compared is None:
             return False
         self._changed += sum(len(page.changed) for page in compared)
@@ -76,9 +80,12 @@ class Comparison:
         changed = [row for page in self._pages for row in page.changed]
         if changed and sims != sum(page.rows for page in self._pages):
             return False
-        return self.store.renew(self.snapshot_id, self.base_id, changed, sims, now)
+        return self.store.renew(self.snapshot_id, self.base, changed, sims, now)
 
     def write_down(self, now: float) -> None:
-        """Write all pages into the snapshot, as if nothing were known."""
-        if self._pages:
-            self.store.take_over(self.snapshot_id, self.base_id, self._pages, now)
+        """Write all pages into the snapshot, as if nothing were known.
+
+        Some are one transaction: nobody else waits for long, and what is written stays.
+        """
+        for some in chunks(self._pages, PAGES_AT_ONCE):
+            self.store.save_compared(self.snapshot_id, self.base, some, now)

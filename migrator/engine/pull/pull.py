@@ -10,6 +10,7 @@ are lower, and as something to attend to where they are higher.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import anyio
@@ -20,7 +21,7 @@ from migrator.core.fleet.sims import QuotaReading, SourceAccount
 from migrator.core.run.results import Dropped, PullResult
 from migrator.engine.pull.comparison import Comparison
 from migrator.engine.run.context import Stopper, quiet
-from migrator.errors import InputError, Interrupted, MigratorError
+from migrator.errors import InputError, Interrupted, MigratorError, StoreError
 from migrator.ports import (
     Clock,
     InventoryStore,
@@ -167,7 +168,7 @@ class Pulling:
         version = await self.source.open()
         reader = SourceAccount(self.source.name, self.account)
         snapshot = self.store.open_snapshot(version, self._now(), reader=reader)
-        self._compare(snapshot, version)
+        is_anew = self._compares(snapshot, version)
         passed, number = self._kept_pass(snapshot) or await self._passes(snapshot)
         settled = _is_settled(passed, number)
         read = failed = 0
@@ -189,7 +190,7 @@ class Pulling:
             listed=passed.last_total,
             passes=number,
             unreadable=passed.unreadable,
-            resumed=snapshot.resumed,
+            resumed=snapshot.resumed and not is_anew,
             settled=settled,
             api_version=version,
             quotas_read=read,
@@ -395,28 +396,36 @@ class Pulling:
         self._write_down()
         self.store.save_pages(snapshot_id, pass_number, pages, self._now())
 
-    def _compare(self, snapshot: Snapshot, version: str) -> None:
+    def _compares(self, snapshot: Snapshot, version: str) -> bool:
         """Begin to compare the list with an inventory that may be renewed.
 
         A pull that goes on with pages on disk, or reads more than the list, makes an inventory of its own.
+
+        Returns: whether it does; then nothing of an earlier pull is on disk.
         """
-        if self.quotas or self.limits or snapshot.passes or self.store.pages_done(snapshot.snapshot_id, 1):
-            return
-        base_id = self.store.comparable(version)
-        if base_id is not None:
-            self._comparison = Comparison(self.store, snapshot.snapshot_id, base_id)
+        if self.quotas or self.limits or self.store.pages_done(snapshot.snapshot_id, 1):
+            return False
+        base = self.store.comparable(version)
+        if base is not None:
+            self._comparison = Comparison(self.store, snapshot.snapshot_id, base)
+        return base is not None
 
     def _renewed(self) -> ListPass | None:
         """Renew the inventory in force by what is new.
 
-        Else, if the pass does not settle it, None, and what was read is on disk.
+        Else, if the pass does not settle it, None; what was read is on disk then, and whenever the store fails.
         """
         if self._comparison is None:
             return None
-        passed, now = self._comparison.passed(), self._now()
-        if passed.sims and _is_settled(passed, 1) and self._comparison.renew(passed.sims, now):
-            self._renewed_id = self._comparison.base_id
-            return passed
+        passed = self._comparison.passed()
+        try:
+            if _is_settled(passed, 1) and self._comparison.renew(passed.sims, self._now()):
+                self._renewed_id = self._comparison.base.snapshot_id
+                return passed
+        except StoreError:
+            with suppress(StoreError):
+                self._write_down()
+            raise
         self._write_down()
         return None
 

@@ -3,7 +3,9 @@
 Most pulls of a fleet find little that is new. Their other rows need not be written again.
 """
 
+import json
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, literal, select
@@ -14,13 +16,13 @@ from migrator.store.database.database import Database, storable
 from migrator.store.database.documents import raw_text
 from migrator.store.database.rows import SIM_COLUMNS, among, json_list, sim_values
 from migrator.store.database.sql import Query, insert
-from migrator.store.inventory.snapshot_rows import NEVER, save_page_row, save_sims, upserting
+from migrator.store.inventory.snapshot_rows import NEVER, save_page_rows, save_sims, upserting
 from migrator.store.tables.fleet import source_sims
 from migrator.store.tables.types import Text
 
-__all__ = ["compared", "count_among", "replace_rows", "take_over", "those_of"]
+__all__ = ["compare_pages", "count_among", "replace_rows", "those_of", "write_compared"]
 
-_TOLD = (*SIM_COLUMNS, source_sims.c.raw)
+_LISTED = (*SIM_COLUMNS, source_sims.c.raw)
 """Columns that a row of the list fills."""
 
 FIRST = 1
@@ -28,10 +30,10 @@ FIRST = 1
 
 _sim = source_sims.c
 _is_asked = (_sim.snapshot_id == bindparam("snapshot_id")) & among(_sim.key, bindparam("keys"))
-_AMONG = Query(select(*_TOLD).where(_is_asked))
+_AMONG = Query(select(*_LISTED).where(_is_asked))
 
 
-def compared(database: Database, snapshot_id: int, pages: Sequence[SourcePage]) -> list[ComparedPage] | None:
+def compare_pages(database: Database, snapshot_id: int, pages: Sequence[SourcePage]) -> list[ComparedPage] | None:
     """Compare some pages with the rows of a snapshot, one short read.
 
     A row is the same if it would be kept as it is there, to the last digit of its raw record.
@@ -49,32 +51,37 @@ def compared(database: Database, snapshot_id: int, pages: Sequence[SourcePage]) 
 
 
 def _in_short(page: SourcePage, told: Sequence[tuple[Any, ...]], kept: dict[str, tuple[Any, ...]]) -> ComparedPage:
-    same, changed = list[str](), list[SourceRow]()
+    same, changed, differ = list[str](), list[SourceRow](), set[str]()
     for row, values in zip(page.rows, told, strict=True):
         key = values[0]
-        if values == kept.get(key) or tuple(map(storable, values)) == kept.get(key):
+        is_same = values == kept.get(key) or tuple(map(storable, values)) == kept.get(key)
+        if is_same and key not in differ:  # of a SIM that is listed twice the later row counts
             same.append(key)
         else:
             changed.append(row)
+            differ.add(key)
     return ComparedPage(page.number, len(page.rows), json_list(same), tuple(changed), page.total_sims, page.total_pages)
 
 
-def take_over(
+def write_compared(
     connection: Connection, base_id: int, snapshot_id: int, pages: Sequence[ComparedPage], now: float
 ) -> None:
     """Write compared pages into a snapshot.
 
-    They are the first of its first pass.
+    They are the first of its first pass. Pages without a change are copied together.
     """
-    values: dict[str, Any] = {column.name: column for column in _TOLD}
+    values: dict[str, Any] = {column.name: column for column in _LISTED}
     values |= {"snapshot_id": literal(snapshot_id), "last_pass": literal(FIRST), "prior_pass": literal(NEVER)}
     names = [column.name for column in source_sims.c if column.name in values]
     rows = select(*(values[name] for name in names)).where(_is_asked).order_by(_sim.key)
     statement = upserting(insert(source_sims).from_select(names, rows))
-    for page in pages:
-        connection.execute(statement, {"snapshot_id": base_id, "keys": page.same})
-        save_sims(connection, snapshot_id, FIRST, page.changed)
-        save_page_row(connection, snapshot_id, FIRST, page, now)
+    for is_changed, some in groupby(pages, lambda page: bool(page.changed)):
+        alike = list(some)
+        for together in [[page] for page in alike] if is_changed else [alike]:
+            keys = json_list({key for page in together for key in json.loads(page.same)})
+            connection.execute(statement, {"snapshot_id": base_id, "keys": keys})
+            save_sims(connection, snapshot_id, FIRST, [row for page in together for row in page.changed])
+    save_page_rows(connection, snapshot_id, FIRST, pages, now)
 
 
 def replace_rows(connection: Connection, snapshot_id: int, rows: Sequence[SourceRow]) -> None:

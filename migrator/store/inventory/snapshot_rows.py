@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from sqlalchemy import (
@@ -32,7 +32,7 @@ __all__ = [
     "count_unreadable",
     "fingerprint",
     "plain_number",
-    "save_page_row",
+    "save_page_rows",
     "save_record",
     "save_remaining",
     "save_sims",
@@ -106,15 +106,19 @@ def save_sims(connection: Connection, snapshot_id: int, pass_number: int, rows: 
     insert_many(connection, _UPSERT_SIM, told)
 
 
-def save_page_row(
-    connection: Connection, snapshot_id: int, pass_number: int, page: SourcePage | ComparedPage, now: float
+def save_page_rows(
+    connection: Connection,
+    snapshot_id: int,
+    pass_number: int,
+    pages: Sequence[SourcePage | ComparedPage],
+    now: float,
 ) -> None:
-    """Note that a page is on disk, with its reported totals.
+    """Note that pages are on disk, with their reported totals.
 
     A page that is saved again becomes the last page saved.
     """
-    row = (snapshot_id, pass_number, page.number, page.total_sims, page.total_pages, now)
-    _UPSERT_PAGE.run(connection, (*row, snapshot_id, pass_number))
+    rows = [(snapshot_id, pass_number, page.number, page.total_sims, page.total_pages, now) for page in pages]
+    _UPSERT_PAGE.run(connection, [(*row, snapshot_id, pass_number) for row in rows])
 
 
 def save_unreadable(connection: Connection, snapshot_id: int, pass_number: int, page: SourcePage) -> None:

@@ -1,10 +1,10 @@
 """Snapshots of the source fleet, from first page to inventory in force.
 
-Pages are saved as they come, and passes are compared. At the end, the snapshot replaces the inventory in force.
+Pages are saved as they come, and passes are compared. At the end, the snapshot replaces the inventory in force. Where
+a list says little that is new, the inventory takes that in instead, and the snapshot stays empty.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -27,17 +27,17 @@ from migrator.core.fleet.sims import AccountLimits, SourceAccount
 from migrator.core.fleet.spelling import UNREAD
 from migrator.core.run.results import Dropped
 from migrator.errors import StoreError
-from migrator.ports import ComparedPage, ListPass, Reading, Snapshot, SourcePage, SourceRow
+from migrator.ports import ComparedPage, Edition, ListPass, Reading, Snapshot, SourcePage, SourceRow
 from migrator.store.database.database import Database
 from migrator.store.database.rows import decimal_text
 from migrator.store.database.sql import DriverSql, greater, holds, insert, new_number
 from migrator.store.inventory.baselines import keep_baselines
 from migrator.store.inventory.imei_history import keep_former_imeis, keep_imeis
-from migrator.store.inventory.known_rows import compared, count_among, replace_rows, take_over, those_of
+from migrator.store.inventory.known_rows import compare_pages, count_among, replace_rows, those_of, write_compared
 from migrator.store.inventory.snapshot_rows import (
     count_unreadable,
     fingerprint,
-    save_page_row,
+    save_page_rows,
     save_record,
     save_remaining,
     save_sims,
@@ -56,7 +56,7 @@ from migrator.store.log import note
 from migrator.store.tables.fleet import account_limits, pairs, snapshot_pages, snapshots, source_sims, unreadable_rows
 from migrator.store.tables.sightings import baselines, source_imeis
 
-__all__ = ["Edition", "SnapshotState", "Snapshots", "edition_of", "in_force"]
+__all__ = ["SnapshotState", "Snapshots", "edition_of", "in_force"]
 
 NAMED = 3
 """Number of SIMs that a report names by their ICCID."""
@@ -76,17 +76,6 @@ class SnapshotState(StrEnum):
 
 in_force = select(snapshots.c.snapshot_id).where(snapshots.c.state == SnapshotState.IN_FORCE).scalar_subquery()
 """Id of the snapshot in force; NULL while there is none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Edition:
-    """Inventory in force as of one pull.
-
-    A pull may replace the inventory, or renew it: then its snapshot stays, and is of another time (UTC seconds).
-    """
-
-    snapshot_id: int
-    completed_at: float
 
 
 def edition_of(connection: Connection) -> Edition | None:
@@ -170,63 +159,63 @@ class Snapshots:
         """
         with self._db.write(durable=False) as connection:
             _must_be_open(connection, snapshot_id)
+            save_page_rows(connection, snapshot_id, pass_number, pages, now)
             for page in pages:
-                save_page_row(connection, snapshot_id, pass_number, page, now)
                 save_unreadable(connection, snapshot_id, pass_number, page)
             rows = (row for page in pages for row in page.rows)
             save_sims(connection, snapshot_id, pass_number, rows)
 
-    def comparable(self, api_version: str) -> int | None:
-        """Return the id of the inventory that a pull may renew.
+    def comparable(self, api_version: str) -> Edition | None:
+        """Return the inventory that a pull may renew.
 
         None for one that another API version or a file told, and while there is none.
         """
         one = snapshots.c
         is_alike = (one.api_version == api_version) & one.origin.is_(None) & (one.unreadable == 0)
-        wanted = select(one.snapshot_id).where(one.state == SnapshotState.IN_FORCE, is_alike)
         with self._db.read() as connection:
-            return connection.scalar(wanted)
+            alike = connection.scalar(select(one.snapshot_id).where(one.state == SnapshotState.IN_FORCE, is_alike))
+            return None if alike is None else edition_of(connection)
 
-    def compared(self, base_id: int, pages: Sequence[SourcePage]) -> Sequence[ComparedPage] | None:
+    def compare(self, base: Edition, pages: Sequence[SourcePage]) -> Sequence[ComparedPage] | None:
         """Hold pages against the inventory in force.
 
         None, if any row cannot be read.
         """
-        return compared(self._db, base_id, pages)
+        return compare_pages(self._db, base.snapshot_id, pages)
 
-    def take_over(self, snapshot_id: int, base_id: int, pages: Sequence[ComparedPage], now: float) -> None:
+    def save_compared(self, snapshot_id: int, base: Edition, pages: Sequence[ComparedPage], now: float) -> None:
         """Keep compared pages as the first of the first pass.
 
-        Raises: StoreError, if the snapshot is no longer open, or another inventory came into force.
+        Raises: StoreError, if the snapshot is no longer open, or the inventory was replaced or renewed since.
         """
         with self._db.write(durable=False) as connection:
             _must_be_open(connection, snapshot_id)
-            _must_be_in_force(connection, base_id)
-            take_over(connection, base_id, snapshot_id, pages, now)
+            _must_be_edition(connection, base)
+            write_compared(connection, base.snapshot_id, snapshot_id, pages, now)
 
-    def renew(self, snapshot_id: int, base_id: int, changed: Sequence[SourceRow], sims: int, now: float) -> bool:
+    def renew(self, snapshot_id: int, base: Edition, changed: Sequence[SourceRow], sims: int, now: float) -> bool:
         """Take changed rows into the inventory in force.
 
-        Its other rows stay, and are of now. The snapshot, which has no rows, is dropped.
+        Its other rows stay, and are of now. The snapshot, which has no rows, is discarded.
 
         Args:
             snapshot_id: of an open snapshot.
-            base_id: of the inventory in force.
+            base: the inventory in force.
             changed: rows of SIMs that are new or told otherwise, each SIM once.
             sims: how many SIMs were listed, each counted once.
             now: UTC seconds.
 
         Returns: False, if the inventory would then have other than `sims` SIMs, as some are gone; then nothing is
             changed.
-        Raises: StoreError, as `take_over` does.
+        Raises: StoreError, as `save_compared` does.
         """
         with self._db.write() as connection:
             _must_be_open(connection, snapshot_id)
-            _must_be_in_force(connection, base_id)
-            known = connection.scalar(_count(base_id)) or 0
+            _must_be_edition(connection, base)
+            base_id, known = base.snapshot_id, connection.scalar(_count(base.snapshot_id)) or 0
             if known + len(changed) - count_among(connection, base_id, changed) != sims:
                 return False
-            connection.execute(delete(snapshots).where(snapshots.c.snapshot_id == snapshot_id))
+            _set_state(connection, snapshot_id, SnapshotState.DISCARDED)
             values: dict[str, Any] = {"completed_at": now, "sims": sims}
             if changed:
                 for some in those_of(changed):
@@ -478,19 +467,18 @@ def _keep_only(connection: Connection, snapshot_id: int, last_pass: int) -> None
     connection.execute(delete(unreadable_rows).where(of_others))
 
 
+def _must_be_edition(connection: Connection, base: Edition) -> None:
+    if edition_of(connection) != base:
+        raise _closed(f"inventory {base.snapshot_id} was replaced or renewed: another command read the list")
+
+
 def _must_be_open(connection: Connection, snapshot_id: int) -> None:
-    _must_be(connection, snapshot_id, SnapshotState.OPEN)
-
-
-def _must_be_in_force(connection: Connection, snapshot_id: int) -> None:
-    _must_be(connection, snapshot_id, SnapshotState.IN_FORCE)
-
-
-def _must_be(connection: Connection, snapshot_id: int, wanted: SnapshotState) -> None:
     state = _STATE.run(connection, (snapshot_id,)).scalar()
-    if state != wanted:
-        raise StoreError(
-            f"snapshot {snapshot_id} is {state or 'not there'}: another command completed it or began a new one",
-            code="snapshot_closed",
-            hint="run `inventory pull` again, one at a time",
+    if state != SnapshotState.OPEN:
+        raise _closed(
+            f"snapshot {snapshot_id} is {state or 'not there'}: another command completed it or began a new one"
         )
+
+
+def _closed(words: str) -> StoreError:
+    return StoreError(words, code="snapshot_closed", hint="run `inventory pull` again, one at a time")

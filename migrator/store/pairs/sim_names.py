@@ -12,10 +12,11 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from migrator.chunks import chunks
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.imei import hardware
+from migrator.ports import Edition
 from migrator.store.database.database import Database
 from migrator.store.database.rows import among, json_list, temporary_table
 from migrator.store.database.sql import insert
-from migrator.store.inventory.snapshots import Edition, edition_of, in_force
+from migrator.store.inventory.snapshots import edition_of, in_force
 from migrator.store.tables.fleet import source_sims, target_links
 from migrator.store.tables.types import Text
 

@@ -50,7 +50,7 @@ meta = Table(  # facts about this store: lineage, created_at
 
 # --- the source fleet ---------------------------------------------------------------------------------------------
 
-snapshots = Table(  # one row per reading of the source fleet; the row stays when its SIMs are dropped
+snapshots = Table(  # one row per reading of the source fleet that was begun; the row stays without its SIMs
     "snapshots",
     metadata,
     Column("snapshot_id", Integer, primary_key=True),

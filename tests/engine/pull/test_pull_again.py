@@ -1,5 +1,6 @@
 """`inventory pull` of a list that says little that is new: no other row is written, and nothing is missed."""
 
+import json
 import random
 import sqlite3
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from migrator.engine.pull import comparison
 from migrator.errors import StoreBusy, StoreError, Transient
 from migrator.ports import SourcePage, SourceRow
 from migrator.store import Store
+from migrator.store.inventory.snapshots import Snapshots
 from tests.builders import sim
 from tests.store.store_kit import NOW, open_store, page_of, pulled
 from tests.worlds.onomondo_world import OnomondoWorld
@@ -37,14 +39,15 @@ def kept(world: World) -> list[tuple[Any, ...]]:
     return rows(world, "SELECT * FROM source_sims ORDER BY key")
 
 
-def fleet_of(world: World) -> tuple[list[SourceSim], str]:
-    """The inventory, and the fingerprint by which plans find that it changed."""
-    ((fingerprint,),) = rows(world, "SELECT fingerprint FROM snapshots WHERE state = 'in_force'")
+def fleet_of(world: World) -> tuple[list[SourceSim], list[tuple[Any, ...]], str, int]:
+    """The inventory, its raw records, the fingerprint by which plans find that it changed, and its count."""
+    ((fingerprint, count),) = rows(world, "SELECT fingerprint, sims FROM snapshots WHERE state = 'in_force'")
+    raw = "SELECT key, raw FROM source_sims NATURAL JOIN snapshots WHERE state = 'in_force' ORDER BY key"
     with world.store() as store:
-        return list(store.inventory.sims()), fingerprint
+        return list(store.inventory.sims()), rows(world, raw), fingerprint, count
 
 
-def read_anew(world: World, folder: Path) -> tuple[list[SourceSim], str]:
+def read_anew(world: World, folder: Path) -> tuple[list[SourceSim], list[tuple[Any, ...]], str, int]:
     """What an empty store makes of the same list."""
     folder.mkdir()
     here, world.folder = world.folder, folder
@@ -67,8 +70,8 @@ def test_a_list_without_news_replaces_no_row_and_renews_the_time_of_the_inventor
     assert (result.sims, result.passes, result.settled, result.dropped.sims) == (SIMS, 1, True, 0)
     assert kept(world) == before
     assert len(world.source.ledger.requests("GET", "/sims")) == pages + asked_once, "as many requests as the first time"
-    ((state, completed_at),) = rows(world, "SELECT state, completed_at FROM snapshots")
-    assert (state, completed_at) == ("in_force", pytest.approx(world.now().timestamp(), abs=60))
+    ((completed_at,),) = rows(world, "SELECT completed_at FROM snapshots WHERE state = 'in_force'")
+    assert completed_at == pytest.approx(world.now().timestamp(), abs=60)
     events = [event for (event,) in rows(world, "SELECT kind FROM events WHERE kind LIKE 'inventory.%' ORDER BY seq")]
     assert events == ["inventory.completed", "inventory.renewed"]
 
@@ -87,6 +90,11 @@ def moved(world: World) -> None:
 
 def topped_up(world: World) -> None:
     world.source.fleet[99].data_quota_mb = Decimal(1000)
+
+
+def used_up(world: World) -> None:
+    """The raw record alone tells it."""
+    world.source.fleet[42].data_remaining_mb = Decimal(0)
 
 
 def grown(world: World) -> None:
@@ -114,10 +122,10 @@ def nothing(_world: World) -> None:
     """The world stands still."""
 
 
-HAPPENS = [relabelled, disabled, moved, topped_up, grown, shrunk, exchanged, turned, nothing]
+HAPPENS = [relabelled, disabled, moved, topped_up, used_up, grown, shrunk, exchanged, turned, nothing]
 
 
-@pytest.mark.parametrize("happens", [relabelled, disabled, moved, topped_up, grown])
+@pytest.mark.parametrize("happens", [relabelled, disabled, moved, topped_up, used_up, grown])
 def test_a_changed_row_alone_is_written(tmp_path: Path, happens: Callable[[World], None]) -> None:
     world = World(tmp_path, sims=SIMS)
     world.pull()
@@ -126,6 +134,8 @@ def test_a_changed_row_alone_is_written(tmp_path: Path, happens: Callable[[World
     happens(world)
     world.pull()
     (changed,) = [row for row in kept(world) if row != before.get(row[1])]
+    ((detail,),) = rows(world, "SELECT detail FROM events WHERE kind = 'inventory.renewed'")
+    assert json.loads(detail)["changed"] == 1
     assert changed[0] == 1, "within the inventory that is in force"
     assert len(kept(world)) == len(world.source.fleet)
 
@@ -201,10 +211,10 @@ def test_hardware_was_last_seen_by_the_pull_that_confirmed_it(tmp_path: Path) ->
     world = World(tmp_path, sims=30)
     world.source.fleet[3].imei = "3520990017614812"
     world.pull()
-    ((first_s,),) = rows(world, "SELECT completed_at FROM snapshots")
+    ((first_s,),) = rows(world, "SELECT completed_at FROM snapshots WHERE state = 'in_force'")
     world.wait(DAY)
     world.pull()
-    ((last_s,),) = rows(world, "SELECT completed_at FROM snapshots")
+    ((last_s,),) = rows(world, "SELECT completed_at FROM snapshots WHERE state = 'in_force'")
     with world.store() as store:
         key = next(sim.iccid.key for sim in store.inventory.sims() if sim.imei == "3520990017614812")
         (seen,) = store.imeis.of([key])[key]
@@ -222,10 +232,82 @@ def test_an_inventory_that_another_one_replaced_meanwhile_is_not_renewed(tmp_pat
         assert base is not None
         _replaced(store, store.inventory.open_snapshot("v2", now).snapshot_id, now)
         again = store.inventory.open_snapshot("v2", now).snapshot_id
-        with pytest.raises(StoreError, match="completed it or began a new one"):
+        with pytest.raises(StoreError, match="replaced or renewed"):
             store.inventory.renew(again, base, [], 30, now)
-        with pytest.raises(StoreError, match="completed it or began a new one"):
-            store.inventory.take_over(again, base, [], now)
+        with pytest.raises(StoreError, match="replaced or renewed"):
+            store.inventory.save_compared(again, base, [], now)
+
+
+def test_an_inventory_that_another_pull_renewed_meanwhile_is_not_renewed_by_an_older_list(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        pulled(store, [sim(1), sim(2)])
+        older, _snapshot = comparing(store)
+        newer, _snapshot = comparing(store)
+        assert older.take([page_of([sim(1), sim(2)])])
+        assert newer.take([page_of([sim(1, label="newer"), sim(2)])])
+        assert newer.renew(2, NOW + 1)
+        comparing(store)
+        for late in (lambda: older.renew(2, NOW + 2), lambda: older.write_down(NOW + 2)):
+            with pytest.raises(StoreError, match="another command"):
+                late()
+        assert [one.label for one in store.inventory.sims()] == ["newer", "unit 2"]
+
+
+def test_a_snapshot_that_another_pull_closed_takes_nothing(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        pulled(store, [sim(1)])
+        late, snapshot = comparing(store)
+        assert late.take([page_of([sim(1)])])
+        store.inventory.discard_snapshot(snapshot)
+        for act in (lambda: late.renew(1, NOW + 2), lambda: late.write_down(NOW + 2)):
+            with pytest.raises(StoreError, match="discarded: another command"):
+                act()
+
+
+def test_a_store_that_fails_at_the_end_keeps_what_was_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next pull asks for nothing of it again."""
+    world = World(tmp_path, sims=SIMS)
+    world.pull()
+
+    def busy(*_: Any) -> bool:
+        raise StoreBusy("another command writes")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Snapshots, "renew", busy)
+        with pytest.raises(StoreBusy):
+            world.pull()
+    assert len(rows(world, "SELECT * FROM snapshot_pages WHERE snapshot_id = 2")) == 4
+    asked = len(world.source.ledger.requests("GET", "/sims"))
+    result = world.pull()
+    assert (result.sims, result.resumed) == (SIMS, True)
+    assert len(world.source.ledger.requests("GET", "/sims")) - asked <= 2
+
+
+def test_a_pull_that_was_killed_while_nothing_was_written_goes_on_with_nothing(tmp_path: Path) -> None:
+    world = World(tmp_path, sims=SIMS)
+    world.pull()
+    with world.store() as store:  # what the killed one leaves
+        store.inventory.open_snapshot("v2", world.now().timestamp())
+    result = world.pull()
+    assert (result.sims, result.resumed) == (SIMS, False)
+
+
+def test_labels_that_were_not_read_whole_are_told_by_each_pull(tmp_path: Path) -> None:
+    world = World(tmp_path, sims=SIMS)
+    world.source.fleet[7].label = "pump \ufffd"
+    first = [words for words in world.pull().warnings if "label" in words]
+    again = [words for words in world.pull().warnings if "label" in words]
+    assert first == again != []
+
+
+def test_names_are_looked_up_in_the_inventory_as_it_was_renewed(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        pulled(store, [sim(1), sim(2)])
+        assert set(store.sim_names.named("label", ["unit 1", "moved"])) == {"unit 1"}
+        late, _snapshot = comparing(store)
+        assert late.take([page_of([sim(1, label="moved"), sim(2)])])
+        assert late.renew(2, NOW + 1)
+        assert set(store.sim_names.named("label", ["unit 1", "moved"])) == {"moved"}
 
 
 def _replaced(store: Store, number: int, now: float) -> None:
@@ -261,7 +343,7 @@ def test_hardware_that_changed_was_last_seen_by_the_pull_before(tmp_path: Path, 
     world.pull()
     world.wait(DAY)
     world.pull()
-    ((last_s,),) = rows(world, "SELECT completed_at FROM snapshots")
+    ((last_s,),) = rows(world, "SELECT completed_at FROM snapshots WHERE state = 'in_force'")
     world.wait(DAY)
     world.source.fleet[3].imei = "8600000000000104"
     if is_written_anew:
@@ -329,21 +411,29 @@ def test_a_pull_that_reads_more_than_the_list_reads_it_of_every_sim(tmp_path: Pa
 
 
 @pytest.mark.parametrize("first", ["changed", "as it was"])
-def test_a_sim_that_is_listed_twice_and_differs_is_read_as_in_any_other_pull(tmp_path: Path, first: str) -> None:
-    """Somebody edits its label while it moves to another page: which row is the later one decides."""
+@pytest.mark.parametrize("pages", [1, 2])
+def test_a_sim_that_is_listed_twice_and_differs_is_read_as_in_any_other_pull(
+    tmp_path: Path, first: str, pages: int
+) -> None:
+    """Somebody edits its label while it moves in the list: the later row counts."""
     was, edited = sim(1), sim(1, label="edited")
+    one, two = (edited, was) if first == "changed" else (was, edited)
+    listed = [page_of([one, sim(2), two])] if pages == 1 else [page_of([one]), page_of([sim(2), two], 2)]
     with open_store(tmp_path) as store:
         pulled(store, [was, sim(2)])
-        snapshot, base = store.inventory.open_snapshot("v2", NOW).snapshot_id, store.inventory.comparable("v2")
-        assert base is not None
-        compare = comparison.Comparison(store.inventory, snapshot, base)
-        one, two = (edited, was) if first == "changed" else (was, edited)
-        assert compare.take([page_of([one]), page_of([sim(2), two], 2)])
+        compare, snapshot = comparing(store)
+        assert compare.take(listed)
         assert not compare.renew(compare.passed().sims, NOW)
         compare.write_down(NOW)
-        store.inventory.end_pass(snapshot, 1)
-        store.inventory.complete_snapshot(snapshot, 1, NOW)
+        _replaced(store, snapshot, NOW)
         assert list(store.inventory.sims()) == [two, sim(2)]
+
+
+def comparing(store: Store) -> tuple[comparison.Comparison, int]:
+    """A comparison with the inventory in force, and the number of its open snapshot."""
+    snapshot, base = store.inventory.open_snapshot("v2", NOW).snapshot_id, store.inventory.comparable("v2")
+    assert base is not None
+    return comparison.Comparison(store.inventory, snapshot, base), snapshot
 
 
 def test_an_inventory_of_a_file_or_with_rows_that_could_not_be_read_is_never_renewed(tmp_path: Path) -> None:
@@ -358,6 +448,6 @@ def test_an_inventory_of_a_file_or_with_rows_that_could_not_be_read_is_never_ren
 
 def test_rows_that_cannot_be_read_end_the_comparison(tmp_path: Path) -> None:
     with open_store(tmp_path) as store:
-        base = pulled(store, [sim(1)])
-        compare = comparison.Comparison(store.inventory, store.inventory.open_snapshot("v2", NOW).snapshot_id, base)
+        pulled(store, [sim(1)])
+        compare, _snapshot = comparing(store)
         assert not compare.take([SourcePage(1, [SourceRow({"iccid": "?"}, None, "no ICCID")])])

@@ -15,9 +15,8 @@ from migrator.core.fleet.identifiers import Iccid, luhn_digit
 from migrator.core.fleet.sims import AccountLimits, QuotaReading, SourceSim, SourceStatus, data_limit
 from migrator.core.fleet.units import Bytes
 from migrator.errors import StoreBusy, StoreError
-from migrator.ports import InventoryStore, Reading, Remaining, SourcePage, SourceRow
+from migrator.ports import Edition, InventoryStore, Reading, Remaining, SourcePage, SourceRow
 from migrator.store import Store
-from migrator.store.inventory.snapshots import Edition
 from migrator.store.tables.fleet import snapshot_pages, source_sims, unreadable_rows
 from tests.builders import sim, source_iccid
 from tests.store.store_kit import NOW, key, open_store, page_of, pulled
@@ -425,7 +424,7 @@ def test_a_row_is_known_again_though_no_database_keeps_its_text_as_it_came(store
     pulled(store, odd)
     base = store.inventory.comparable("v2")
     assert base is not None
-    (page,) = store.inventory.compared(base, [page_of([*odd, sim(4)])]) or ()
+    (page,) = store.inventory.compare(base, [page_of([*odd, sim(4)])]) or ()
     assert [json.loads(page.same), page.rows] == [[key(1), key(2), key(3)], 4]
     assert [row.sim for row in page.changed] == [sim(4)]
 
@@ -437,9 +436,9 @@ def test_an_inventory_takes_in_what_changed_and_what_is_new(store: Store) -> Non
     number = store.inventory.open_snapshot("v2", later).snapshot_id
     changed = [SourceRow({}, sim(one, label="moved")) for one in range(500, 1201)]
     assert not store.inventory.renew(number, before, changed, 1199, later)
-    assert store.inventory.edition() == Edition(before, NOW)
+    assert store.inventory.edition() == before
     assert store.inventory.renew(number, before, changed, 1200, later)
-    assert store.inventory.edition() == Edition(before, later)
+    assert store.inventory.edition() == Edition(before.snapshot_id, later)
     assert {one.iccid.key: one.label for one in store.inventory.sims()} == {
         key(one): "moved" if one >= 500 else f"unit {one}" for one in range(1, 1201)
     }
@@ -450,8 +449,8 @@ def test_known_pages_that_are_written_down_are_those_of_a_pull(store: Store) -> 
     base = store.inventory.comparable("v2")
     assert base is not None
     number = store.inventory.open_snapshot("v2", NOW).snapshot_id
-    pages = store.inventory.compared(base, [page_of([sim(1)], total=3), page_of([sim(2, label="new"), sim(3)], 2)])
-    store.inventory.take_over(number, base, pages or (), NOW)
+    pages = store.inventory.compare(base, [page_of([sim(1)], total=3), page_of([sim(2, label="new"), sim(3)], 2)])
+    store.inventory.save_compared(number, base, pages or (), NOW)
     assert store.inventory.pages_done(number, 1) == {1: 1, 2: None}
     passed = store.inventory.end_pass(number, 1)
     assert (passed.sims, passed.first_total, passed.last_total) == (3, 3, 3)
