@@ -27,7 +27,7 @@ from migrator.store.campaigns.plan_rows import AllPlans
 from migrator.store.campaigns.ticks import Ticks
 from migrator.store.control.given import GivenBounds
 from migrator.store.control.glance import Glance
-from migrator.store.control.lease import Lease, Owner
+from migrator.store.control.lease import Lease, Owner, raise_fence
 from migrator.store.control.orders import Steering
 from migrator.store.control.signs import read_signs
 from migrator.store.control.whereabouts import born_on
@@ -40,7 +40,7 @@ from migrator.store.database.database import BUSY_TIMEOUT_S, Database
 from migrator.store.database.faults import file_trouble
 from migrator.store.database.one_file import StoreFile
 from migrator.store.database.presence import Presence
-from migrator.store.database.schema import is_older, migrations_folder, must_be_current, prepare, revision, revisions
+from migrator.store.database.schema import migrations_folder, must_be_current, prepare, revision, revisions
 from migrator.store.database.sqlite import SqliteDatabase
 from migrator.store.facts import fact
 from migrator.store.inventory.baselines import Baselines
@@ -70,7 +70,7 @@ from migrator.store.plans.stock import Stock
 from migrator.store.tables import fleet as tables
 from migrator.store.tables import plans as plan_tables
 
-__all__ = ["Discovery", "Draft", "Moved", "Owner", "PlanState", "Store"]
+__all__ = ["Discovery", "Draft", "Moved", "Owner", "PlanState", "Store", "held_by"]
 
 
 class Store:
@@ -150,9 +150,12 @@ class Store:
         with ExitStack() as closing:
             database = opened(url, account, create=create, busy_timeout_s=busy_timeout_s)
             closing.callback(database.close)
-            if upgrade and not database.is_upgraded_by_opening and is_older(database):
-                Lease(database).revoke()
-            prepare(database, now=now, upgrade=upgrade)
+            prepare(
+                database,
+                now=now,
+                upgrade=upgrade,
+                upgraded=None if database.is_upgraded_by_opening else raise_fence,
+            )
             if not to_move:
                 _must_be_here(database)
             _note_birth(database, now)
@@ -367,3 +370,18 @@ def _note_birth(database: Database, now: float) -> None:
     with database.write() as connection:
         if fact(connection, "lineage") is None:
             connection.execute(insert(tables.meta), facts)
+
+
+def held_by(url: str, account: str | None = None) -> Owner | None:
+    """Return who holds a store, or None.
+
+    Whoever was not heard of for a minute counts as dead.
+
+    The store may be of any schema. Nothing is written.
+
+    Raises: InputError, StoreLost, StoreError.
+    """
+    with ExitStack() as closing:
+        database = opened(url, account, create=False, busy_timeout_s=BUSY_TIMEOUT_S, writable=False)
+        closing.callback(database.close)
+        return Lease(database).living()

@@ -1,11 +1,13 @@
 """`fleet` commands that change something: from `init` to `remove`."""
 
-from collections.abc import Iterable, Sequence
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import click
 
+from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, say
 from migrator.cli.app.refs import ref_option
 from migrator.cli.app.words import seconds_of
@@ -173,16 +175,18 @@ def hold(shared: Globals, /, *, names: tuple[str, ...], is_all: bool, why: str, 
     def body() -> Outcome:
         if is_all is bool(names):
             raise InputError("say which accounts", code="bad_options", hint="give NAME..., or --all alone")
+        _must_mean_all(names)
         who, words = named_person(by, option="--by"), " ".join(why.split())
         with Register.open(register_place(shared.config)) as register:
             _must_be_registered(register, names)
             chosen = names or [account.name for account in register.accounts() if not account.is_held]
-            held = [register.hold(name, who, words) for name in dict.fromkeys(chosen)]
+            before = {name: register.account(name).order for name in dict.fromkeys(chosen)}
+            held = [register.hold(name, who, words) for name in before]
         text = list[str]()
         for account in held:
-            text += (f"Account {account.name} is held.", *_at_work(account))
+            text += (f"Account {account.name} is held.", *_at_work(account), *_taken_back(account, before))
         own = " ".join(account.name for account in held)
-        text.append(f"Next: `migrator fleet go {own}` lets go on what this has held." if held else "All were held.")
+        text.append(f"Next: `migrator fleet go {own}` lets these go on." if held else "All were held.")
         return Outcome(_values(held), text)
 
     return finish("fleet hold", shared, body)
@@ -201,9 +205,14 @@ def upgrade(shared: Globals, /, *, names: tuple[str, ...]) -> int:
     """
 
     def body() -> Outcome:
+        _must_mean_all(names)
         done = list[Upgraded]()
         for one in upgrade_stores(register_place(shared.config), names):
-            say(f"account {one.name} {one.words}" if not one.is_left else f"account {one.name} is left: {one.words}")
+            say(
+                f"account {one.name} {one.words}"
+                if not one.is_left
+                else f"account {one.name} was not upgraded: {one.words}"
+            )
             done.append(one)
         left = [one.name for one in done if one.is_left]
         counts = f"{sum(one.is_new for one in done)} upgraded, {len(left)} left, of {counted(len(done), 'account')}"
@@ -227,6 +236,39 @@ def _must_be_registered(register: Register, names: Iterable[str]) -> None:
 
 def _values(accounts: Sequence[Account]) -> dict[str, Any]:
     return {"accounts": [account_values(account) for account in accounts]}
+
+
+def _must_mean_all(names: Iterable[str]) -> None:
+    """Refuse a chosen account for a command over all of them.
+
+    Raises: InputError.
+    """
+    if (chosen := wiring.account()) is not None and not tuple(names):
+        raise InputError(
+            f"account {chosen} was chosen, and this is for all accounts",
+            code="bad_options",
+            hint=f"leave --account (MIGRATOR_ACCOUNT) out, or name it: `{chosen}` at the end",
+        )
+
+
+def _taken_back(account: Account, before: Mapping[str, Order | None]) -> list[str]:
+    """Name the order that a hold took back, with its command."""
+    order = before[account.name]
+    if order is None or account.order is not None:
+        return []
+    options = {
+        "--confirm": order.confirm,
+        "--confirm-pauses": order.confirm_pauses,
+        "--wave": order.wave,
+        "--max-sims": order.max_sims,
+        "--ref": order.ref or None,
+    }
+    words = [account.name, "--plan", order.plan]
+    for option, value in options.items():
+        words += [] if value is None else [option, str(value)]
+    return [
+        f"Its order to begin plan {order.plan} was taken back. `migrator fleet go {shlex.join(words)}` gives it again."
+    ]
 
 
 def _left(account: Account, place: str) -> list[str]:

@@ -455,6 +455,7 @@ def least_settings(environ: Mapping[str, str], config_path: Path | None) -> Sett
     return _settings(values, account_of(given), given, environ, {})
 
 
+_HEADER = re.compile(r"^[ \t]*\[+[ \t]*[\"']?([^\]\"'.\s]*)", re.MULTILINE)
 _SECTION = re.compile(r"^[ \t]*\[state\][^\n]*\n(?:(?![ \t]*\[)[^\n]*\n?)*", re.MULTILINE)
 _NAMED = re.compile(r"^[ \t\[]*[\"']?state\b", re.MULTILINE)
 
@@ -464,22 +465,25 @@ def _state_in(text: str) -> str | None:
 
     None where it has none.
 
-    Raises: InputError, where the file seems to have one that cannot be read.
+    Raises: InputError, where the file may have one that cannot be read: a section or key of no known name may be it,
+        misspelled.
     """
+    unclear = InputError("the address of the store cannot be read")
+    known = {setting.section for setting in _SETTINGS}
     try:
         data = parse_toml(text, name="the file").data
+        headers = list(data)
     except InputError:
-        if _NAMED.search(text) is None:
-            return None
-        section = _SECTION.search(text)
-        data = parse_toml("" if section is None else section[0], name="the file").data
-        if "state" not in data:
+        headers, section = _HEADER.findall(text), _SECTION.search(text)
+        if section is None and _NAMED.search(text) is not None:
             raise
+        data = parse_toml("" if section is None else section[0], name="the file").data
     state = data.get("state", {})
-    url = state.get("url") if isinstance(state, Mapping) else 0
-    if url is not None and not isinstance(url, str):
-        raise InputError("the address of the store cannot be read")
-    return url
+    if not known.issuperset(headers) or headers.count("state") > 1:
+        raise unclear
+    if not isinstance(state, Mapping) or not {"url"}.issuperset(state) or not isinstance(state.get("url", ""), str):
+        raise unclear
+    return state.get("url")
 
 
 def _settings(

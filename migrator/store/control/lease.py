@@ -20,7 +20,7 @@ from migrator.store.log import LAST_COLUMNS, remember_last
 from migrator.store.moved import must_be_here
 from migrator.store.tables.plans import lease
 
-__all__ = ["EXPIRY_S", "Lease", "Owner", "lost_to", "owner_of"]
+__all__ = ["EXPIRY_S", "Lease", "Owner", "lost_to", "owner_of", "raise_fence"]
 
 EXPIRY_S = 60.0
 """Seconds of silence after which a holder is taken for dead.
@@ -99,7 +99,7 @@ class Lease:
             else:
                 connection.execute(delete(lease))
                 connection.execute(insert(lease).values(one=1, **_values(owner, now)))
-                _raise_fence(connection)
+                raise_fence(connection)
             fence = _fence(connection)
         if refusal is not None:
             raise refusal
@@ -133,16 +133,20 @@ class Lease:
             if changed_rows(moved) != 1:
                 raise lost_to(_holder(connection))
 
-    def revoke(self) -> None:
-        """Raise the fence, so that whoever holds the lease writes nothing more."""
-        with self._db.write(is_fenced=False) as connection:
-            _raise_fence(connection)
-
     def release(self, owner: Owner) -> None:
         """Give the lease back; nothing happens if somebody else took over."""
         with self._db.write(is_fenced=False) as connection:
             connection.execute(delete(lease).where(_is(owner)))
         self._db.guard = None
+
+    def living(self, now: float = 0.0) -> Owner | None:
+        """Return the holder, if it was heard of within a minute.
+
+        `now` is in UTC seconds; PostgreSQL goes by its own clock.
+        """
+        with self._db.read() as connection:
+            held, now = _holder(connection), self._db.time(connection, now)
+        return None if held is None or now - held.heartbeat_at >= EXPIRY_S else owner_of(held)
 
     def holder(self) -> tuple[Owner, float] | None:
         """Return the holder of the store, or None if free.
@@ -169,8 +173,11 @@ def _refusal(  # noqa: PLR0917 - handed through as they came
     return _held_by(held, now, expiry_s)
 
 
-def _raise_fence(connection: Connection) -> None:
-    """Raise the fence of the store by one."""
+def raise_fence(connection: Connection) -> None:
+    """Raise the fence of the store by one.
+
+    Whoever holds the lease writes nothing more.
+    """
     keep_fact(connection, _FENCE, str(_fence(connection) + 1))
 
 

@@ -5,6 +5,7 @@ Alembic files in `migrations/versions`, named after their number. The files lie 
 and at the top of a checkout.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import Connection, text
@@ -15,7 +16,6 @@ from migrator.store.database.sql import TABLE_NAMES
 from migrator.store.tables import METADATA
 
 __all__ = [
-    "is_older",
     "make_tables",
     "migrations_folder",
     "must_be_current",
@@ -65,7 +65,14 @@ def revision(connection: Connection) -> str | None:
     return None
 
 
-def prepare(database: Database, *, now: float, upgrade: bool | None = None, folder: Path | None = None) -> None:
+def prepare(
+    database: Database,
+    *,
+    now: float,
+    upgrade: bool | None = None,
+    folder: Path | None = None,
+    upgraded: Callable[[Connection], None] | None = None,
+) -> None:
     """Bring a store to the newest revision.
 
     If a file holds anything, a backup is made beside it first.
@@ -75,6 +82,7 @@ def prepare(database: Database, *, now: float, upgrade: bool | None = None, fold
         now: UTC seconds, for the backup's name.
         upgrade: False to refuse an older store instead; None where its database says so.
         folder: where the revisions lie; tests bring their own.
+        upgraded: called within the transaction of an upgrade, at its end.
 
     Raises: StoreError, if the store is newer than this tool, or older and may not be upgraded; then nothing is written.
     """
@@ -92,7 +100,7 @@ def prepare(database: Database, *, now: float, upgrade: bool | None = None, fold
     if found is None and tables_are_enough:
         _create(database, known[-1])
     else:
-        _upgrade(database, folder, known, now)
+        _upgrade(database, folder, known, now, upgraded)
 
 
 def _create(database: Database, newest: str) -> None:
@@ -133,15 +141,13 @@ def must_be_current(database: Database) -> None:
         raise _older(found, known, database.place)
 
 
-def is_older(database: Database) -> bool:
-    """True for a store of an older schema that this tool knows."""
-    known = revisions(migrations_folder())
-    with database.read() as connection:
-        found = revision(connection)
-    return found in known[:-1]
-
-
-def _upgrade(database: Database, folder: Path, known: list[str], now: float) -> None:
+def _upgrade(
+    database: Database,
+    folder: Path,
+    known: list[str],
+    now: float,
+    upgraded: Callable[[Connection], None] | None,
+) -> None:
     """Upgrade under the write lock.
 
     Another process may have upgraded the store during the wait for the lock.
@@ -157,6 +163,8 @@ def _upgrade(database: Database, folder: Path, known: list[str], now: float) -> 
         if found is not None:
             database.keep_before_upgrade(found, now)
         upgrade_to_head(connection, folder, now)
+        if upgraded is not None:
+            upgraded(connection)
 
 
 def _older(found: str | None, known: list[str], place: str) -> StoreError:

@@ -4,7 +4,7 @@ A role is granted to logins by an administrator: `GRANT migrator_operator TO ada
 may say who logged in when something was approved or done: the database fills that in.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 from sqlalchemy import Connection, Table, text
 
@@ -26,6 +26,8 @@ FILLED = "db_user"
 
 _MISSING = text("SELECT name FROM unnest(CAST(:names AS text[])) name WHERE name NOT IN (SELECT rolname FROM pg_roles)")
 _SCHEMA = text("SELECT pg_has_role(nspowner, 'USAGE') FROM pg_namespace WHERE nspname = :name")
+
+_COLUMNS = text("SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = :name")
 
 _GIVEN = text(
     "SELECT 1 FROM pg_namespace n CROSS JOIN LATERAL aclexplode(n.nspacl) given "
@@ -120,13 +122,20 @@ def grant_account(database: Database, account: str) -> bool:
             return False
         _must_own(connection, schema, f"account {account}")
         _read_all(connection, schema)
-        for table, rights in _ORDERS.items():
-            _grant(connection, schema, table.name, rights, OPERATOR)
+        there: dict[str, set[str]] = {}  # an older store has not all of it
+        for name, column in connection.execute(_COLUMNS, {"name": schema}):
+            there.setdefault(name, set()).add(column)
         for table in STORE.sorted_tables:
-            rights = "UPDATE, DELETE" if table in _APPROVED else "INSERT, UPDATE, DELETE"
-            _grant(connection, schema, table.name, rights, WORKER)
-        for table in _APPROVED:
-            _grant(connection, schema, table.name, f"INSERT ({_columns(table)})", f"{OPERATOR}, {WORKER}")
+            if table.name not in there:
+                continue
+            if table in _ORDERS:
+                _grant(connection, schema, table.name, _ORDERS[table], OPERATOR)
+            if table in _APPROVED:
+                _grant(connection, schema, table.name, "UPDATE, DELETE", WORKER)
+                columns = _columns(table, there[table.name])
+                _grant(connection, schema, table.name, f"INSERT ({columns})", f"{OPERATOR}, {WORKER}")
+            else:
+                _grant(connection, schema, table.name, "INSERT, UPDATE, DELETE", WORKER)
         connection.execute(text(f'GRANT USAGE ON ALL SEQUENCES IN SCHEMA "{schema}" TO {OPERATOR}, {WORKER}'))
     return True
 
@@ -155,6 +164,7 @@ def _grant(connection: Connection, schema: str, table: str, rights: str, roles: 
     connection.execute(text(f'GRANT {rights} ON "{schema}"."{table}" TO {roles}'))
 
 
-def _columns(table: Table) -> str:
-    names: Iterable[str] = (column.name for column in table.columns if column.name != FILLED)
-    return ", ".join(names)
+def _columns(table: Table, there: Collection[str] | None = None) -> str:
+    """Return the columns that a user fills, of those that are there."""
+    names = (column.name for column in table.columns if column.name != FILLED)
+    return ", ".join(name for name in names if there is None or name in there)

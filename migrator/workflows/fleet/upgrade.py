@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from migrator.core.accounts.records import Account
 from migrator.errors import MigratorError, NoStore, OlderStore, StoreLost
-from migrator.store import Store
+from migrator.store import Store, held_by
 from migrator.store.register import Register
 from migrator.wiring import SystemClock
 
@@ -32,7 +32,8 @@ class Upgraded:
 def upgrade_stores(url: str, names: Sequence[str] = ()) -> Iterator[Upgraded]:
     """Bring the stores of accounts up to date, one after the other.
 
-    A store that a worker is at is left alone: its job would be cut off.
+    A store that a worker is at, or a run by hand, is left alone: it would be cut off. Where there are roles, they get
+    their rights in what is new.
 
     Args:
         url: of the database.
@@ -43,29 +44,40 @@ def upgrade_stores(url: str, names: Sequence[str] = ()) -> Iterator[Upgraded]:
     with Register.open(url) as register:
         chosen = [register.account(name).name for name in names] or [one.name for one in register.accounts()]
         for name in chosen:
-            yield _upgraded(url, register.account(name))
+            yield _upgraded(url, register, register.account(name))
 
 
-def _upgraded(url: str, account: Account) -> Upgraded:
+def _upgraded(url: str, register: Register, account: Account) -> Upgraded:
     name = account.name
     try:
         Store.look(url, account=name).close()
     except NoStore:
         return Upgraded(name, "has no store yet")
-    except StoreLost:
-        raise
     except OlderStore:
-        if account.worker is not None:
-            words = f"worker {account.worker} is at it: stop the workers, then upgrade it"
-            return Upgraded(name, words, is_left=True)
-    except MigratorError as error:
-        return Upgraded(name, error.message, is_left=True)
-    else:
-        return Upgraded(name, "is up to date")
-    try:
-        Store.open(url, account=name, now=SystemClock().now().timestamp(), create=False, upgrade=True).close()
+        return _brought_up(url, register, account)
     except StoreLost:
         raise
     except MigratorError as error:
-        return Upgraded(name, error.message, is_left=True)
+        return _left(name, error)
+    return Upgraded(name, "is up to date")
+
+
+def _brought_up(url: str, register: Register, account: Account) -> Upgraded:
+    name = account.name
+    try:
+        by_hand = held_by(url, name)
+        if account.worker is not None or by_hand is not None:
+            who = f"worker {account.worker}" if account.worker is not None else f"a run ({by_hand})"
+            return Upgraded(name, f"{who} is at it: let it end, then upgrade it", is_left=True)
+        Store.open(url, account=name, now=SystemClock().now().timestamp(), create=False, upgrade=True).close()
+        if register.has_roles():
+            register.grant(name)
+    except StoreLost:
+        raise
+    except MigratorError as error:
+        return _left(name, error)
     return Upgraded(name, "was upgraded", is_new=True)
+
+
+def _left(name: str, error: MigratorError) -> Upgraded:
+    return Upgraded(name, f"{error.message} ({error.hint})" if error.hint else error.message, is_left=True)

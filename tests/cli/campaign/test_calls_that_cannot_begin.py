@@ -152,3 +152,21 @@ def test_each_call_of_a_loop_is_told_of(campaign: Desk, monkeypatch: pytest.Monk
     monkeypatch.setattr("migrator.cli.campaign.run.time.sleep", nap)
     assert campaign.run("campaign", "run", "--every", "15m").code == 130
     assert len(told(campaign)) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[sate]\nurl = "sqlite:///real.db"\n[hologram]\nmax_rps = "x"\n',
+        '[state]\nulr = "sqlite:///real.db"\n',
+        '[state]\nurl = "sqlite:///real.db"\n[state]\nurl = "sqlite:///other.db"\n',
+        '[sate]\nurl = "sqlite:///real.db"\n' + SYNTAX,
+    ],
+)
+def test_a_settings_file_that_may_name_another_store_tells_nobody_of_this_one(campaign: Desk, text: str) -> None:
+    """The call would be noted, and told, in a store that has nothing to do with it."""
+    before = (campaign.folder / "migrator.db").read_bytes()
+    campaign.write("migrator.toml", text)
+    assert campaign.run("campaign", "run", "--once").code == 2
+    assert told(campaign) == []
+    assert (campaign.folder / "migrator.db").read_bytes() == before

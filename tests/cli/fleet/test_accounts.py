@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from migrator.core.accounts.records import Order
 from migrator.core.accounts.turns import AccountState, Turn
 from migrator.store import Store
 from migrator.store.register import Register
@@ -291,6 +292,16 @@ def test_many_accounts_are_held_at_once_and_those_go_again_that_this_has_held(
     assert desk.json("fleet", "go", *again, "--by", "ada").code == 0
     with Register.open(url) as register:
         assert [one.name for one in register.accounts() if one.is_held] == ["coil"], "who was held before stays so"
+    for of_all in (["hold", "--all"], ["upgrade"]):
+        refused = desk.run("--account", "bolt", "fleet", *of_all)
+        assert (refused.code, "for all accounts" in refused.err) == (2, True)
+    with Register.open(url) as register:
+        order = Order("p9", 480, None, "canary", None, "CHG 1", "ada")
+        register.go("bolt", None, "ada", order)
+    given_again = "fleet go bolt --plan p9 --confirm 480 --wave canary --ref 'CHG 1'"
+    assert given_again in desk.run("fleet", "hold", "--all").out.replace("\n", " "), (
+        "an order is taken back with its remedy"
+    )
     refused = desk.run("fleet", "go", "bolt", "dora", "--plan", "p1", "--confirm", "1")
     assert (refused.code, "one account" in refused.err) == (2, True)
 
@@ -319,6 +330,13 @@ def test_the_stores_of_all_accounts_are_upgraded_and_what_is_left_is_named(desk:
     assert "fleet upgrade coil newer" in done.document["errors"][0]["hint"]
     with Register.open(url) as register:
         register.left("rome/1")
+    held = (
+        "INSERT INTO a_coil.lease VALUES (1, 'rome', 7, 0, extract(epoch FROM now()), extract(epoch FROM now()) - {})"
+    )
+    sql(url, held.format(10))
+    by_hand = desk.json("fleet", "upgrade", "coil").data["accounts"][0]
+    assert (by_hand["is_left"], "rome" in by_hand["words"]) == (True, True)
+    sql(url, "DELETE FROM a_coil.lease", held.format(70))  # whoever held it is dead
     assert desk.json("fleet", "upgrade", "coil").data["accounts"][0]["words"] == "was upgraded"
     assert desk.json("fleet", "upgrade", "coil").data["accounts"][0]["words"] == "is up to date"
     assert desk.run("fleet", "upgrade", "nobody").code == 2

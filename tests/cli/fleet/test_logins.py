@@ -8,7 +8,8 @@ from migrator.errors import InputError
 from migrator.store import Owner, Store
 from migrator.store.register import Order, Register
 from tests.cli.conftest import POLICY, Desk
-from tests.server import sql
+from tests.schema.test_schema_postgresql import of_revision
+from tests.server import running, sql
 
 USERS = {
     "rita": "migrator_reader",
@@ -204,3 +205,26 @@ def test_who_may_make_no_roles_hears_what_an_administrator_runs(desk: Desk, url:
     refused = desk.run("--state", url.replace("owner@", "nobody_yet@"), "fleet", "init", "--roles")
     assert (refused.code, "CREATE ROLE migrator_reader" in refused.err) == (2, True)
     sql(url, "REVOKE CREATE ON DATABASE postgres FROM nobody_yet")
+
+
+def test_an_upgrade_with_roles_gives_them_their_rights_in_what_is_new(
+    desk: Desk, logins: dict[str, str], url: str
+) -> None:
+    server = running()
+    assert server is not None
+    assert desk.run("fleet", "add", "bolt", "--source", "portal").code == 0
+    sql(url, "DROP SCHEMA a_bolt CASCADE")
+    of_revision(server, "0009", account="bolt")
+    init = desk.run("fleet", "init")
+    assert init.code == 0, init.err
+    for user in USERS:
+        refused = desk.json("--state", logins[user], "fleet", "upgrade", "bolt")
+        assert refused.code == 1
+        assert refused.data["accounts"][0]["is_left"]
+    fence = "SELECT value FROM a_bolt.meta WHERE name = 'lease_fence'"
+    assert sql(url, fence) == [], "who may not upgrade takes the lease from nobody"
+    assert desk.run("fleet", "upgrade", "bolt").code == 0
+    assert sql(url, fence) == [("1",)]
+    (rights,) = sql(url, "SELECT has_table_privilege('migrator_worker', 'a_bolt.notices', 'INSERT')")
+    assert rights == (True,)
+    sql(url, "DROP SCHEMA a_bolt CASCADE")
