@@ -99,8 +99,11 @@ class Guarded:
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     """A server with a certificate for `localhost` alone."""
-    if running() is None:
+    server = running()
+    if server is None:
         pytest.skip(MISSING)
+    if sql(server.url(), "SHOW ssl_library") == [("",)]:
+        pytest.skip("the PostgreSQL here was built without TLS")
     if OPENSSL is None:
         pytest.skip("no openssl here to make certificates")
     keys = tmp_path_factory.mktemp("keys")
