@@ -12,18 +12,20 @@ from migrator.core.accounts.turns import AccountState, after_job
 from migrator.core.campaign.notices import Notice, end_notices
 from migrator.core.policy.outside import Receiver
 from migrator.core.run.results import ExitCode
-from migrator.errors import Interrupted, MigratorError, NoStore, StoreBusy, StoreError, StoreLost
+from migrator.errors import Halted, Interrupted, MigratorError, NoStore, StoreBusy, StoreError, StoreLost
 from migrator.inputs.policy.file import stored_policy
 from migrator.reports.accounts.values import state_words
 from migrator.reports.model import moment
-from migrator.store import Store
+from migrator.store import PlanState, Store
 from migrator.workflows.notices.deliver import deliver
+from migrator.workflows.plans.refusals import require_approvals
 from migrator.workflows.site import Site
 
 __all__ = [
     "NOT_TOLD",
     "TOLD",
     "Standstill",
+    "may_tell",
     "plans_stopped",
     "standstill_of",
     "telling_failure",
@@ -131,7 +133,7 @@ def plans_stopped(site: Site, plan_ids: Sequence[str], stop: Standstill, about: 
 
     Args:
         site: the store.
-        plan_ids: migrations, cutovers and rollbacks, the first one first; those that are not there have no receiver.
+        plan_ids: migrations, cutovers and rollbacks, the first one first; those that may not tell have no receiver.
         stop: the reason.
         about: what is told of the account.
     """
@@ -148,9 +150,32 @@ def plans_stopped(site: Site, plan_ids: Sequence[str], stop: Standstill, about: 
     )
 
 
+def may_tell(store: Store, plan_id: str) -> bool:
+    """True if a plan's receivers may be told by a worker.
+
+    A receiver may be a program, and a worker has the account's store: only a plan that was begun, or that as many
+    people approved as its policy asks for, names one. Of a cutover or rollback it is the plan behind it.
+    """
+    named = _migration(store, plan_id)
+    state = store.plans.exists(named)
+    if state is None or state is PlanState.DRAFT:
+        return False
+    if state is not PlanState.CREATED:
+        return True
+    try:
+        require_approvals(store, store.plans.header(named))
+    except Halted:
+        return False
+    return True
+
+
 def _receivers(store: Store, plan_id: str) -> tuple[Receiver, ...]:
-    if store.cutovers.exists(plan_id) is not None:
-        plan_id = store.cutovers.header(plan_id).plan_id
-    if store.plans.exists(plan_id) is None:
+    if not may_tell(store, plan_id):
         return ()
+    plan_id = _migration(store, plan_id)
     return stored_policy(store.plans.policy_text(plan_id), name=f"policy of {plan_id}").notify
+
+
+def _migration(store: Store, plan_id: str) -> str:
+    """Return the plan behind a cutover or rollback, or the plan itself."""
+    return plan_id if store.cutovers.exists(plan_id) is None else store.cutovers.header(plan_id).plan_id

@@ -1,6 +1,7 @@
 """A turn of an account: what it does, what it leaves, and when it wants to go on."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from migrator.core.accounts.records import Account, Order
 from migrator.core.accounts.turns import AccountState, Turn
 from migrator.core.cutover.plan import Require
 from migrator.core.cutover.rules import Demand
+from migrator.core.plan.approvals import Approval
 from migrator.core.policy.outside import NoticeEvent
 from migrator.core.run.control import Order as Hold
 from migrator.core.run.control import OrderKind
@@ -306,6 +308,7 @@ RECEIVER = """
 to = "slack"
 url_from = "NO_SUCH_VARIABLE"
 """
+APPROVALS = "[approvals]\nrequired = 2\n"
 ACME = Account(
     name="acme",
     carrier="1nce",
@@ -332,6 +335,12 @@ class Told(Planned):
     def turn(self, order: Order | None = None) -> Advanced:
         with site_of(self.world, self.outside, progress=lambda event, _values: self.heard.append(event)) as site:
             return advance(replace(site, turn_of=ACME), order)
+
+    def approve(self, name: str) -> None:
+        """`plan approve`."""
+        with site_of(self.world, self.outside) as site:
+            changes = site.store.plans.header(self.plan_id).fingerprints.changes
+            site.store.approvals.add(self.plan_id, Approval(name, site.now(), changes))
 
     def told(self) -> list[Mapping[str, Any]]:
         """What the outbox has."""
@@ -365,6 +374,35 @@ def test_an_order_for_a_plan_that_is_not_there_is_told_to_those_of_the_newest(tm
     (told,) = planned.told()
     assert (told["plan_id"], told["state"]) == ("p123", "attention")
     assert "told" in planned.heard
+
+
+def test_a_policy_that_nobody_approved_names_no_receiver(tmp_path: Path) -> None:
+    planned = Told(tmp_path, soak=APPROVALS)
+    for order in (planned.order(1.0), Order("p123", 7)):  # the plan itself, and the newest one in place of another
+        with suppress(Halted):
+            planned.turn(order)
+        assert planned.told() == []
+    planned.approve("ann")
+    with pytest.raises(Halted):
+        planned.turn(planned.order(1.0))
+    assert planned.told() == [], "one of two"
+    planned.approve("bob")
+    planned.turn(Order("p123", 7))
+    (told,) = planned.told()
+    assert (told["plan_id"], told["account"]) == ("p123", "acme")
+
+
+def test_a_plan_that_was_begun_speaks_for_an_order_that_nobody_approved(tmp_path: Path) -> None:
+    planned = Told(tmp_path, soak=APPROVALS)
+    planned.approve("ann")
+    planned.approve("bob")
+    planned.turn(planned.order(1.0, max_sims=2))
+    (capped,) = planned.told()
+    with site_of(planned.world, planned.outside) as site:
+        other = plan(site, tmp_path / "policy.toml")
+    with pytest.raises(Halted):
+        planned.turn(Order(other.plan_id, other.claims))
+    assert [one["plan_id"] for one in planned.told()] == [capped["plan_id"], other.plan_id]
 
 
 def test_a_key_that_is_lacking_is_told_before_any_run_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
