@@ -19,7 +19,6 @@ from migrator.errors import MigratorError, NoStore, Problem, StoreBusy, StoreErr
 from migrator.ports import Progress
 from migrator.programs import end_with_parent
 from migrator.reports.model import moment
-from migrator.wiring.withheld import withheld
 from migrator.workflows.notices.stopped import Standstill, telling_failure
 from migrator.workflows.site import Site
 from migrator.workflows.work.advance import Advanced, advance, registered, tell_turn
@@ -98,10 +97,9 @@ def _tell(shared: Globals) -> Outcome:
         return Outcome({"told": False}, ("Nothing is to be told.",))
     try:
         with wiring.open_store(least.state) as store:
-            words = withheld(least, store.outbox.secret_names()).struck(account.turn.words)
             site = Site(store, least, turn_of=replace(account, worker=account.last_worker))
             hint = f"`migrator fleet show {account.name}` tells what was done"
-            tell_turn(site, account.order, Standstill(ExitCode.ERROR, words, hint))
+            tell_turn(site, account.order, Standstill(ExitCode.ERROR, account.turn.words, hint))
     except NoStore:
         return Outcome({"told": False}, ("Nothing is to be told: the account has no store.",))
     return Outcome({"told": True}, ("Whoever is a receiver is told.",))

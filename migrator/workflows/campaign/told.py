@@ -29,7 +29,7 @@ from migrator.workflows.campaign.make import kept_policy
 from migrator.workflows.campaign.report import campaign_report
 from migrator.workflows.campaign.tick import GRAVITY, Held, Tick
 from migrator.workflows.handover.export import handover
-from migrator.workflows.notices.stopped import Standstill, told_of_turn
+from migrator.workflows.notices.stopped import Standstill, told_of_turn, without_secrets
 from migrator.workflows.site import Site, holding
 
 __all__ = [
@@ -291,6 +291,7 @@ def campaign_stopped(site: Site, campaign: Campaign, stop: Standstill, ref: str 
 
 def end_failed(site: Site, campaign: Campaign, tick_no: int, stop: Standstill, ref: str = "") -> None:
     """Note that a tick failed as a whole, and tell of it."""
+    stop = without_secrets(site, stop)
     held = {"exit_code": int(stop.exit_code), "words": stop.words, "hint": stop.hint}
     site.store.ticks.end(
         tick_no,

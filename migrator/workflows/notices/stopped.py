@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from migrator.inputs.policy.file import stored_policy
 from migrator.reports.accounts.values import state_words
 from migrator.reports.model import moment
 from migrator.store import PlanState, Store
+from migrator.wiring.withheld import withheld
 from migrator.workflows.notices.deliver import deliver
 from migrator.workflows.plans.refusals import require_approvals
 from migrator.workflows.site import Site
@@ -30,6 +31,7 @@ __all__ = [
     "standstill_of",
     "telling_failure",
     "told_of_turn",
+    "without_secrets",
 ]
 
 NOT_TOLD = (Interrupted, StoreBusy, StoreLost)
@@ -81,6 +83,15 @@ def standstill_of(error: Exception) -> Standstill:
         return Standstill(ExitCode.ERROR, f"{place}{error.strerror}", "its log says more")
     words = f"an unexpected error: {type(error).__name__}"
     return Standstill(ExitCode.ERROR, words, "run it by hand with -vv, and report what it says")
+
+
+def without_secrets(site: Site, stop: Standstill) -> Standstill:
+    """Return a standstill in words without any secret that is known here.
+
+    What is wrong with settings names their text, and a secret may stand where another setting belongs.
+    """
+    kept = withheld(site.settings, site.store.outbox.secret_names())
+    return replace(stop, words=kept.struck(stop.words), hint=kept.struck(stop.hint), cause=kept.struck(stop.cause))
 
 
 @contextmanager
@@ -139,6 +150,7 @@ def plans_stopped(site: Site, plan_ids: Sequence[str], stop: Standstill, about: 
     """
     if not plan_ids:
         return []
+    stop = without_secrets(site, stop)
     to = dict.fromkeys(one for plan_id in plan_ids for one in _receivers(site.store, plan_id))
     return end_notices(
         plan_ids[0],

@@ -435,6 +435,19 @@ def test_what_nobody_foresaw_is_told_by_its_kind(tmp_path: Path, monkeypatch: py
     assert (told["reason"], told["exit_code"]) == ("an unexpected error: TypeError", 1)
 
 
+def test_a_secret_that_is_known_here_is_told_to_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    planned = Told(tmp_path)
+    planned.turn(planned.order(1.0, max_sims=2))
+    monkeypatch.setenv("HOLOGRAM_API_KEY__BOLT", "the-key-of-bolt")
+    error = InputError("X is the-key-of-bolt here", hint="unset the-key-of-bolt")
+    monkeypatch.setattr(SimulatedOutside, "target", mock.Mock(side_effect=error))
+    planned.turn()
+    assert [(one["reason"], one["next"]) for one in planned.told()[1:]] == [("X is *** here", "unset ***")]
+    with pytest.raises(InputError):
+        planned.turn(planned.order(2.0))
+    assert "the-key-of-bolt" not in str(planned.told())
+
+
 def test_a_cutover_that_cannot_begin_is_told_to_those_of_its_plan(tmp_path: Path) -> None:
     planned = Told(tmp_path)
     planned.turn(planned.order(1.0))
