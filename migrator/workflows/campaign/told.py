@@ -145,6 +145,7 @@ def notices_of(tick: Tick, ended: ExitCode) -> list[Notice]:
             day=day,
             to=to,
             plan_id=f"campaign {name}",
+            standstill=tick.site.standstill,
         )
     ]
     spent = store.due.spent(tick.campaign, tick.day_began_s())
@@ -274,7 +275,7 @@ def _has_changed(tick: Tick) -> bool:
 def campaign_stopped(site: Site, campaign: Campaign, stop: Standstill, ref: str = "") -> list[Notice]:
     """Return the notice for the kept receivers that a campaign stands still.
 
-    For the same cause it is told once a day.
+    For the same cause it is told once a day, and anew once the account stood and a person let it go.
     """
     policy = kept_policy(campaign)
     assert policy.campaign is not None  # noqa: S101 - a campaign is made of a policy with bounds
@@ -286,6 +287,7 @@ def campaign_stopped(site: Site, campaign: Campaign, stop: Standstill, ref: str 
         day=site.clock.now().astimezone(ZoneInfo(policy.campaign.time_zone)).date(),
         to=policy.notify,
         plan_id=f"campaign {campaign.name}",
+        standstill=site.standstill,
     )
 
 

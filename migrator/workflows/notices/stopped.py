@@ -140,7 +140,7 @@ def told_of_turn(site: Site, exit_code: int, again_at: float | None = None) -> d
 def plans_stopped(site: Site, plan_ids: Sequence[str], stop: Standstill, about: Mapping[str, Any]) -> list[Notice]:
     """Return the notice for their receivers that plans stand still.
 
-    For the same cause it is told once a day (UTC).
+    For the same cause it is told once a day (UTC), and anew once the account stood and a person let it go.
 
     Args:
         site: the store.
@@ -159,6 +159,7 @@ def plans_stopped(site: Site, plan_ids: Sequence[str], stop: Standstill, about: 
         cause=stop.cause or stop.words,
         day=site.clock.now().date(),
         to=tuple(to),
+        standstill=site.standstill,
     )
 
 

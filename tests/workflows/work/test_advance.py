@@ -331,10 +331,11 @@ class Told(Planned):
     def __init__(self, folder: Path, **more: Any) -> None:
         super().__init__(folder, soak=more.pop("soak", ""), after=RECEIVER, **more)
         self.heard: list[str] = []
+        self.account = ACME
 
     def turn(self, order: Order | None = None) -> Advanced:
         with site_of(self.world, self.outside, progress=lambda event, _values: self.heard.append(event)) as site:
-            return advance(replace(site, turn_of=ACME), order)
+            return advance(replace(site, turn_of=self.account), order)
 
     def approve(self, name: str) -> None:
         """`plan approve`."""
@@ -365,6 +366,24 @@ def test_an_order_that_cannot_be_carried_out_is_told_once_a_day(tmp_path: Path) 
     with pytest.raises(InputError):
         planned.turn(Order(planned.plan_id, planned.claims + 1))
     assert len(planned.told()) == 2
+
+
+def test_the_same_standstill_is_told_anew_once_a_person_let_the_account_go(tmp_path: Path) -> None:
+    planned = Told(tmp_path)
+    for standstill, told in ((0, 1), (0, 1), (17, 2), (17, 2), (29, 3)):
+        planned.account = replace(ACME, standstill=standstill)
+        with pytest.raises(InputError):
+            planned.turn(Order(planned.plan_id, planned.claims + 1))
+        assert len(planned.told()) == told
+
+
+def test_a_run_that_stops_again_after_a_person_spoke_is_told_anew(tmp_path: Path) -> None:
+    planned = Told(tmp_path)
+    planned.turn(planned.order(1.0, max_sims=2))
+    for standstill, told in ((0, 2), (0, 2), (17, 3), (17, 3)):  # it claimed two, and then none
+        planned.account = replace(ACME, standstill=standstill)
+        assert planned.turn().exit_code is ExitCode.HALTED
+        assert len(planned.told()) == told
 
 
 def test_an_order_for_a_plan_that_is_not_there_is_told_to_those_of_the_newest(tmp_path: Path) -> None:
