@@ -414,10 +414,16 @@ class Register:
                 self._note(connection, name, "attention", worker, values["words"])
             return self._registered(connection, name)
 
-    def told(self, name: str) -> None:
-        """Note that the receivers of an account know why it stands."""
+    def told(self, name: str, ended_at: float | None) -> None:
+        """Note that the receivers of an account know why it stands.
+
+        Args:
+            name: the account.
+            ended_at: when the job ended that is told of; a later one has told nobody by that.
+        """
         with self._db.write() as connection:
-            connection.execute(update(accounts).where(accounts.c.name == name).values(is_untold=False))
+            mine = and_(accounts.c.name == name, accounts.c.ended_at == ended_at)
+            connection.execute(update(accounts).where(mine).values(is_untold=False))
 
     def freed(self, worker: str, silent_s: float) -> list[str]:
         """Give the accounts of a dead worker back: their turn is now.

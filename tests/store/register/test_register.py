@@ -71,6 +71,19 @@ def test_a_standstill_has_a_number_of_its_own(register: Register) -> None:
     assert register.account("bolt").standstill == 0
 
 
+def test_who_told_of_an_older_standstill_told_nobody_of_a_newer_one(register: Register) -> None:
+    added(register)
+    first = ended(register, Turn(ATTENTION))
+    assert first.is_untold
+    register.wake("acme")
+    assert not register.account("acme").is_untold, "a person spoke"
+    second = ended(register, Turn(ATTENTION))
+    register.told("acme", first.ended_at)
+    assert register.account("acme").is_untold
+    register.told("acme", second.ended_at)
+    assert not register.account("acme").is_untold
+
+
 # --- the register itself ------------------------------------------------------------------------------------------
 
 
