@@ -37,6 +37,7 @@ __all__ = [
     "campaign_stopped",
     "count_exceptions",
     "end_failed",
+    "end_interrupted",
     "note_failed_call",
     "notices_of",
     "write_deltas",
@@ -299,10 +300,23 @@ def end_failed(site: Site, campaign: Campaign, tick_no: int, stop: Standstill, r
         tick_no,
         exit_code=stop.exit_code,
         reason=stop.words,
-        told={HELD: [held], **({"ref": ref} if ref else {})},
+        told={HELD: [held], **({"ref": ref} if ref else {}), **_done_before(site, campaign)},
         now=site.now(),
         notices=campaign_stopped(site, campaign, stop, ref),
     )
+
+
+def end_interrupted(site: Site, campaign: Campaign, tick_no: int) -> None:
+    """Note that somebody stopped a tick."""
+    code, told = ExitCode.INTERRUPTED, _done_before(site, campaign)
+    site.store.ticks.end(tick_no, exit_code=code, reason="interrupted", told=told, now=site.now())
+
+
+def _done_before(site: Site, campaign: Campaign) -> dict[str, Any]:
+    """Return what the last tick noted as told of waves and cutovers."""
+    last = site.store.ticks.last_ended()
+    is_own = last is not None and last.campaign_no == campaign.campaign_no
+    return {DONE: last.told[DONE]} if last is not None and is_own and DONE in last.told else {}
 
 
 def note_failed_call(site: Site, stop: Standstill) -> bool:
