@@ -54,6 +54,11 @@ class Site:
         """Clock of the stage."""
         return self.outside.clock
 
+    @property
+    def standstill(self) -> int:
+        """Number of the account's last standstill; 0 for none."""
+        return 0 if self.turn_of is None else self.turn_of.standstill
+
     def now(self) -> float:
         """Return the time in UTC seconds."""
         return self.clock.now().timestamp()

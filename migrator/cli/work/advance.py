@@ -14,12 +14,12 @@ from migrator.cli.app.common import Globals, Outcome, finish, global_options, ta
 from migrator.cli.app.progress import watching
 from migrator.core.accounts.records import EVERY_S, Order
 from migrator.core.accounts.turns import AccountState
+from migrator.core.fleet.units import counted
 from migrator.core.run.results import ExitCode
 from migrator.errors import MigratorError, NoStore, Problem, StoreBusy, StoreError
 from migrator.ports import Progress
 from migrator.programs import end_with_parent
 from migrator.reports.model import moment
-from migrator.wiring.withheld import withheld
 from migrator.workflows.notices.stopped import Standstill, telling_failure
 from migrator.workflows.site import Site
 from migrator.workflows.work.advance import Advanced, advance, registered, tell_turn
@@ -90,6 +90,7 @@ def _tell(shared: Globals) -> Outcome:
     """Tell why the account stands, by the words that the register has.
 
     The settings may be what is wrong, and are not asked for more than the store and the secrets that no word may have.
+    While a receiver is away the call has to be made again: the outbox says when it tries, and when it gives up.
     """
     end_with_parent(os.environ)
     least = wiring.least_settings(shared.config)
@@ -98,12 +99,16 @@ def _tell(shared: Globals) -> Outcome:
         return Outcome({"told": False}, ("Nothing is to be told.",))
     try:
         with wiring.open_store(least.state) as store:
-            words = withheld(least, store.outbox.secret_names()).struck(account.turn.words)
             site = Site(store, least, turn_of=replace(account, worker=account.last_worker))
             hint = f"`migrator fleet show {account.name}` tells what was done"
-            tell_turn(site, account.order, Standstill(ExitCode.ERROR, words, hint))
+            tell_turn(site, account.order, Standstill(ExitCode.ERROR, account.turn.words, hint))
+            waiting = len(store.outbox.open())
     except NoStore:
         return Outcome({"told": False}, ("Nothing is to be told: the account has no store.",))
+    if waiting:
+        words = f"not delivered yet: {counted(waiting, 'notice')}"
+        problem = Problem("waits", words, "`migrator notify list` says why")
+        return Outcome({"told": False}, (), ExitCode.RESUMABLE, (problem,))
     return Outcome({"told": True}, ("Whoever is a receiver is told.",))
 
 

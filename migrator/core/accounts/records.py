@@ -58,6 +58,8 @@ class Account:
         last_worker: the worker whose job was the last that ended; None before the first.
         ended_at: when that ended.
         is_untold: whether its receivers do not know yet that it stands in attention.
+        standstill: number of the event by which it last came into attention; 0 before the first, and where no single
+            account was asked for.
     """
 
     name: str
@@ -75,6 +77,7 @@ class Account:
     last_worker: str | None = None
     ended_at: float | None = None
     is_untold: bool = False
+    standstill: int = 0
 
     @property
     def word(self) -> str:

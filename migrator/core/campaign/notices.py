@@ -125,11 +125,13 @@ def end_notices(
     day: date,
     to: tuple[Receiver, ...],
     plan_id: str | None = None,
+    standstill: int = 0,
 ) -> list[Notice]:
     """Return the notice of the end of a run, if any.
 
     A plan that is run by the clock ends for the same cause again and again: it is told once a day (UTC). Where the run
-    merely waits, the numbers in its words make no other end.
+    merely waits, the numbers in its words make no other end. An account of a team that stood since, and that a person
+    let go, is told of anew: nothing else would.
 
     Args:
         named: the plan that ran.
@@ -139,12 +141,14 @@ def end_notices(
         day: today.
         to: the receivers.
         plan_id: the migration's plan, where another one ran.
+        standstill: number of the account's last standstill, as the register has it; 0 for none.
     """
     event = _AT_END.get(exit_code)
     if event is None:
         return []
     same = re.sub("[0-9]+", "#", cause) if exit_code is ExitCode.RESUMABLE else cause
     key = f"{event}:{named}:{day}:{int(exit_code)}:{_digest(same)}"
+    key += f":{standstill}" if standstill else ""
     return [Notice(event, key, {"exit_code": int(exit_code), **told}, to, plan_id or named)]
 
 

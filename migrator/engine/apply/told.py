@@ -25,7 +25,15 @@ def told_at_end(ctx: Context, result: ApplyResult) -> list[Notice]:
     told |= {"money": _money(ctx), "reason": result.reason, "hint": result.hint, "next": _next(ctx, result.exit_code)}
     day, ended = ctx.clock.now().date(), list[Notice]()
     if not ctx.around.campaign:
-        ended = end_notices(ctx.plan_id, result.exit_code, told, cause=result.cause, day=day, to=ctx.around.to)
+        ended = end_notices(
+            ctx.plan_id,
+            result.exit_code,
+            told,
+            cause=result.cause,
+            day=day,
+            to=ctx.around.to,
+            standstill=ctx.around.standstill,
+        )
     return [*ended, *told_of_spend(ctx)]
 
 

@@ -30,7 +30,14 @@ def told_at_end(ctx: CutoverContext, result: CutoverResult) -> list[Notice]:
     told |= {"hint": result.hint, "next": command, "sims": list(result.not_alive)}
     to, day = ctx.around.to, ctx.clock.now().date()
     notices = end_notices(
-        ctx.cutover_id, result.exit_code, told, cause=result.cause, day=day, to=to, plan_id=ctx.header.plan_id
+        ctx.cutover_id,
+        result.exit_code,
+        told,
+        cause=result.cause,
+        day=day,
+        to=to,
+        plan_id=ctx.header.plan_id,
+        standstill=ctx.around.standstill,
     )
     if result.exit_code in _OVER and not result.unproved:
         key = f"cutover_done:{ctx.cutover_id}"

@@ -64,6 +64,7 @@ class Around:
         who: the person who runs, and the process.
         campaign: name of the campaign whose call this run is a part of; "" for none. The call tells how it ends, and
             goes on with it.
+        standstill: number of the account's last standstill; 0 for none, and for a run by hand.
     """
 
     ask: Ask | None = None
@@ -72,6 +73,7 @@ class Around:
     ref: str = ""
     who: str = ""
     campaign: str = ""
+    standstill: int = 0
     _agreed: "_Agreement | None" = field(default=None, init=False)
 
     async def may_send(self, wave: str | None, told: Callable[[], Mapping[str, Any]], clock: _Steady) -> float:

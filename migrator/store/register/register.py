@@ -7,7 +7,7 @@ account is the matter of the account's own lease.
 import json
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -19,6 +19,7 @@ from sqlalchemy import (
     case,
     delete,
     false,
+    func,
     insert,
     or_,
     select,
@@ -184,12 +185,14 @@ class Register:
         return [_account(row) for row in self._db.rows(select(accounts).order_by(accounts.c.name))]
 
     def account(self, name: str) -> Account:
-        """Return an account.
+        """Return an account, with the number of its last standstill.
 
         Raises: InputError, with the nearest name, if it is not registered.
         """
+        stood = select(func.max(events.c.event_no)).where(events.c.account == name, events.c.kind == "attention")
         with self._db.read() as connection:
-            return self._registered(connection, name)
+            found = self._registered(connection, name)
+            return replace(found, standstill=connection.scalar(stood) or 0)
 
     def standings(self, names: Iterable[str]) -> dict[str, Standing]:
         """Return how accounts stand, by their own stores.
@@ -411,10 +414,16 @@ class Register:
                 self._note(connection, name, "attention", worker, values["words"])
             return self._registered(connection, name)
 
-    def told(self, name: str) -> None:
-        """Note that the receivers of an account know why it stands."""
+    def told(self, name: str, ended_at: float | None) -> None:
+        """Note that the receivers of an account know why it stands.
+
+        Args:
+            name: the account.
+            ended_at: when the job ended that is told of; a later one has told nobody by that.
+        """
         with self._db.write() as connection:
-            connection.execute(update(accounts).where(accounts.c.name == name).values(is_untold=False))
+            mine = and_(accounts.c.name == name, accounts.c.ended_at == ended_at)
+            connection.execute(update(accounts).where(mine).values(is_untold=False))
 
     def freed(self, worker: str, silent_s: float) -> list[str]:
         """Give the accounts of a dead worker back: their turn is now.

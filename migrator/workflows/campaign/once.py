@@ -9,7 +9,7 @@ from typing import Any
 
 from migrator.core.plan.refs import ref_of
 from migrator.core.run.results import ExitCode
-from migrator.errors import InputError
+from migrator.errors import InputError, Interrupted
 from migrator.inputs.policy.file import LoadedPolicy, read_policy
 from migrator.reports.campaign.model import MOST_DEATHS
 from migrator.store.campaigns.campaigns import Campaign
@@ -27,6 +27,7 @@ from migrator.workflows.campaign.told import (
     campaign_stopped,
     count_exceptions,
     end_failed,
+    end_interrupted,
     notices_of,
     write_deltas,
     write_report,
@@ -108,10 +109,15 @@ def _go_through(tick: Tick) -> None:
 def _ending(tick: Tick, tick_no: int) -> Iterator[None]:
     """End a tick that fails as a whole, and tell its receivers.
 
-    The error goes on as it is; so it does where nobody can be told.
+    The error goes on as it is; so it does where nobody can be told. A tick that somebody stopped is no dead one, and
+    is told to nobody.
     """
     try:
         yield
+    except (Interrupted, KeyboardInterrupt):
+        with suppress(Exception):
+            end_interrupted(tick.site, tick.campaign, tick_no)
+        raise
     except NOT_TOLD:
         raise
     except Exception as error:

@@ -29,7 +29,7 @@ from migrator.workflows.campaign.make import kept_policy
 from migrator.workflows.campaign.report import campaign_report
 from migrator.workflows.campaign.tick import GRAVITY, Held, Tick
 from migrator.workflows.handover.export import handover
-from migrator.workflows.notices.stopped import Standstill, told_of_turn
+from migrator.workflows.notices.stopped import Standstill, told_of_turn, without_secrets
 from migrator.workflows.site import Site, holding
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "campaign_stopped",
     "count_exceptions",
     "end_failed",
+    "end_interrupted",
     "note_failed_call",
     "notices_of",
     "write_deltas",
@@ -145,6 +146,7 @@ def notices_of(tick: Tick, ended: ExitCode) -> list[Notice]:
             day=day,
             to=to,
             plan_id=f"campaign {name}",
+            standstill=tick.site.standstill,
         )
     ]
     spent = store.due.spent(tick.campaign, tick.day_began_s())
@@ -274,7 +276,7 @@ def _has_changed(tick: Tick) -> bool:
 def campaign_stopped(site: Site, campaign: Campaign, stop: Standstill, ref: str = "") -> list[Notice]:
     """Return the notice for the kept receivers that a campaign stands still.
 
-    For the same cause it is told once a day.
+    For the same cause it is told once a day, and anew once the account stood and a person let it go.
     """
     policy = kept_policy(campaign)
     assert policy.campaign is not None  # noqa: S101 - a campaign is made of a policy with bounds
@@ -286,20 +288,35 @@ def campaign_stopped(site: Site, campaign: Campaign, stop: Standstill, ref: str 
         day=site.clock.now().astimezone(ZoneInfo(policy.campaign.time_zone)).date(),
         to=policy.notify,
         plan_id=f"campaign {campaign.name}",
+        standstill=site.standstill,
     )
 
 
 def end_failed(site: Site, campaign: Campaign, tick_no: int, stop: Standstill, ref: str = "") -> None:
     """Note that a tick failed as a whole, and tell of it."""
+    stop = without_secrets(site, stop)
     held = {"exit_code": int(stop.exit_code), "words": stop.words, "hint": stop.hint}
     site.store.ticks.end(
         tick_no,
         exit_code=stop.exit_code,
         reason=stop.words,
-        told={HELD: [held], **({"ref": ref} if ref else {})},
+        told={HELD: [held], **({"ref": ref} if ref else {}), **_done_before(site, campaign)},
         now=site.now(),
         notices=campaign_stopped(site, campaign, stop, ref),
     )
+
+
+def end_interrupted(site: Site, campaign: Campaign, tick_no: int) -> None:
+    """Note that somebody stopped a tick."""
+    code, told = ExitCode.INTERRUPTED, _done_before(site, campaign)
+    site.store.ticks.end(tick_no, exit_code=code, reason="interrupted", told=told, now=site.now())
+
+
+def _done_before(site: Site, campaign: Campaign) -> dict[str, Any]:
+    """Return what the last tick noted as told of waves and cutovers."""
+    last = site.store.ticks.last_ended()
+    is_own = last is not None and last.campaign_no == campaign.campaign_no
+    return {DONE: last.told[DONE]} if last is not None and is_own and DONE in last.told else {}
 
 
 def note_failed_call(site: Site, stop: Standstill) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from migrator.core.fleet.spelling import escaped
@@ -38,8 +39,16 @@ def _outside(
     site: Site, policy: Policy, plan_id: str, hook: str, command: tuple[str, ...], *, ref: str, who: str
 ) -> Around:
     store = site.store
+    around = Around(
+        tell=store.outbox.tell,
+        to=policy.notify,
+        ref=ref,
+        who=who,
+        campaign=site.campaign,
+        standstill=site.standstill,
+    )
     if not command:
-        return Around(tell=store.outbox.tell, to=policy.notify, ref=ref, who=who, campaign=site.campaign)
+        return around
     kept = withheld(site.settings, store.outbox.secret_names())
 
     async def ask(told: Mapping[str, Any]) -> Veto | None:
@@ -54,4 +63,4 @@ def _outside(
         cause = f"[hooks] {hook} vetoes, and nothing is sent: {command[0]} ended with {ended.code}"
         return Veto(f"{cause}: {ended.words}" if ended.words else cause, cause)
 
-    return Around(ask=ask, tell=store.outbox.tell, to=policy.notify, ref=ref, who=who, campaign=site.campaign)
+    return replace(around, ask=ask)

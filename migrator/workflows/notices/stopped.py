@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +12,26 @@ from migrator.core.accounts.turns import AccountState, after_job
 from migrator.core.campaign.notices import Notice, end_notices
 from migrator.core.policy.outside import Receiver
 from migrator.core.run.results import ExitCode
-from migrator.errors import Interrupted, MigratorError, NoStore, StoreBusy, StoreError, StoreLost
+from migrator.errors import Halted, Interrupted, MigratorError, NoStore, StoreBusy, StoreError, StoreLost
 from migrator.inputs.policy.file import stored_policy
 from migrator.reports.accounts.values import state_words
 from migrator.reports.model import moment
-from migrator.store import Store
+from migrator.store import PlanState, Store
+from migrator.wiring.withheld import withheld
 from migrator.workflows.notices.deliver import deliver
+from migrator.workflows.plans.refusals import require_approvals
 from migrator.workflows.site import Site
 
 __all__ = [
     "NOT_TOLD",
     "TOLD",
     "Standstill",
+    "may_tell",
     "plans_stopped",
     "standstill_of",
     "telling_failure",
     "told_of_turn",
+    "without_secrets",
 ]
 
 NOT_TOLD = (Interrupted, StoreBusy, StoreLost)
@@ -81,6 +85,15 @@ def standstill_of(error: Exception) -> Standstill:
     return Standstill(ExitCode.ERROR, words, "run it by hand with -vv, and report what it says")
 
 
+def without_secrets(site: Site, stop: Standstill) -> Standstill:
+    """Return a standstill in words without any secret that is known here.
+
+    What is wrong with settings names their text, and a secret may stand where another setting belongs.
+    """
+    kept = withheld(site.settings, site.store.outbox.secret_names())
+    return replace(stop, words=kept.struck(stop.words), hint=kept.struck(stop.hint), cause=kept.struck(stop.cause))
+
+
 @contextmanager
 def telling_failure(config: Path | None, tell: Callable[[Site, Standstill], object]) -> Iterator[None]:
     """Tell by the store alone that the settings cannot be used.
@@ -98,7 +111,7 @@ def telling_failure(config: Path | None, tell: Callable[[Site, Standstill], obje
     except Exception as error:
         with suppress(Exception):
             least = wiring.least_settings(config)
-            with wiring.open_store(least.state) as store:
+            with wiring.open_store(least.state, upgrade=False) as store:
                 site = Site(store, least)
                 tell(site, standstill_of(error))
                 deliver(site)
@@ -127,16 +140,17 @@ def told_of_turn(site: Site, exit_code: int, again_at: float | None = None) -> d
 def plans_stopped(site: Site, plan_ids: Sequence[str], stop: Standstill, about: Mapping[str, Any]) -> list[Notice]:
     """Return the notice for their receivers that plans stand still.
 
-    For the same cause it is told once a day (UTC).
+    For the same cause it is told once a day (UTC), and anew once the account stood and a person let it go.
 
     Args:
         site: the store.
-        plan_ids: migrations, cutovers and rollbacks, the first one first; those that are not there have no receiver.
+        plan_ids: migrations, cutovers and rollbacks, the first one first; those that may not tell have no receiver.
         stop: the reason.
         about: what is told of the account.
     """
     if not plan_ids:
         return []
+    stop = without_secrets(site, stop)
     to = dict.fromkeys(one for plan_id in plan_ids for one in _receivers(site.store, plan_id))
     return end_notices(
         plan_ids[0],
@@ -145,12 +159,36 @@ def plans_stopped(site: Site, plan_ids: Sequence[str], stop: Standstill, about: 
         cause=stop.cause or stop.words,
         day=site.clock.now().date(),
         to=tuple(to),
+        standstill=site.standstill,
     )
 
 
+def may_tell(store: Store, plan_id: str) -> bool:
+    """True if a plan's receivers may be told by a worker.
+
+    A receiver may be a program, and a worker has the account's store: only a plan that was begun, or that as many
+    people approved as its policy asks for, names one. Of a cutover or rollback it is the plan behind it.
+    """
+    named = _migration(store, plan_id)
+    state = store.plans.exists(named)
+    if state is None or state is PlanState.DRAFT:
+        return False
+    if state is not PlanState.CREATED:
+        return True
+    try:
+        require_approvals(store, store.plans.header(named))
+    except Halted:
+        return False
+    return True
+
+
 def _receivers(store: Store, plan_id: str) -> tuple[Receiver, ...]:
-    if store.cutovers.exists(plan_id) is not None:
-        plan_id = store.cutovers.header(plan_id).plan_id
-    if store.plans.exists(plan_id) is None:
+    if not may_tell(store, plan_id):
         return ()
+    plan_id = _migration(store, plan_id)
     return stored_policy(store.plans.policy_text(plan_id), name=f"policy of {plan_id}").notify
+
+
+def _migration(store: Store, plan_id: str) -> str:
+    """Return the plan behind a cutover or rollback, or the plan itself."""
+    return plan_id if store.cutovers.exists(plan_id) is None else store.cutovers.header(plan_id).plan_id

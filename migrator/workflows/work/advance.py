@@ -28,6 +28,7 @@ from migrator.workflows.notices.stopped import (
     NOT_TOLD,
     TOLD,
     Standstill,
+    may_tell,
     plans_stopped,
     standstill_of,
     told_of_turn,
@@ -192,7 +193,7 @@ def tell_turn(
     Raises: StoreError, InputError.
     """
     if not note_failed_call(site, stop):
-        named = [plan_id] if plan_id and _is_there(site.store, plan_id) else _plans_of_turn(site.store, order)
+        named = [plan_id] if plan_id and may_tell(site.store, plan_id) else _plans_of_turn(site.store, order)
         about = told_of_turn(site, stop.exit_code) if about is None else about
         site.store.outbox.tell(plans_stopped(site, named, stop, about), site.now())
     site.progress(TOLD, {})
@@ -202,16 +203,13 @@ def tell_turn(
 def _plans_of_turn(store: Store, order: Order | None) -> list[str]:
     """Return the ids of the plans that a turn is for.
 
-    Where the plan of an order is not there, nobody knows whom the order was for but those of the newest plan.
+    Where the plan of an order is not there, or may not tell, the newest one that may tells it in its place.
     """
     if order is None:
         return begun_by_order(store)
-    newest = None if _is_there(store, order.plan) else store.plans.newest()
+    listed = () if may_tell(store, order.plan) else (str(plan["plan_id"]) for plan in store.plans.list())
+    newest = next((plan_id for plan_id in listed if may_tell(store, plan_id)), None)
     return [order.plan, *filter(None, [newest])]
-
-
-def _is_there(store: Store, plan_id: str) -> bool:
-    return store.plans.exists(plan_id) is not None or store.cutovers.exists(plan_id) is not None
 
 
 def _after(site: Site, result: Advanced) -> dict[str, Any]:

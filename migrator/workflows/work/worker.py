@@ -293,7 +293,7 @@ class Worker:
             self._warn(f"{account.name}: its receivers do not know yet that it stands: {ended.words}")
             return
         with suppress(MigratorError):  # it is told again otherwise, under the same key
-            await self._desk.ask(lambda register: register.told(account.name))
+            await self._desk.ask(lambda register: register.told(account.name, account.ended_at))
 
     # --- turns ----------------------------------------------------------------------------------------------------
 

@@ -82,6 +82,20 @@ def test_settings_that_cannot_be_used_are_told_once_a_day(
     assert len(told(campaign)) == 1
 
 
+def test_a_secret_where_another_setting_belongs_is_told_to_nobody(
+    campaign: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = "the-secret-of-acme"
+    monkeypatch.setenv("ONENCE_CLIENT_SECRET__ACME", secret)
+    campaign.write("migrator.toml", f"[hologram]\n{secret} = 1\n")
+    failed = campaign.run("campaign", "run", "--once")
+    assert (failed.code, secret in failed.err) == (2, True), "whoever calls it sees what is wrong"
+    (body,) = told(campaign)
+    assert "***" in body["told"]["reason"]
+    assert secret not in json.dumps(body)
+    assert secret.encode() not in b"".join(path.read_bytes() for path in campaign.folder.glob("migrator.db*"))
+
+
 def test_the_store_is_the_one_that_the_broken_file_names(campaign: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("migrator.db").rename("elsewhere.db")
     campaign.write("migrator.toml", f'[state]\nurl = "sqlite:///elsewhere.db"\n{SYNTAX}')
@@ -157,10 +171,10 @@ def test_each_call_of_a_loop_is_told_of(campaign: Desk, monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     "text",
     [
-        '[sate]\nurl = "sqlite:///real.db"\n[hologram]\nmax_rps = "x"\n',
+        '[stat]\nurl = "sqlite:///real.db"\n[hologram]\nmax_rps = "x"\n',
         '[state]\nulr = "sqlite:///real.db"\n',
         '[state]\nurl = "sqlite:///real.db"\n[state]\nurl = "sqlite:///other.db"\n',
-        '[sate]\nurl = "sqlite:///real.db"\n' + SYNTAX,
+        '[stat]\nurl = "sqlite:///real.db"\n' + SYNTAX,
     ],
 )
 def test_a_settings_file_that_may_name_another_store_tells_nobody_of_this_one(campaign: Desk, text: str) -> None:

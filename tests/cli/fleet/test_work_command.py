@@ -89,7 +89,7 @@ disabled = "skip"
 RECEIVER = """
 [[notify]]
 to = "command"
-command = ["sh", "-c", "cat >>told.txt; echo >>told.txt"]
+command = ["sh", "-c", "test ! -e away && cat >>told.txt && echo >>told.txt"]
 """
 
 
@@ -131,6 +131,13 @@ def test_an_account_whose_processes_die_tells_its_receivers_where_and_how_it_sta
     sql(url, f"UPDATE fleet.accounts SET words = 'refused: {key}'")  # noqa: S608 - our own
     assert desk.run(*at, "advance", "--tell").code == 0
     assert told(desk)[1]["told"]["reason"] == "refused: ***"
+    (desk.folder / "away").touch()
+    sql(url, "UPDATE fleet.accounts SET words = 'another', is_untold = true")
+    assert [desk.run(*at, "advance", "--tell").code for _ in range(2)] == [7, 7], "its receiver is away"
+    (desk.folder / "away").unlink()
+    sql(url, f"UPDATE a_{registered}.deliveries SET next_at = 0")  # noqa: S608 - our own
+    assert desk.run(*at, "advance", "--tell").code == 0
+    assert [one["told"]["reason"] for one in told(desk)[2:]] == ["another"]
 
 
 @pytest.mark.loopback

@@ -88,4 +88,7 @@ def test_a_turn_that_is_told_to_end_between_two_stages_gives_the_lease_back(make
     assert (told.returncode, '"interrupted"' in told.stdout) == (130, True), told.stderr
     with Store.open("sqlite:///migrator.db", now=0.0) as store:
         assert store.lease.holder() is None
+        (tick,) = store.ticks.list()
+        assert (tick.exit_code, tick.reason) == (130, "interrupted"), "it did not die"
+        assert store.outbox.newest(9) == []
     assert desk.run("advance").code == 6, "the campaign is not approved"

@@ -57,6 +57,33 @@ def ended(register: Register, turn: Turn, *, order_done: float | None = None) ->
     return register.account("acme")
 
 
+def test_a_standstill_has_a_number_of_its_own(register: Register) -> None:
+    added(register)
+    added(register, "bolt", customer="c2")
+    assert register.account("acme").standstill == 0
+    first = ended(register, Turn(ATTENTION)).standstill
+    register.go("acme", None, "ada")
+    assert register.account("acme").standstill == first > 0
+    register.wake("acme")
+    assert ended(register, Turn(READY, NOW)).standstill == first
+    register.go("acme", None, "ada")
+    assert ended(register, Turn(ATTENTION)).standstill > first
+    assert register.account("bolt").standstill == 0
+
+
+def test_who_told_of_an_older_standstill_told_nobody_of_a_newer_one(register: Register) -> None:
+    added(register)
+    first = ended(register, Turn(ATTENTION))
+    assert first.is_untold
+    register.wake("acme")
+    assert not register.account("acme").is_untold, "a person spoke"
+    second = ended(register, Turn(ATTENTION))
+    register.told("acme", first.ended_at)
+    assert register.account("acme").is_untold
+    register.told("acme", second.ended_at)
+    assert not register.account("acme").is_untold
+
+
 # --- the register itself ------------------------------------------------------------------------------------------
 
 

@@ -1,6 +1,7 @@
 """A turn of an account: what it does, what it leaves, and when it wants to go on."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from migrator.core.accounts.records import Account, Order
 from migrator.core.accounts.turns import AccountState, Turn
 from migrator.core.cutover.plan import Require
 from migrator.core.cutover.rules import Demand
+from migrator.core.plan.approvals import Approval
 from migrator.core.policy.outside import NoticeEvent
 from migrator.core.run.control import Order as Hold
 from migrator.core.run.control import OrderKind
@@ -306,6 +308,7 @@ RECEIVER = """
 to = "slack"
 url_from = "NO_SUCH_VARIABLE"
 """
+APPROVALS = "[approvals]\nrequired = 2\n"
 ACME = Account(
     name="acme",
     carrier="1nce",
@@ -328,10 +331,17 @@ class Told(Planned):
     def __init__(self, folder: Path, **more: Any) -> None:
         super().__init__(folder, soak=more.pop("soak", ""), after=RECEIVER, **more)
         self.heard: list[str] = []
+        self.account = ACME
 
     def turn(self, order: Order | None = None) -> Advanced:
         with site_of(self.world, self.outside, progress=lambda event, _values: self.heard.append(event)) as site:
-            return advance(replace(site, turn_of=ACME), order)
+            return advance(replace(site, turn_of=self.account), order)
+
+    def approve(self, name: str) -> None:
+        """`plan approve`."""
+        with site_of(self.world, self.outside) as site:
+            changes = site.store.plans.header(self.plan_id).fingerprints.changes
+            site.store.approvals.add(self.plan_id, Approval(name, site.now(), changes))
 
     def told(self) -> list[Mapping[str, Any]]:
         """What the outbox has."""
@@ -358,6 +368,24 @@ def test_an_order_that_cannot_be_carried_out_is_told_once_a_day(tmp_path: Path) 
     assert len(planned.told()) == 2
 
 
+def test_the_same_standstill_is_told_anew_once_a_person_let_the_account_go(tmp_path: Path) -> None:
+    planned = Told(tmp_path)
+    for standstill, told in ((0, 1), (0, 1), (17, 2), (17, 2), (29, 3)):
+        planned.account = replace(ACME, standstill=standstill)
+        with pytest.raises(InputError):
+            planned.turn(Order(planned.plan_id, planned.claims + 1))
+        assert len(planned.told()) == told
+
+
+def test_a_run_that_stops_again_after_a_person_spoke_is_told_anew(tmp_path: Path) -> None:
+    planned = Told(tmp_path)
+    planned.turn(planned.order(1.0, max_sims=2))
+    for standstill, told in ((0, 2), (0, 2), (17, 3), (17, 3)):  # it claimed two, and then none
+        planned.account = replace(ACME, standstill=standstill)
+        assert planned.turn().exit_code is ExitCode.HALTED
+        assert len(planned.told()) == told
+
+
 def test_an_order_for_a_plan_that_is_not_there_is_told_to_those_of_the_newest(tmp_path: Path) -> None:
     planned = Told(tmp_path)
     turn = planned.turn(Order("p123", 7))
@@ -365,6 +393,35 @@ def test_an_order_for_a_plan_that_is_not_there_is_told_to_those_of_the_newest(tm
     (told,) = planned.told()
     assert (told["plan_id"], told["state"]) == ("p123", "attention")
     assert "told" in planned.heard
+
+
+def test_a_policy_that_nobody_approved_names_no_receiver(tmp_path: Path) -> None:
+    planned = Told(tmp_path, soak=APPROVALS)
+    for order in (planned.order(1.0), Order("p123", 7)):  # the plan itself, and the newest one in place of another
+        with suppress(Halted):
+            planned.turn(order)
+        assert planned.told() == []
+    planned.approve("ann")
+    with pytest.raises(Halted):
+        planned.turn(planned.order(1.0))
+    assert planned.told() == [], "one of two"
+    planned.approve("bob")
+    planned.turn(Order("p123", 7))
+    (told,) = planned.told()
+    assert (told["plan_id"], told["account"]) == ("p123", "acme")
+
+
+def test_a_plan_that_was_begun_speaks_for_an_order_that_nobody_approved(tmp_path: Path) -> None:
+    planned = Told(tmp_path, soak=APPROVALS)
+    planned.approve("ann")
+    planned.approve("bob")
+    planned.turn(planned.order(1.0, max_sims=2))
+    (capped,) = planned.told()
+    with site_of(planned.world, planned.outside) as site:
+        other = plan(site, tmp_path / "policy.toml")
+    with pytest.raises(Halted):
+        planned.turn(Order(other.plan_id, other.claims))
+    assert [one["plan_id"] for one in planned.told()] == [capped["plan_id"], other.plan_id]
 
 
 def test_a_key_that_is_lacking_is_told_before_any_run_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -395,6 +452,19 @@ def test_what_nobody_foresaw_is_told_by_its_kind(tmp_path: Path, monkeypatch: py
         planned.turn(planned.order(1.0))
     (told,) = planned.told()
     assert (told["reason"], told["exit_code"]) == ("an unexpected error: TypeError", 1)
+
+
+def test_a_secret_that_is_known_here_is_told_to_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    planned = Told(tmp_path)
+    planned.turn(planned.order(1.0, max_sims=2))
+    monkeypatch.setenv("HOLOGRAM_API_KEY__BOLT", "the-key-of-bolt")
+    error = InputError("X is the-key-of-bolt here", hint="unset the-key-of-bolt")
+    monkeypatch.setattr(SimulatedOutside, "target", mock.Mock(side_effect=error))
+    planned.turn()
+    assert [(one["reason"], one["next"]) for one in planned.told()[1:]] == [("X is *** here", "unset ***")]
+    with pytest.raises(InputError):
+        planned.turn(planned.order(2.0))
+    assert "the-key-of-bolt" not in str(planned.told())
 
 
 def test_a_cutover_that_cannot_begin_is_told_to_those_of_its_plan(tmp_path: Path) -> None:
