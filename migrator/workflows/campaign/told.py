@@ -165,9 +165,8 @@ def _of_done(tick: Tick, day: str, to: tuple[Receiver, ...]) -> list[Notice]:
     Each is told once a day. What is done after the notice of a day is told by the first tick of the next one, and what
     a killed tick did by the tick after it: the tick that tells it notes how far it read the log.
     """
-    store, campaign, last = tick.site.store, tick.campaign, tick.site.store.ticks.last_ended()
-    is_own = last is not None and last.campaign_no == campaign.campaign_no
-    before: Mapping[str, Any] = last.told.get(DONE, {}) if last is not None and is_own else {}
+    store, campaign = tick.site.store, tick.campaign
+    before: Mapping[str, Any] = store.ticks.last_told(campaign.campaign_no, DONE) or {}
     notices, noted = list[Notice](), dict[str, Any]()
     for event, read, sums in (
         (NoticeEvent.WAVE_DONE, store.done.waves, _sum_of_waves),
