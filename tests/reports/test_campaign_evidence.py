@@ -154,6 +154,12 @@ def test_a_former_policy_cannot_be_changed(whole: Path, tmp_path: Path) -> None:
     assert found == [f"{first} is not the policy that the log tells"]
 
 
+def test_a_policy_that_nobody_approved_cannot_be_added(whole: Path, tmp_path: Path) -> None:
+    added = "policies/9-deadbeef0000.toml"
+    found = evidence_problems(forged(whole, tmp_path, {added: lambda _: b"policy_version = 1\n"}))[1]
+    assert found == [f"{added}: the log does not tell such a policy"]
+
+
 @pytest.mark.parametrize(
     ("name", "edit"),
     [

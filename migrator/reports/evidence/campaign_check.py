@@ -79,6 +79,9 @@ class CampaignCheck:
             name = policy_member(number, sha256)
             if not self._is_text(name, text):
                 yield f"{name} is not the policy that the log tells"
+        told = {policy_member(number, sha256) for number, (sha256, _) in enumerate(self._texts, 1)}
+        for name in sorted(name for name in self.zip.readable - told if name.startswith(POLICIES)):
+            yield f"{name}: the log does not tell such a policy"
         if self._texts and not self._is_text(POLICY, self._texts[-1][1]):
             yield f"{POLICY} is not the last policy that the log tells"
 

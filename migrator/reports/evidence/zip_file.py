@@ -48,7 +48,7 @@ LONGEST_LINE_BYTES = 16 * 1024**2
 
 That is a line, the manifest, or a policy.
 """
-MOST_MEMBERS, MOST_OF_CAMPAIGN = 100, 50_000
+MOST_MEMBERS, MOST_OF_CAMPAIGN = 100, 500_000
 """Most members of a zip: a plan has a dozen."""
 MOST_PROBLEMS = 1_000
 

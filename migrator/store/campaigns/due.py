@@ -92,21 +92,24 @@ _SPENT = (
     .group_by(_plan.plan_no)
 )
 _failed_at = func.max(case((_step.state == StepState.FAILED, _step.since)))
+_claimed_at_step = case((and_(_step.kind == StepKind.CLAIM, _step.state != StepState.SKIPPED), _step.since))
 _of_each = (
     select(
         _failed_at.label("failed_at"),
-        func.min(func.min(_step.since)).over(partition_by=_step.source_key).label("began_at"),
+        func.min(func.min(_claimed_at_step)).over(partition_by=_step.source_key).label("began_at"),
         func.row_number().over(partition_by=_step.source_key, order_by=_plan.plan_no.desc()).label("newest"),
     )
     .join_from(plans, steps, _step.plan_no == _plan.plan_no)
-    .where(_OF, _step.since > bindparam("since"))
+    .where(_OF, _step.since > bindparam("since"), _step.state != StepState.PENDING)  # what was put back tells nothing
     .group_by(_step.source_key, _plan.plan_no)
     .subquery()
 )
+_asked_for = func.coalesce(_of_each.c.failed_at, _of_each.c.began_at)
 _BEGUN = (  # each SIM by its newest plan: a retry that went well is no failure
     select(_of_each.c.failed_at)
     .where(_of_each.c.newest == 1)  # what is set up later, or planned again, makes no unit a newer one
-    .order_by(func.coalesce(_of_each.c.failed_at, _of_each.c.began_at).desc())
+    .where(_asked_for.is_not(None))  # and a unit whose card was paid otherwise is none: nothing was claimed for it
+    .order_by(_asked_for.desc())
     .limit(bindparam("most"))
 )
 _life = first_lives.c
@@ -277,9 +280,9 @@ class Due:
         return Spent(today, sims, money_today, money)
 
     def outcomes(self, campaign: Campaign, most: int) -> list[bool]:
-        """Return the newest units, by when each failed or was begun.
+        """Return the newest units, by when each failed or was claimed.
 
-        True stands for a unit that did not fail.
+        True stands for a unit that did not fail. Units for which nothing was claimed count only if they failed.
         """
         rows = self._db.rows(_BEGUN, campaign_no=campaign.campaign_no, since=campaign.budget_since_s, most=most)
         return [row.failed_at is None for row in rows]

@@ -27,6 +27,12 @@ _OF = (
     .order_by(ticks.c.tick_no)
     .limit(PAGE)
 )
+_NEWEST_OF = (
+    select(ticks)
+    .where(ticks.c.campaign_no == bindparam("campaign_no"), ticks.c.told.like(bindparam("part")))
+    .order_by(_NEWEST)
+    .limit(1)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +111,16 @@ class Ticks:
         """Return the newest tick that ended, or None."""
         rows = self._db.rows(select(ticks).where(ticks.c.ended_at.is_not(None)).order_by(_NEWEST).limit(1))
         return _kept(rows[0]) if rows else None
+
+    def last_told(self, campaign_no: int, name: str) -> Any:
+        """Return what the newest tick that told something told.
+
+        It is one of this campaign. A call that failed as a whole, or was killed, tells nothing of most things.
+
+        Returns: None, where no tick told it.
+        """
+        rows = self._db.rows(_NEWEST_OF, campaign_no=campaign_no, part=f'%"{name}"%')
+        return _kept(rows[0]).told.get(name) if rows else None
 
     def counts(self) -> dict[int | None, int]:
         """Count the ticks by exit code.

@@ -1,5 +1,6 @@
 """Intake: files that people put into the campaign's folder."""
 
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -26,6 +27,11 @@ PROBLEMS, EXCEPTIONS = ".problems.txt", ".exceptions.csv"
 TAKEN, REFUSED = "taken", "refused"
 MOST_NAMED = 3
 """Most files that are named; of others there is the count."""
+LONGEST_NAME, MOST_LETTERS = 180, 40
+"""Most bytes of a kept name, and letters of a cut one.
+
+Most file systems take 255 bytes, and the time and an ending come to it.
+"""
 STAMPED = re.compile(r"^\d{8}-\d{6}-")
 """Time in front of the name of a moved file."""
 
@@ -64,7 +70,7 @@ def take_files(tick: Tick) -> None:
             elif file in tick.files:
                 tick.taken[_take(tick, folder, file)] = (file.name, look)
         except OSError as error:
-            tick.hold(ExitCode.ATTENTION, f"{file.name} cannot be taken: {unusable(error)}", PLACE)
+            tick.hold(ExitCode.ATTENTION, _shown(f"{file.name} cannot be taken: {unusable(error)}"), PLACE)
 
 
 def _tell_earlier(tick: Tick, folder: Path) -> None:
@@ -87,7 +93,7 @@ def _tell_earlier(tick: Tick, folder: Path) -> None:
 
 def _some(names: Sequence[str]) -> str:
     """Return some names as people gave them, and how many more."""
-    first = ", ".join(STAMPED.sub("", name) for name in sorted(names)[:MOST_NAMED])
+    first = ", ".join(_shown(STAMPED.sub("", name)) for name in sorted(names)[:MOST_NAMED])
     return f"{first} and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else first
 
 
@@ -103,21 +109,22 @@ def give_back(tick: Tick) -> None:
                 place.rename(folder / name)
                 _is_being_written(tick, name)
         except OSError as error:
-            hint = f"put {place} into {folder} again"
-            tick.hold(ExitCode.ATTENTION, f"{name} was written on after it was read: {unusable(error)}", hint)
+            words = _shown(f"{name} was written on after it was read: {unusable(error)}")
+            tick.hold(ExitCode.ATTENTION, words, f"put {place} into {folder} again")
 
 
 def _take(tick: Tick, folder: Path, file: Path) -> Path:
     """Take one file, and return where it is now."""
     place, way = _place(folder / TAKEN, file, tick), _way(file)
     try:
+        _check_name(file)
         way.take(tick, file, place)
     except InputError as error:
         place = _place(folder / REFUSED, file, tick)
-        lines = [f"{one.message}  {way.remedy(one.hint, place)}".rstrip() for one in error.problems]
+        lines = [_shown(f"{one.message}  {way.remedy(one.hint, place)}".rstrip()) for one in error.problems]
         place.with_name(f"{place.name}{PROBLEMS}").write_text("\n".join(lines) + "\n", encoding="utf-8")
         hint = f"{place}{PROBLEMS} says why; put it right, and into {folder} again"
-        tick.hold(ExitCode.ATTENTION, f"{file.name} cannot be used: {error.message}", hint)
+        tick.hold(ExitCode.ATTENTION, _shown(f"{file.name} cannot be used: {error.message}"), hint)
         tick.count("files_refused", 1)
     else:
         tick.count("files_taken", 1)
@@ -127,7 +134,9 @@ def _take(tick: Tick, folder: Path, file: Path) -> Path:
 
 def _is_being_written(tick: Tick, name: str) -> None:
     tick.hold(
-        ExitCode.RESUMABLE, f"{name} is still being written", "the next `migrator campaign run` takes all that it has"
+        ExitCode.RESUMABLE,
+        f"{_shown(name)} is still being written",
+        "the next `migrator campaign run` takes all that it has",
     )
 
 
@@ -150,11 +159,34 @@ def _place(folder: Path, file: Path, tick: Tick) -> Path:
     folder.mkdir(exist_ok=True)
     stamp = datetime.fromtimestamp(tick.site.now(), UTC).strftime("%Y%m%d-%H%M%S")
     used = {_first(one.name) for one in folder.iterdir()}
-    number, place = 1, f"{stamp}-{file.name}"
+    name = "".join(char if char.isprintable() else "_" for char in file.name)
+    if len(os.fsencode(name)) > LONGEST_NAME:
+        name = f"{Path(name).stem[:MOST_LETTERS]}{file.suffix}"
+    number, place = 1, f"{stamp}-{name}"
     while _first(place) in used:
         number += 1
-        place = f"{stamp}-{number}-{file.name}"
+        place = f"{stamp}-{number}-{name}"
     return folder / place
+
+
+def _check_name(file: Path) -> None:
+    """Refuse a name that no store can keep.
+
+    Raises: InputError.
+    """
+    try:
+        file.name.encode()
+    except UnicodeEncodeError:
+        raise InputError(
+            "its name is not in UTF-8", code="name_not_utf8", hint="give it a name in plain letters"
+        ) from None
+
+
+def _shown(text: str) -> str:
+    """Return words with a name of a file, escaped, in one line."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape", "backslashreplace").decode() for char in text
+    )
 
 
 def _first(name: str) -> str:
@@ -176,7 +208,9 @@ def _pairs(tick: Tick, file: Path, place: Path) -> None:
     tick.count("pairs_replaced", done.counts["replaced"])
     tick.count("rows_left_out", done.rows_left_out)
     if done.rows_left_out:
-        tick.hold(ExitCode.ATTENTION, f"{file.name}: rows left out: {done.rows_left_out}", f"{rest} has each with why")
+        tick.hold(
+            ExitCode.ATTENTION, f"{_shown(file.name)}: rows left out: {done.rows_left_out}", f"{rest} has each with why"
+        )
 
 
 def _shipped(tick: Tick, file: Path, _place: Path) -> None:

@@ -116,7 +116,7 @@ def _ending(tick: Tick, tick_no: int) -> Iterator[None]:
         yield
     except (Interrupted, KeyboardInterrupt):
         with suppress(Exception):
-            end_interrupted(tick.site, tick.campaign, tick_no)
+            end_interrupted(tick.site, tick_no)
         raise
     except NOT_TOLD:
         raise

@@ -167,9 +167,8 @@ def _of_done(tick: Tick, day: str, to: tuple[Receiver, ...]) -> list[Notice]:
     Each is told once a day. What is done after the notice of a day is told by the first tick of the next one, and what
     a killed tick did by the tick after it: the tick that tells it notes how far it read the log.
     """
-    store, campaign, last = tick.site.store, tick.campaign, tick.site.store.ticks.last_ended()
-    is_own = last is not None and last.campaign_no == campaign.campaign_no
-    before: Mapping[str, Any] = last.told.get(DONE, {}) if last is not None and is_own else {}
+    store, campaign = tick.site.store, tick.campaign
+    before: Mapping[str, Any] = store.ticks.last_told(campaign.campaign_no, DONE) or {}
     notices, noted = list[Notice](), dict[str, Any]()
     for event, read, sums in (
         (NoticeEvent.WAVE_DONE, store.done.waves, _sum_of_waves),
@@ -300,23 +299,15 @@ def end_failed(site: Site, campaign: Campaign, tick_no: int, stop: Standstill, r
         tick_no,
         exit_code=stop.exit_code,
         reason=stop.words,
-        told={HELD: [held], **({"ref": ref} if ref else {}), **_done_before(site, campaign)},
+        told={HELD: [held], **({"ref": ref} if ref else {})},
         now=site.now(),
         notices=campaign_stopped(site, campaign, stop, ref),
     )
 
 
-def end_interrupted(site: Site, campaign: Campaign, tick_no: int) -> None:
+def end_interrupted(site: Site, tick_no: int) -> None:
     """Note that somebody stopped a tick."""
-    code, told = ExitCode.INTERRUPTED, _done_before(site, campaign)
-    site.store.ticks.end(tick_no, exit_code=code, reason="interrupted", told=told, now=site.now())
-
-
-def _done_before(site: Site, campaign: Campaign) -> dict[str, Any]:
-    """Return what the last tick noted as told of waves and cutovers."""
-    last = site.store.ticks.last_ended()
-    is_own = last is not None and last.campaign_no == campaign.campaign_no
-    return {DONE: last.told[DONE]} if last is not None and is_own and DONE in last.told else {}
+    site.store.ticks.end(tick_no, exit_code=ExitCode.INTERRUPTED, reason="interrupted", told={}, now=site.now())
 
 
 def note_failed_call(site: Site, stop: Standstill) -> bool:

@@ -5,20 +5,24 @@ from pathlib import Path
 import pytest
 
 from migrator.carriers.hologram.simulator import HologramBehaviour
+from migrator.carriers.simulation import Fault, FaultPlan
+from migrator.core.run.control import Selection
 from migrator.core.run.results import ExitCode
 from migrator.workflows.campaign.make import resume_campaign, retry_refused
 from migrator.workflows.campaign.once import Ticked, run_once
+from migrator.workflows.field.stock import claim_stock, import_stock
 from tests.worlds.campaigned import CampaignWorld
 from tests.worlds.outside import site_of
+from tests.worlds.world import new_sims
 
 DAY_S = 86_400.0
 TWO_OF_TEN = "last_units = 10\nerror_budget = 0.2\n"
 
 
-def began(folder: Path, *bad: int) -> CampaignWorld:
+def began(folder: Path, *bad: int, sims: int = 14, more: str = "") -> CampaignWorld:
     """A campaign whose cards with these numbers are refused."""
-    world = CampaignWorld(folder, sims=14, seed=3)
-    world.began(more=TWO_OF_TEN)
+    world = CampaignWorld(folder, sims=sims, seed=3)
+    world.began(more=TWO_OF_TEN + more)
     world.target.behaviour = HologramBehaviour(poison=frozenset(world.cards[number] for number in bad))
     return world
 
@@ -116,3 +120,54 @@ def test_a_unit_that_fails_again_is_one_of_the_newest(tmp_path: Path) -> None:
         assert retry_refused(site, code="refused", by="ann") == 2
     world.tick()
     assert failures(world) == 2
+
+
+def test_units_whose_cards_are_paid_already_push_no_failure_out(tmp_path: Path) -> None:
+    """Cards from the stock cost the campaign nothing, and say nothing of its claims."""
+    world = began(tmp_path, 0, 1, 2, sims=40, more="[stock]\nmax_cards = 12\n")
+    stock = new_sims(200)[140:152]
+    world.target.stock(stock)
+    (tmp_path / "stock.txt").write_text("\n".join(stock) + "\n", encoding="utf-8")
+    with site_of(world, world.outside) as site:
+        import_stock(site, tmp_path / "stock.txt")
+        assert claim_stock(site, tmp_path / "policy.toml", count=12, confirm=12).exit_code is ExitCode.DONE
+    units = world.on()
+    handed_in(world, units, 0, 3)
+    assert one_by_one(world).exit_code is ExitCode.HALTED
+    assert failures(world) == 3
+    world.hand_in_pairs("paid.csv", zip(units[3:15], stock, strict=True))
+    world.wait(DAY_S)
+    named = [world.target.sims[card].name for card in stock]
+    world.tick()
+    assert named != [world.target.sims[card].name for card in stock], "they are set up, which claims nothing"
+    claims = world.claims()
+    handed_in(world, units, 15, 20)
+    world.wait(DAY_S)
+    assert one_by_one(world).exit_code is ExitCode.HALTED
+    assert world.claims() == claims, "until a person says so"
+    with site_of(world, world.outside) as site:
+        assert site.store.due.outcomes(site.store.campaigns.required(), 10) == [False] * 3
+
+
+def test_claims_that_were_put_back_push_no_failure_out(tmp_path: Path) -> None:
+    """Nothing happened to these units: they are neither good nor bad."""
+    world = began(tmp_path, 0, 1)
+    units = world.on()
+    handed_in(world, units, 0, 2)
+    world.tick()
+    world.wait(DAY_S)
+    world.target.faults = FaultPlan(
+        scripted=[Fault.HTML] * 99, scripted_for=lambda method, path: method == "POST" and "claim" in path
+    )
+    handed_in(world, units, 2, 12)
+    world.tick()
+    assert world.claims() == 0
+    assert failures(world) == 2, "and no unit is newer"
+    with site_of(world, world.outside) as site:
+        plan_id = site.store.due.all_plans(site.store.campaigns.required())[-1]
+        assert site.store.interventions.skip(plan_id, Selection(), now=site.now()).sims == 10
+    assert failures(world) == 2, "nor is one that a person left alone"
+    with site_of(world, world.outside) as site:
+        assert retry_refused(site, code="refused", by="ann") == 2
+    world.tick()
+    assert failures(world) == 2, "a retry that was put back went not well"

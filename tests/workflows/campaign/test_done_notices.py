@@ -9,7 +9,11 @@ import pytest
 from migrator.core.cutover.plan import Direction
 from migrator.core.policy.outside import NoticeEvent
 from migrator.core.run.results import ExitCode
+from migrator.workflows.campaign import once
+from migrator.workflows.campaign.make import create_campaign, end_campaign
+from migrator.workflows.campaign.told import note_failed_call
 from migrator.workflows.cutover.apply import CutoverBounds, carry_out_cutover
+from migrator.workflows.notices.stopped import Standstill
 from tests.worlds.campaigned import CampaignWorld
 from tests.worlds.outside import site_of
 from tests.worlds.world import Crash
@@ -78,6 +82,47 @@ def test_plans_of_a_day_are_told_once_a_day_and_none_is_lost(tmp_path: Path) -> 
     assert [one["counts"] for one in told(world, NoticeEvent.WAVE_DONE)] == [
         {"plans": 1, "ok": 1},
         {"plans": 2, "ok": 2},
+    ]
+
+
+def test_a_call_that_failed_as_a_whole_makes_none_be_told_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = began(tmp_path, claims_per_day=3)
+    world.tick()
+    world.wait(DAY_S)
+    world.tick()
+    assert len(told(world, NoticeEvent.WAVE_DONE)) == 2
+    with site_of(world, world.outside) as site:
+        assert note_failed_call(site, Standstill(ExitCode.INPUT, "HOLOGRAM_ORG_ID is wrong", "mend it", cause="key"))
+    world.wait(900)
+    world.tick()
+    assert len(told(world, NoticeEvent.WAVE_DONE)) == 2
+    with monkeypatch.context() as fails:
+        fails.setattr(once, "_STAGES", (("report", lambda _tick: 1 // 0),))
+        with pytest.raises(ZeroDivisionError):
+            world.tick()
+    world.wait(900)
+    world.tick()
+    assert len(told(world, NoticeEvent.WAVE_DONE)) == 2
+
+
+def test_another_campaign_tells_its_own_first_wave_on_the_same_day(tmp_path: Path) -> None:
+    """What a former campaign told, and how far it read, is of no meaning for it."""
+    world = CampaignWorld(tmp_path, sims=14, seed=3)
+    world.began(more=RECEIVER)
+    units = world.on()
+    world.hand_in_pairs("first.csv", [(units[0], world.cards[0])])
+    world.tick()
+    with site_of(world, world.outside) as site:
+        end_campaign(site, by="ann")
+        create_campaign(site, world.folder / "policy.toml", folder=world.folder / "campaign")
+    world.approve("ann@desk")
+    world.hand_in_pairs("second.csv", zip(units[1:3], world.cards[1:3], strict=True))
+    world.tick()
+    assert [one["counts"] for one in told(world, NoticeEvent.WAVE_DONE)] == [
+        {"plans": 1, "ok": 1},
+        {"plans": 1, "ok": 3},  # its first plan sets up the paid card, too
     ]
 
 

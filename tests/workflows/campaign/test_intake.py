@@ -1,9 +1,12 @@
 """Files in the intake that are none of ours to read."""
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from migrator.core.run.results import ExitCode
 from tests.worlds.campaigned import CampaignWorld
@@ -168,3 +171,35 @@ def test_three_files_that_were_refused_are_named_and_the_others_counted(tmp_path
     named = "2026-11-20-swaps.csv, 2026-11-21-swaps.csv, 2026-11-22-swaps.csv and 2 more"
     words = [f"{intake / 'refused'} has 5 files that cannot be used: {named}"]
     assert [one.words for one in world.tick().held] == words
+
+
+@pytest.mark.parametrize("name", [b"a\xffb.csv", b"shipped\xff.csv", b"stock\xff.txt"])
+def test_a_name_that_is_not_utf8_is_refused_and_the_next_file_is_taken(tmp_path: Path, name: bytes) -> None:
+    world = CampaignWorld(tmp_path, sims=4, seed=3)
+    world.began()
+    intake, olds = tmp_path / "campaign" / "intake", world.on()
+    Path(os.fsdecode(os.fsencode(intake) + b"/" + name)).write_text(
+        f"source_iccid,target_iccid\n{olds[0]},{world.cards[0]}\n"
+    )
+    world.hand_in_pairs("z.csv", [(olds[1], world.cards[1])])
+    ticked = world.tick()
+    shown = os.fsdecode(name).replace("\udcff", r"\udcff")
+    assert [one.words for one in ticked.held] == [f"{shown} cannot be used: its name is not in UTF-8"]
+    assert world.claims() == 1
+    assert len(list((intake / "refused").glob("*.problems.txt"))) == 1
+    assert world.tick().exit_code is ExitCode.ATTENTION
+
+
+@pytest.mark.parametrize("name", ["l" * 248 + ".csv", "\u00fc" * 124 + ".csv", "two\nlines\x1b.csv"])
+def test_a_long_or_odd_name_is_taken_under_another_one(tmp_path: Path, name: str) -> None:
+    world = CampaignWorld(tmp_path, sims=4, seed=3)
+    world.began()
+    unknown = "8988000000000000009"
+    world.hand_in_pairs(name, [(unknown, world.cards[0]), (world.on()[1], world.cards[1])])
+    ticked = world.tick()
+    assert ticked.told["files_taken"] == 1
+    assert world.claims() == 1
+    (held,) = ticked.held
+    assert held.words == name.replace("\n", r"\n").replace("\x1b", r"\x1b") + ": rows left out: 1"
+    (left,) = (tmp_path / "campaign" / "intake" / "taken").glob("*.exceptions.csv")
+    assert unknown in left.read_text(encoding="utf-8")
