@@ -14,15 +14,16 @@ from tests.server import MISSING, kept_there, running, sql
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 
 IN_A_STATEMENT = """\
-import os, sys, threading, time
+import os, signal, sys, threading, time
 from sqlalchemy import text
 from migrator.interrupts import heed_signals
 from migrator.store import Store
 from migrator.wiring import holding_lease
 url, account, number = sys.argv[1], sys.argv[2] or None, int(sys.argv[3])
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is born with it ignored
 heed_signals()
 slow = "SELECT pg_sleep(0.8)" if account else (
-    "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 8000000) SELECT count(*) FROM t"
+    "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 3000000) SELECT count(*) FROM t"
 )
 with Store.open(url, account=account, now=time.time()) as store, holding_lease(store):
     threading.Timer(0.05, lambda: os.kill(os.getpid(), number)).start()

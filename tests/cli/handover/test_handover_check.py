@@ -114,6 +114,7 @@ def test_json_lines_are_read_wherever_the_iccid_stands_in_them(desk: Desk) -> No
     assert [found["line"] for found in both.data["findings"]] == [3, 4]
 
 
+@pytest.mark.share(3)
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 @pytest.mark.parametrize("form", ["{0}", '="{0}"', "'{0}", '"{0}"', "{0}F"])
 def test_iccids_are_read_as_people_and_spreadsheets_write_them(desk: Desk, newline: str, form: str) -> None:

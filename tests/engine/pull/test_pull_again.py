@@ -154,6 +154,7 @@ def test_whatever_changed_the_inventory_is_what_a_new_store_would_read(
     assert fleet_of(world) == read_anew(world, tmp_path / "anew")
 
 
+@pytest.mark.share(3)
 @pytest.mark.parametrize("seed", range(12))
 def test_many_small_changes_one_after_the_other_leave_what_a_new_store_would_read(tmp_path: Path, seed: int) -> None:
     """With pages that are known, pages that are not, and pulls that die between them."""
