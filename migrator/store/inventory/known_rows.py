@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, literal, select
+from sqlalchemy import ColumnElement, Connection, bindparam, literal, select
 
 from migrator.chunks import chunks
 from migrator.ports import ComparedPage, SourcePage, SourceRow
@@ -16,11 +16,11 @@ from migrator.store.database.database import Database, storable
 from migrator.store.database.documents import raw_text
 from migrator.store.database.rows import SIM_COLUMNS, among, json_list, sim_values
 from migrator.store.database.sql import Query, insert
-from migrator.store.inventory.snapshot_rows import NEVER, save_page_rows, save_sims, upserting
+from migrator.store.inventory.snapshot_rows import LISTED_NAMES, NEVER, save_page_rows, save_sims, upserting
 from migrator.store.tables.fleet import source_sims
 from migrator.store.tables.types import Text
 
-__all__ = ["compare_pages", "count_among", "replace_rows", "those_of", "write_compared"]
+__all__ = ["FIRST", "compare_pages", "those_of", "write_compared"]
 
 _LISTED = (*SIM_COLUMNS, source_sims.c.raw)
 """Columns that a row of the list fills."""
@@ -72,9 +72,8 @@ def write_compared(
     """
     values: dict[str, Any] = {column.name: column for column in _LISTED}
     values |= {"snapshot_id": literal(snapshot_id), "last_pass": literal(FIRST), "prior_pass": literal(NEVER)}
-    names = [column.name for column in source_sims.c if column.name in values]
-    rows = select(*(values[name] for name in names)).where(_is_asked).order_by(_sim.key)
-    statement = upserting(insert(source_sims).from_select(names, rows))
+    rows = select(*(values[name] for name in LISTED_NAMES)).where(_is_asked).order_by(_sim.key)
+    statement = upserting(insert(source_sims).from_select(LISTED_NAMES, rows))
     for is_changed, some in groupby(pages, lambda page: bool(page.changed)):
         alike = list(some)
         for together in [[page] for page in alike] if is_changed else [alike]:
@@ -82,19 +81,6 @@ def write_compared(
             connection.execute(statement, {"snapshot_id": base_id, "keys": keys})
             save_sims(connection, snapshot_id, FIRST, [row for page in together for row in page.changed])
     save_page_rows(connection, snapshot_id, FIRST, pages, now)
-
-
-def replace_rows(connection: Connection, snapshot_id: int, rows: Sequence[SourceRow]) -> None:
-    """Write rows in place of those of the same SIMs."""
-    for some in those_of(rows):
-        connection.execute(delete(source_sims).where(_sim.snapshot_id == snapshot_id, some))
-    save_sims(connection, snapshot_id, FIRST, rows)
-
-
-def count_among(connection: Connection, snapshot_id: int, rows: Sequence[SourceRow]) -> int:
-    """Count the SIMs of rows that a snapshot has."""
-    counted = select(func.count()).select_from(source_sims).where(_sim.snapshot_id == snapshot_id)
-    return sum(connection.scalar(counted.where(some)) or 0 for some in those_of(rows))
 
 
 def those_of(rows: Sequence[SourceRow]) -> list[ColumnElement[bool]]:

@@ -28,6 +28,7 @@ from migrator.store.database.sql import DriverSql, Insert, insert
 from migrator.store.tables.fleet import snapshot_pages, source_sims, unreadable_rows
 
 __all__ = [
+    "LISTED_NAMES",
     "NEVER",
     "count_unreadable",
     "fingerprint",
@@ -53,7 +54,8 @@ NEVER = -1
 
 
 _TOLD = {column.name for column in SIM_COLUMNS} | {"snapshot_id", "last_pass", "prior_pass", "raw"}
-_NAMES = [column.name for column in source_sims.c if column.name in _TOLD]
+LISTED_NAMES = [column.name for column in source_sims.c if column.name in _TOLD]
+"""Columns that a listed SIM fills, in the order of the table."""
 
 
 def upserting(statement: Insert) -> Insert:
@@ -63,7 +65,7 @@ def upserting(statement: Insert) -> Insert:
     and tags.
     """
     new, old = statement.excluded, source_sims.c
-    values: dict[str, ColumnElement[object]] = {name: new[name] for name in _NAMES[2:]}
+    values: dict[str, ColumnElement[object]] = {name: new[name] for name in LISTED_NAMES[2:]}
     for service, volume in (("data_reading", "data_remaining_mb"), ("sms_reading", "sms_remaining")):
         silent = new[service] == literal_column("'not_read'")
         values[service] = case((silent, old[service]), else_=new[service])
@@ -74,7 +76,7 @@ def upserting(statement: Insert) -> Insert:
     return statement.on_conflict_do_update(index_elements=["snapshot_id", "key"], set_=values)
 
 
-_UPSERT_SIM = DriverSql(upserting(insert(source_sims).values(dict.fromkeys(_NAMES))), _NAMES)
+_UPSERT_SIM = DriverSql(upserting(insert(source_sims).values(dict.fromkeys(LISTED_NAMES))), LISTED_NAMES)
 
 
 def _upsert_page() -> DriverSql:

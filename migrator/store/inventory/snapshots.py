@@ -33,7 +33,7 @@ from migrator.store.database.rows import decimal_text
 from migrator.store.database.sql import DriverSql, greater, holds, insert, new_number
 from migrator.store.inventory.baselines import keep_baselines
 from migrator.store.inventory.imei_history import keep_former_imeis, keep_imeis
-from migrator.store.inventory.known_rows import compare_pages, count_among, replace_rows, those_of, write_compared
+from migrator.store.inventory.known_rows import FIRST, compare_pages, those_of, write_compared
 from migrator.store.inventory.snapshot_rows import (
     count_unreadable,
     fingerprint,
@@ -78,10 +78,13 @@ in_force = select(snapshots.c.snapshot_id).where(snapshots.c.state == SnapshotSt
 """Id of the snapshot in force; NULL while there is none."""
 
 
-def edition_of(connection: Connection) -> Edition | None:
-    """Return which inventory is in force, or None."""
+def edition_of(connection: Connection, *which: ColumnElement[bool]) -> Edition | None:
+    """Return which inventory is in force, or None.
+
+    `which` is SQL for what else must be true of it.
+    """
     wanted = select(snapshots.c.snapshot_id, snapshots.c.completed_at)
-    row = connection.execute(wanted.where(snapshots.c.state == SnapshotState.IN_FORCE)).one_or_none()
+    row = connection.execute(wanted.where(snapshots.c.state == SnapshotState.IN_FORCE, *which)).one_or_none()
     return None if row is None else Edition(*row)
 
 
@@ -173,8 +176,7 @@ class Snapshots:
         one = snapshots.c
         is_alike = (one.api_version == api_version) & one.origin.is_(None) & (one.unreadable == 0)
         with self._db.read() as connection:
-            alike = connection.scalar(select(one.snapshot_id).where(one.state == SnapshotState.IN_FORCE, is_alike))
-            return None if alike is None else edition_of(connection)
+            return edition_of(connection, is_alike)
 
     def compare(self, base: Edition, pages: Sequence[SourcePage]) -> Sequence[ComparedPage] | None:
         """Hold pages against the inventory in force.
@@ -212,16 +214,20 @@ class Snapshots:
         with self._db.write() as connection:
             _must_be_open(connection, snapshot_id)
             _must_be_edition(connection, base)
-            base_id, known = base.snapshot_id, connection.scalar(_count(base.snapshot_id)) or 0
-            if known + len(changed) - count_among(connection, base_id, changed) != sims:
+            base_id, those = base.snapshot_id, those_of(changed)
+            of_base = source_sims.c.snapshot_id == base_id
+            known = connection.scalar(_counted(of_base)) or 0
+            kept = sum(connection.scalar(_counted(of_base & some)) or 0 for some in those)
+            if known + len(changed) - kept != sims:
                 return False
             _set_state(connection, snapshot_id, SnapshotState.DISCARDED)
             values: dict[str, Any] = {"completed_at": now, "sims": sims}
             if changed:
-                for some in those_of(changed):
+                for some in those:
                     keep_former_imeis(connection, base_id, some)
-                replace_rows(connection, base_id, changed)
-                for some in those_of(changed):
+                    connection.execute(delete(source_sims).where(of_base, some))
+                save_sims(connection, base_id, FIRST, changed)
+                for some in those:
                     keep_imeis(connection, base_id, now, some)
                     keep_baselines(connection, base_id, now, some)
                 values["fingerprint"] = fingerprint(connection, base_id)
