@@ -22,6 +22,16 @@ from migrator.wiring.sources import REGISTRY
 
 EPOCH = datetime(2026, 11, 20, tzinfo=UTC)
 """When it is at the carriers, unless a test is about how long ago things were."""
+CAMPAIGN = """
+[campaign]
+until = 2099-12-31
+claims_per_day = 500
+claims_total = 50000
+spend_per_day = 100000.00
+spend_total = 100000.00
+"""
+"""Bounds of a campaign that holds nothing back."""
+
 POLICY = """\
 policy_version = 1
 [claim]

@@ -15,7 +15,7 @@ import pytest
 from migrator.inputs.settings.settings import load_settings
 from migrator.pages.app import Pages
 from migrator.wiring.rehearsal import pool_of
-from tests.cli.conftest import Desk, Ended
+from tests.cli.conftest import CAMPAIGN, Desk, Ended
 from tests.pages.kit import Browser
 
 TOP = Path(__file__).parents[2]
@@ -37,14 +37,7 @@ when_missing = "unit-{source_iccid}"
 rest = "0s"
 old_sim = "if_known"
 """
-BOUNDS = """
-[campaign]
-until = 2099-12-31
-claims_per_day = 500
-claims_total = 50000
-spend_per_day = 100000.00
-spend_total = 100000.00
-[stock]
+BOUNDS = f"""{CAMPAIGN}[stock]
 max_cards = 8
 data_limit_mb = 2
 """

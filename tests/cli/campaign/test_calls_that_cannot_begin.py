@@ -11,16 +11,9 @@ from typing import Any
 import pytest
 
 from migrator.store import Owner, Store
-from tests.cli.conftest import POLICY, Desk
+from tests.cli.conftest import CAMPAIGN, POLICY, Desk
 
-BOUNDS = """
-[campaign]
-until = 2099-12-31
-claims_per_day = 500
-claims_total = 50000
-spend_per_day = 100000.00
-spend_total = 100000.00
-[[notify]]
+BOUNDS = f"""{CAMPAIGN}[[notify]]
 to = "command"
 command = ["sh", "-c", "cat >>told.txt; echo >>told.txt; env >environment.txt"]
 """

@@ -6,16 +6,9 @@ from contextlib import closing
 
 import pytest
 
-from tests.cli.conftest import POLICY, Desk
+from tests.cli.conftest import CAMPAIGN, POLICY, Desk
 
-BOUNDS = """
-[campaign]
-until = 2099-12-31
-claims_per_day = 500
-claims_total = 50000
-spend_per_day = 100000.00
-spend_total = 100000.00
-approvals = 2
+BOUNDS = f"""{CAMPAIGN}approvals = 2
 """
 
 

@@ -16,7 +16,7 @@ from migrator.errors import InputError
 from migrator.wiring.rehearsal import pool_of
 from migrator.workflows.cutover.apply import CutoverBounds, carry_out_cutover
 from migrator.workflows.site import Site
-from tests.cli.conftest import Desk
+from tests.cli.conftest import CAMPAIGN, Desk
 
 MEGABYTE = 1_048_576
 SIMS = 4
@@ -284,14 +284,7 @@ def test_the_new_sims_of_such_a_fleet_are_discovered_by_imei(desk: Desk) -> None
     assert (settled.code, settled.data["exact"], settled.data["accepted"]) == (0, SIMS, SIMS)
 
 
-BOUNDS = """
-[campaign]
-until = 2099-12-31
-claims_per_day = 500
-claims_total = 50000
-spend_per_day = 100000.00
-spend_total = 100000.00
-cutover = "auto"
+BOUNDS = f"""{CAMPAIGN}cutover = "auto"
 cutover_rest = "0s"
 """
 

@@ -11,16 +11,7 @@ import pytest
 
 from migrator.store import Owner, Store
 from migrator.store.control.given import Given
-from tests.cli.conftest import POLICY, Desk
-
-BOUNDS = """
-[campaign]
-until = 2099-12-31
-claims_per_day = 500
-claims_total = 50000
-spend_per_day = 100000.00
-spend_total = 100000.00
-"""
+from tests.cli.conftest import CAMPAIGN, POLICY, Desk
 
 IN_A_STAGE = """\
 import os, signal, sys
@@ -80,7 +71,7 @@ def test_work_needs_a_register(desk: Desk) -> None:
 def test_a_turn_that_is_told_to_end_between_two_stages_gives_the_lease_back(make_desk: Callable[..., Desk]) -> None:
     desk = make_desk(sims=4)
     desk.paired()
-    policy = desk.write("policy.toml", POLICY + BOUNDS)
+    policy = desk.write("policy.toml", POLICY + CAMPAIGN)
     assert desk.run("campaign", "create", "--policy", policy).code == 0
     told = subprocess.run(
         [sys.executable, "-c", IN_A_STAGE, "report"], capture_output=True, text=True, timeout=30.0, check=False
