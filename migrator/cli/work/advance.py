@@ -20,6 +20,7 @@ from migrator.errors import MigratorError, NoStore, Problem, StoreBusy, StoreErr
 from migrator.ports import Progress
 from migrator.programs import end_with_parent
 from migrator.reports.model import moment
+from migrator.workflows.notices.deliver import deliver
 from migrator.workflows.notices.stopped import Standstill, telling_failure
 from migrator.workflows.site import Site
 from migrator.workflows.work.advance import Advanced, advance, registered, tell_turn
@@ -102,6 +103,7 @@ def _tell(shared: Globals) -> Outcome:
             site = Site(store, least, turn_of=replace(account, worker=account.last_worker))
             hint = f"`migrator fleet show {account.name}` tells what was done"
             tell_turn(site, account.order, Standstill(ExitCode.ERROR, account.turn.words, hint))
+            deliver(site)
             waiting = len(store.outbox.open())
     except NoStore:
         return Outcome({"told": False}, ("Nothing is to be told: the account has no store.",))

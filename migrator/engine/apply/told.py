@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from migrator.core.campaign.notices import Notice, end_notices, spend_notices
+from migrator.core.campaign.notices import Notice, spend_notices
 from migrator.core.fleet.units import money
 from migrator.core.money.caps import Used, used_of, used_values
 from migrator.core.policy.outside import NoticeEvent
@@ -23,17 +23,7 @@ def told_at_end(ctx: Context, result: ApplyResult) -> list[Notice]:
     counts |= {str(verdict): count for verdict, count in result.verdicts.items() if count}
     told = {**_head(ctx), "run_id": result.run_id, "counts": counts, "failed": dict(result.failed)}
     told |= {"money": _money(ctx), "reason": result.reason, "hint": result.hint, "next": _next(ctx, result.exit_code)}
-    day, ended = ctx.clock.now().date(), list[Notice]()
-    if not ctx.around.campaign:
-        ended = end_notices(
-            ctx.plan_id,
-            result.exit_code,
-            told,
-            cause=result.cause,
-            day=day,
-            to=ctx.around.to,
-            standstill=ctx.around.standstill,
-        )
+    ended = [] if ctx.around.campaign else ctx.around.notices_of_end(ctx.plan_id, result, told, ctx.clock)
     return [*ended, *told_of_spend(ctx)]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from migrator.core.campaign.notices import Notice, end_notices
+from migrator.core.campaign.notices import Notice
 from migrator.core.cutover.plan import Direction
 from migrator.core.cutover.results import CutoverResult
 from migrator.core.policy.outside import NoticeEvent
@@ -28,20 +28,11 @@ def told_at_end(ctx: CutoverContext, result: CutoverResult) -> list[Notice]:
     command = f"migrator cutover show {ctx.cutover_id}" if result.exit_code in _OVER else _command(ctx)
     told = {**_head(ctx), "run_id": result.run_id, "counts": counts, "failed": bad, "reason": result.reason}
     told |= {"hint": result.hint, "next": command, "sims": list(result.not_alive)}
-    to, day = ctx.around.to, ctx.clock.now().date()
-    notices = end_notices(
-        ctx.cutover_id,
-        result.exit_code,
-        told,
-        cause=result.cause,
-        day=day,
-        to=to,
-        plan_id=ctx.header.plan_id,
-        standstill=ctx.around.standstill,
-    )
+    around, plan_id = ctx.around, ctx.header.plan_id
+    notices = around.notices_of_end(ctx.cutover_id, result, told, ctx.clock, plan_id=plan_id)
     if result.exit_code in _OVER and not result.unproved:
         key = f"cutover_done:{ctx.cutover_id}"
-        notices.append(Notice(NoticeEvent.CUTOVER_DONE, key, told, to, ctx.header.plan_id))
+        notices.append(Notice(NoticeEvent.CUTOVER_DONE, key, told, around.to, plan_id))
     return notices
 
 

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from migrator.core.campaign.notices import Notice
+from migrator.core.campaign.notices import Notice, end_notices
 from migrator.core.policy.outside import Receiver
+from migrator.core.run.results import ExitCode
 from migrator.errors import Outdated, Vetoed
+from migrator.ports import Clock
 
 __all__ = ["AGREEMENT_LASTS_S", "Around", "Ask", "Veto"]
 
@@ -46,6 +48,16 @@ class _Steady(Protocol):
     def now(self) -> datetime: ...
 
     def age_s(self, at_s: float) -> float: ...
+
+
+class EndOfRun(Protocol):
+    """Result of a run, of either kind."""
+
+    @property
+    def exit_code(self) -> ExitCode: ...
+
+    @property
+    def cause(self) -> str: ...
 
 
 def _nobody(_told: Sequence[Notice], _now: float) -> int:
@@ -100,6 +112,35 @@ class Around:
             raise Vetoed(veto.words, veto.cause)
         self._agreed = _Agreement(wave, asked_at, took_s)
         return took_s
+
+    def notices_of_end(
+        self,
+        named: str,
+        result: EndOfRun,
+        told: Mapping[str, Any],
+        clock: Clock,
+        *,
+        plan_id: str | None = None,
+    ) -> list[Notice]:
+        """Return the notices of how a run ended.
+
+        Args:
+            named: id of the migration, cutover or rollback.
+            result: of the run.
+            told: JSON values.
+            clock: the run's.
+            plan_id: the migration behind a cutover or rollback; None for `named`.
+        """
+        return end_notices(
+            named,
+            result.exit_code,
+            told,
+            cause=result.cause,
+            day=clock.now().date(),
+            to=self.to,
+            plan_id=plan_id,
+            standstill=self.standstill,
+        )
 
     def way_on(self, command: str) -> str:
         """Return the command that goes on with the run.

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from sqlalchemy import bindparam, func, insert, select, update
@@ -15,7 +16,7 @@ from migrator.store.log import note
 from migrator.store.notices import add_notices
 from migrator.store.tables.campaigns import ticks
 
-__all__ = ["HELD", "KeptTick", "Ticks"]
+__all__ = ["HELD", "KeptTick", "Ticks", "without_end"]
 
 HELD = "held"
 """Name of the holds, in what is told of a tick."""
@@ -58,6 +59,11 @@ class KeptTick:
         """
         found: Sequence[Mapping[str, Any]] = self.told.get(HELD, [])
         return found
+
+
+def without_end(newest_first: Iterable[KeptTick]) -> int:
+    """Count the newest ticks that have no end, one after the other."""
+    return sum(1 for _ in takewhile(lambda one: one.ended_s is None, newest_first))
 
 
 class Ticks:

@@ -15,30 +15,29 @@ meta = Table(  # the row `writes` is locked by whoever writes, and counts what w
     Column("value", Text, nullable=False),
 )
 
-accounts = (
-    Table(  # `order_json` is an order; a person spoke during the job (`is_woken`), nobody heard why (`is_untold`)
-        "accounts",
-        METADATA,
-        Column("name", Text, primary_key=True),
-        Column("carrier", Text, nullable=False),
-        Column("customer", Text, nullable=False),
-        Column("organization", Integer),
-        Column("state", Text, nullable=False),
-        Column("due_at", Float),
-        Column("words", Text, nullable=False),
-        Column("is_held", Boolean, nullable=False),
-        Column("order_json", Text),
-        Column("is_woken", Boolean, nullable=False),
-        Column("crashes", Integer, nullable=False),
-        Column("is_untold", Boolean, nullable=False),
-        Column("every_s", Float, nullable=False),
-        Column("worker", Text),
-        Column("since", Float),
-        Column("last_worker", Text),
-        Column("ended_at", Float),
-        Column("added_at", Float, nullable=False),
-        Column("added_by", Text, nullable=False),
-    )
+# `order_json` is an order; `is_woken`: a person spoke during the job; `is_untold`: nobody heard why it stands
+accounts = Table(
+    "accounts",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("carrier", Text, nullable=False),
+    Column("customer", Text, nullable=False),
+    Column("organization", Integer),
+    Column("state", Text, nullable=False),
+    Column("due_at", Float),
+    Column("words", Text, nullable=False),
+    Column("is_held", Boolean, nullable=False),
+    Column("order_json", Text),
+    Column("is_woken", Boolean, nullable=False),
+    Column("crashes", Integer, nullable=False),
+    Column("is_untold", Boolean, nullable=False),
+    Column("every_s", Float, nullable=False),
+    Column("worker", Text),
+    Column("since", Float),
+    Column("last_worker", Text),
+    Column("ended_at", Float),
+    Column("added_at", Float, nullable=False),
+    Column("added_by", Text, nullable=False),
 )
 
 workers = Table(  # `serves` is JSON: a list of names

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from migrator.errors import InputError, Interrupted
 from migrator.inputs.policy.file import LoadedPolicy, read_policy
 from migrator.reports.campaign.model import MOST_DEATHS
 from migrator.store.campaigns.campaigns import Campaign
-from migrator.store.campaigns.ticks import HELD
+from migrator.store.campaigns.ticks import HELD, without_end
 from migrator.wiring.gc import collecting_rarely
 from migrator.workflows.campaign.cutovers import cut_over
 from migrator.workflows.campaign.discovery import find_pairs
@@ -131,7 +130,7 @@ def _ending(tick: Tick, tick_no: int) -> Iterator[None]:
 def _tell_of_dead(tick: Tick) -> None:
     """Tell at once of calls that died: this one may die, too."""
     own = (one for one in tick.earlier() if one.campaign_no == tick.campaign.campaign_no)
-    died = len(list(takewhile(lambda one: one.ended_s is None, own)))
+    died = without_end(own)
     if died < MOST_DEATHS:
         return
     words = f"the last {died} calls of `campaign run` did not end"

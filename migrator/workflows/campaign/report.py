@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
-from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -23,6 +22,7 @@ from migrator.errors import InputError
 from migrator.inputs.policy.file import read_policy
 from migrator.reports.model import moment
 from migrator.store.campaigns.campaigns import CampaignState
+from migrator.store.campaigns.ticks import without_end
 from migrator.version import VERSION
 from migrator.wiring.gc import collecting_rarely
 from migrator.workflows.campaign.make import INTAKE, bounds_of
@@ -207,7 +207,6 @@ def campaign_standing(
     spent, trouble = store.due.spent(campaign, day_began_s(today, zone)), _trouble(campaign)
     ticks = [one for one in store.ticks.list(MOST_CALLS) if one.campaign_no == campaign.campaign_no]
     newest_s = max([campaign.approved_s or campaign.created_s, *(one.began_s for one in ticks[:1])])
-    unended = list(takewhile(lambda one: one.ended_s is None, ticks))
     is_awaited = held is None and campaign.state is CampaignState.APPROVED
     return CampaignStanding(
         campaign_no=campaign.campaign_no,
@@ -228,7 +227,7 @@ def campaign_standing(
         calls=list(map(_call, ticks)),
         held=_held_last(campaign, ticks) if held is None else held,
         uncalled_s=max(0.0, now - newest_s) if is_awaited else 0.0,
-        died=max(0, len(unended) - 1) if is_awaited else 0,
+        died=max(0, without_end(ticks) - 1) if is_awaited else 0,
     )
 
 

@@ -154,11 +154,14 @@ def advance(site: Site, order: Order | None = None, *, every_s: float = EVERY_S)
     except Exception as error:
         with suppress(Exception):
             tell_turn(site, order, standstill_of(error))
+            deliver(site)
         raise
     with suppress(Exception):
         for plan_id, stop in result.untold.items():
             tell_turn(site, order, stop, plan_id, _after(site, result))
         site.progress(TOLD, {})
+        if result.untold:
+            deliver(site)
     return result
 
 
@@ -179,7 +182,7 @@ def _advanced(site: Site, order: Order | None) -> Advanced:
 def tell_turn(
     site: Site, order: Order | None, stop: Standstill, plan_id: str = "", about: Mapping[str, Any] | None = None
 ) -> None:
-    """Tell that a turn came to nothing, and deliver.
+    """Tell that a turn came to nothing; the caller delivers.
 
     A campaign's receivers are told, if one is open; else those of the plan, or of all that the turn was for.
 
@@ -197,7 +200,6 @@ def tell_turn(
         about = told_of_turn(site, stop.exit_code) if about is None else about
         site.store.outbox.tell(plans_stopped(site, named, stop, about), site.now())
     site.progress(TOLD, {})
-    deliver(site)
 
 
 def _plans_of_turn(store: Store, order: Order | None) -> list[str]:
