@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from itertools import repeat
+from functools import partial
 from pathlib import Path
 
 from migrator.core.run.states import STEP_TRANSITIONS
@@ -47,13 +47,16 @@ class Tally:
         self.failed |= other.failed
 
 
-def live(seeds: Sequence[int], what: str = "migration", source: str = "1nce") -> Tally:
+def live(
+    seeds: Sequence[int], what: str = "migration", source: str = "1nce", *, is_first_the_last: bool = False
+) -> Tally:
     """Live through some seeds, one after the other.
 
     Args:
         seeds: the seeds.
         what: "migration", or "cutover" (and the way back).
         source: of the old SIMs, one of `SOURCES`.
+        is_first_the_last: end at the first seed that fails.
     """
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
@@ -69,6 +72,8 @@ def live(seeds: Sequence[int], what: str = "migration", source: str = "1nce") ->
                 where = "".join(traceback.format_tb(error.__traceback__)[-1:])
                 tally.failed[seed] = f"{where}{type(error).__name__}: {error}"
         tally.seeds += 1
+        if tally.failed and is_first_the_last:
+            break
     return tally
 
 
@@ -80,14 +85,17 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at a time")
     parser.add_argument("--what", choices=("migration", "cutover"), default="migration")
     parser.add_argument("--source", choices=tuple(SOURCES), default="1nce")
+    parser.add_argument("--fail-fast", action="store_true", help="end at the first seed that fails")
     asked = parser.parse_args()
     logging.getLogger(WAITS).addHandler(logging.NullHandler())  # carriers that ask to wait are what is simulated
     began, total = time.monotonic(), Tally()
-    for tally in _tallies(range(asked.first, asked.first + asked.seeds), asked.jobs, asked.what, asked.source):
+    for tally in _tallies(range(asked.first, asked.first + asked.seeds), asked):
         total.add(tally)
         for seed, why in tally.failed.items():
             print(f"\nseed {seed} failed: {why}\n{_replay(asked.what, seed, asked.source)}")
         _show_progress(total, began)
+        if total.failed and asked.fail_fast:
+            break
     seconds = time.monotonic() - began
     if asked.what == "migration":
         _print(total)
@@ -100,13 +108,14 @@ def _replay(what: str, seed: int, source: str) -> str:
     return f"replay: python -m tests.simulation.many {named}"
 
 
-def _tallies(seeds: range, jobs: int, what: str, source: str) -> Iterator[Tally]:
+def _tallies(seeds: range, asked: argparse.Namespace) -> Iterator[Tally]:
     chunks = [seeds[start : start + CHUNK] for start in range(0, len(seeds), CHUNK)]
-    if jobs == 1:
-        yield from map(live, chunks, repeat(what), repeat(source))
+    alike = partial(live, what=asked.what, source=asked.source, is_first_the_last=asked.fail_fast)
+    if asked.jobs == 1:
+        yield from map(alike, chunks)
         return
-    with ProcessPoolExecutor(jobs) as pool:
-        yield from pool.map(live, chunks, repeat(what), repeat(source))
+    with ProcessPoolExecutor(asked.jobs) as pool:
+        yield from pool.map(alike, chunks)
 
 
 def _show_progress(total: Tally, began: float) -> None:

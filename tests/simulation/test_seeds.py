@@ -1,13 +1,8 @@
 """Seeded schedules of everything that may go wrong: whatever happens, the end is right and nobody pays twice.
 
-`python -m tests.simulation.test_seeds FIRST LAST` runs a range of seeds and prints those that fail; `make simulate`
-runs many, several at a time.
+`make simulate` runs many, several at a time.
 """
 
-import sys
-import tempfile
-import time
-import traceback
 from pathlib import Path
 
 import pytest
@@ -44,7 +39,7 @@ def test_whatever_goes_wrong_the_end_is_right(chunk: int, tmp_path: Path) -> Non
         try:
             lived(seed, folder)
         except BaseException as error:
-            error.add_note(f"replay: python -m tests.simulation.test_seeds {seed} {seed + 1}")
+            error.add_note(f"replay: python -m tests.simulation.many --first {seed} --seeds 1 --jobs 1")
             raise
 
 
@@ -63,25 +58,3 @@ def test_whatever_goes_wrong_away_from_onomondo_the_end_is_right(seed: int, tmp_
 @pytest.mark.parametrize("seed", KEPT)
 def test_what_failed_once_stays_right(seed: int, tmp_path: Path) -> None:
     lived(seed, tmp_path)
-
-
-def main() -> None:
-    """Run a range of seeds, one after the other, and show where each failed; --fail-fast ends at the first."""
-    first, last = int(sys.argv[1]), int(sys.argv[2])
-    began, failed = time.monotonic(), 0
-    for seed in range(first, last):
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                lived(seed, Path(folder))
-            except Exception:  # noqa: BLE001 - whatever it was, it is told, and the next seed is tried
-                failed += 1
-                print(f"seed {seed}: {traceback.format_exc(limit=-3)}")
-                if "--fail-fast" in sys.argv:
-                    break
-    rate = (last - first) / (time.monotonic() - began)
-    print(f"{last - first} seeds, {failed} failed, {rate:.1f} seeds a second")
-    sys.exit(failed > 0)
-
-
-if __name__ == "__main__":
-    main()
