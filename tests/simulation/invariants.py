@@ -179,14 +179,15 @@ def unfinished(lived: Lived) -> None:
 
 
 def conflicts(lived: Lived) -> None:
-    """A SIM that the carrier refused by name is not claimed again."""
-    behaviour = lived.world.behaviour
+    """A SIM that the carrier refused by name is not claimed again; for want of balance it refuses none by name."""
+    behaviour, unpaid_at_s = lived.world.behaviour, lived.world.target.ledger.unpaid_at_s
     if behaviour.claim_policy not in {MixedClaims.ALL_OR_NOTHING, MixedClaims.FALSE_BUT_SOME}:
         return
     named: Counter[str] = Counter()
     for run in lived.runs:
         for entry in _claims(lived, run):
-            is_readable = entry.fault in {"none", "slow"} and entry.status not in {401, 403, 429}
+            is_read = entry.fault in {"none", "slow"} and entry.status not in {401, 403, 429}
+            is_readable = is_read and entry.at_s not in unpaid_at_s
             if is_readable and run.result is not None and not behaviour.poison & set(entry.body["sims"]):
                 taken = {iccid for at_s, iccid, _ in lived.people.deeds if at_s > entry.at_s}
                 named.update(lived.never & set(entry.body["sims"]) - taken)

@@ -32,13 +32,15 @@ class LedgerEntry:
 class Ledger:
     """Record of all requests, charges and forbidden calls.
 
-    Requests are in order, and charges by ICCID. A forbidden call is a call that this tool must never make.
+    Requests are in order, and charges by ICCID. `unpaid_at_s` has the moments of claims that were refused for want of
+    balance. A forbidden call is a call that this tool must never make.
     """
 
     entries: list[LedgerEntry] = field(default_factory=list)
     charges: Counter[str] = field(default_factory=Counter)
     charged: Decimal = Decimal(0)
     amounts: list[tuple[str, Decimal]] = field(default_factory=list)
+    unpaid_at_s: list[float] = field(default_factory=list)
     forbidden: list[str] = field(default_factory=list)
 
     def charge(self, iccid: str, amount: Decimal) -> None:

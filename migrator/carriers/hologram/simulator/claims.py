@@ -202,6 +202,7 @@ def _pay(world: World, order: _ClaimOrder, good: list[str]) -> None:
     total = order.price * len(good)
     if world.balance is not None:
         if world.balance < total:
+            world.ledger.unpaid_at_s.append(world.clock.now_s())
             raise Refusal(refusal(world.behaviour.insufficient_status, world.behaviour.insufficient_text))
         world.balance -= total
     for iccid in good:
