@@ -1,4 +1,4 @@
-"""Each safety rule taken out in turn, on a copy of the tree: do the schedules notice, and how soon?
+"""Each safety rule taken out in turn, on a copy of the tree: does its test notice, or do the schedules, and how soon?
 
 `make mutations`, or `python -m tests.simulation.mutations [RULE ...] --jobs 2`. Not part of CI, which only sees to it
 that every text below is still found where it should be.
@@ -25,8 +25,8 @@ ROOT = Path(__file__).parents[2]
 class Mutation:
     """One rule, and how to take it out: `old` becomes `new` in `file`, where it stands exactly once.
 
-    `seed` is one that noticed it before. It is tried first, and then seeds from 0 on: what a seed draws changes as the
-    simulation does.
+    `test` is the test that must notice. A rule without one is for the schedules: `seed` is one that noticed it before,
+    and is tried first, then seeds from 0 on, as what a seed draws changes with the simulation.
     """
 
     rule: str
@@ -36,6 +36,7 @@ class Mutation:
     what: str = "migration"
     source: str = "1nce"
     seed: int | None = None
+    test: str = ""
 
 
 MUTATIONS = (
@@ -51,6 +52,7 @@ MUTATIONS = (
         "migrator/engine/apply/settle.py",
         "if item.key in absent_before and _rested(ctx, item, began_at)]",
         "if _rested(ctx, item, began_at)]",
+        test="tests/engine/apply/test_apply.py::test_one_read_that_shows_nothing_sends_no_claim_again",
     ),
     Mutation(
         "wait for the reads' lag",
@@ -75,6 +77,7 @@ MUTATIONS = (
         "migrator/store/journal/moves.py",
         "update(steps).where(this, steps.c.state == was)",
         "update(steps).where(this)",
+        test="tests/store/journal/test_store_journal.py::test_one_step_that_may_not_move_holds_all_the_others",
     ),
     Mutation(
         "each claim is held against its pair",
@@ -457,14 +460,22 @@ def caught_at(mutation: Mutation, most: int) -> str:
         for part in ("migrator", "migrations", "tests"):
             shutil.copytree(ROOT / part, Path(folder) / part, ignore=shutil.ignore_patterns("__pycache__"))
         (Path(folder) / mutation.file).write_text(patched(mutation), encoding="utf-8")
-        for first, seeds in _ranges(mutation.seed, most):
-            asked = ["--what", mutation.what, "--source", mutation.source, "--first", str(first), "--seeds", str(seeds)]
-            command = [sys.executable, "-m", "tests.simulation.many", *asked, "--jobs", "1", "--fail-fast"]
+        for command in _tries(mutation, most):
             environment = {**os.environ, "PYTHONPATH": folder}
             ran = subprocess.run(command, cwd=folder, env=environment, check=False, capture_output=True, text=True)
             if ran.returncode:
                 return _first_failure(ran.stdout + ran.stderr)
-    return f"NOT CAUGHT in {most} seeds"
+    return f"NOT CAUGHT by {mutation.test}" if mutation.test else f"NOT CAUGHT in {most} seeds"
+
+
+def _tries(mutation: Mutation, most: int) -> Iterator[list[str]]:
+    """Commands, one after the other until one notices."""
+    if mutation.test:
+        yield [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=line", mutation.test]
+        return
+    many = [sys.executable, "-m", "tests.simulation.many", "--what", mutation.what, "--source", mutation.source]
+    for first, seeds in _ranges(mutation.seed, most):
+        yield [*many, "--first", str(first), "--seeds", str(seeds), "--jobs", "1", "--fail-fast"]
 
 
 def _ranges(seed: int | None, most: int) -> Iterator[tuple[int, int]]:
@@ -475,10 +486,14 @@ def _ranges(seed: int | None, most: int) -> Iterator[tuple[int, int]]:
 
 
 def _first_failure(printed: str) -> str:
-    lines = [line for line in printed.splitlines() if line.strip()]
-    seed = next((line.split(" failed:")[0] for line in lines if line.startswith("seed ")), None)
-    error = next((line for line in lines if "Error: " in line or line.endswith("Error")), lines[-1] if lines else "")
-    return f"{seed or 'NOT TRIED'}: {error[:110]}"
+    """The test that failed; or the seed, and the line after it that is not indented: the error."""
+    lines = iter(line for line in printed.splitlines() if line.strip())
+    first = next((line for line in lines if line.startswith(("seed ", "FAILED "))), None)
+    if first is None:
+        return f"NOT TRIED: {printed.strip()[-110:]}"
+    if first.startswith("FAILED"):
+        return first[:110]
+    return f"{first.split(' failed:')[0]}: {next((line for line in lines if not line.startswith(' ')), '')[:110]}"
 
 
 def main() -> None:

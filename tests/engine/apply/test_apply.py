@@ -1,5 +1,6 @@
 """`apply` against the simulated carrier, on a virtual clock."""
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -101,6 +102,37 @@ def test_a_lost_claim_is_not_sent_again_before_the_lag_has_passed(tmp_path: Path
     world = World(tmp_path, behaviour=HologramBehaviour(read_lag_s=40.0), faults=claims_faulted(Fault.LOSE_AFTER))
     world.ready()
     assert world.apply_until_quiet().exit_code is ExitCode.DONE
+    assert len(world.claims_sent()) == 1
+    world.check_fulfilled()
+
+
+class _OneBadRead(FaultPlan):
+    """Nothing is seen of a claim for some seconds, nor by the first read after these; every later read is right."""
+
+    def __init__(self, world: World, seconds: float) -> None:
+        FaultPlan.__init__(self, scripted=[Fault.LOSE_AFTER], scripted_for=lambda _method, path: "bulkclaim" in path)
+        self._world, self._seconds, self.bad_at_s = world, seconds, 0.0
+
+    def next(self, method: str, path: str) -> Fault:
+        target, claims = self._world.target, self._world.claims_sent()
+        is_read = method == "GET" and claims and path.endswith(("/links/cellular", "/devices"))
+        if is_read:
+            passed_s = target._clock.now_s() - claims[0][0]
+            is_bad = passed_s >= self._seconds and self.bad_at_s in {0.0, passed_s}
+            self.bad_at_s = passed_s if is_bad else self.bad_at_s
+            lag_s = 86_400.0 if is_bad or passed_s < self._seconds else 0.0
+            target.behaviour = replace(target.behaviour, read_lag_s=lag_s)
+        return FaultPlan.next(self, method, path)
+
+
+def test_one_read_that_shows_nothing_sends_no_claim_again(tmp_path: Path) -> None:
+    """A replica that fell behind at the moment when the lag is over; the next read shows all as claimed."""
+    world = World(tmp_path)
+    waited_s = world.options.claim_timeout_s + world.options.absent_after_s
+    world.ready()
+    world.target.faults = faults = _OneBadRead(world, waited_s)
+    assert world.apply_until_quiet().exit_code is ExitCode.DONE
+    assert faults.bad_at_s >= waited_s
     assert len(world.claims_sent()) == 1
     world.check_fulfilled()
 
