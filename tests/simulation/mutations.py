@@ -143,7 +143,7 @@ MUTATIONS = (
         "            in_doubt = keys_of(items, error.code, error.message)\n",
         "            from migrator.core.run.states import StepEvent as Event\n"
         "            lost = keys_of(items, error.code, error.message)\n"
-        "            ctx.journal.move(ctx.plan_id, kind, Event.REFUSED_FOR_NOW, lost, now=ctx.now())\n",
+        "            run.journal.move(run.plan_id, kind, Event.REFUSED_FOR_NOW, lost, now=run.now())\n",
     ),
     Mutation(
         "what a dead process left is uncertain",
