@@ -548,8 +548,7 @@ def live_through_a_cutover(seed: int, folder: Path, draw: Draw = of_onence) -> N
     world.may_go_off = off | world.proved(header, now_s=world.now().timestamp())
     passing = Passing(world, random.Random(f"time of {seed}"))
     passing.touched |= odd.may_stay
-    _until_over(world, chance, Direction.CUTOVER, passing)
-    passing.touched |= _grown_old(world, header)
+    _until_over(world, chance, header, passing)
     switched = world.off() - off
     assert switched <= meant - odd.must_stay, seed
     assert passing.excuses(meant - switched), seed
@@ -557,7 +556,7 @@ def live_through_a_cutover(seed: int, folder: Path, draw: Draw = of_onence) -> N
     doubtful = _in_doubt(world, header)
     header = world.rollback_plan()
     assert passing.excuses(world.meant(header) ^ switched), seed
-    _until_over(world, chance, Direction.ROLLBACK, passing)
+    _until_over(world, chance, header, passing)
     assert passing.excuses(world.off() ^ off), seed
     assert passing.excuses((world.paused() - were_paused) ^ switched), seed
     _check_journal(world, header, passing.touched)
@@ -631,7 +630,8 @@ def _check_journal(world: CutoverWorld, header: CutoverHeader, touched: set[str]
         check_audit(store, header.plan_id, world.folder)
 
 
-def _until_over(world: CutoverWorld, chance: random.Random, direction: Direction, passing: Passing) -> None:
+def _until_over(world: CutoverWorld, chance: random.Random, header: CutoverHeader, passing: Passing) -> None:
+    direction = header.direction
     kinds = [fault for fault in Fault if fault is not Fault.NONE and chance.random() < 0.5]
     share = chance.choice([0.0, 0.05, 0.15])
     rates: dict[Fault, float] = {kind: share / max(1, len(kinds)) for kind in kinds}
@@ -649,6 +649,7 @@ def _until_over(world: CutoverWorld, chance: random.Random, direction: Direction
             result = world.carry_out(direction, hooks=hooks if calm else passing.hooks(direction, hooks))
         except Crash:
             continue
+        passing.touched |= _grown_old(world, header)
         if result.exit_code is ExitCode.DONE or (passing.touched and result.exit_code is ExitCode.ATTENTION):
             return
         if passing.touched and result.exit_code is ExitCode.HALTED:  # a gate stays closed for what people did
