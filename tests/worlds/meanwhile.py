@@ -25,6 +25,8 @@ __all__ = ["Guards", "HoldingBack", "Passing", "suspend"]
 
 LONGEST_S = 30.0
 """How old the look may be on which an order rests that cannot be taken back."""
+REFUSED_OFTEN_S = 60
+"""The most that a carrier asks to wait which refuses every seventh request: with 900 s nothing would get through."""
 
 
 def suspend(world: "World", seconds: float) -> None:
@@ -156,7 +158,8 @@ class Passing:
         self._is_on = self.chance.random() < 0.5
         if self._is_on:
             world, hold_s = self.world, self.chance.choice([20, 60, 900])
-            world.source.behaviour = replace(world.source.behaviour, too_many_retry_after_s=hold_s)
+            asked_s = hold_s if world.source.behaviour.too_many_every is None else min(hold_s, REFUSED_OFTEN_S)
+            world.source.behaviour = replace(world.source.behaviour, too_many_retry_after_s=asked_s)
             world.target.behaviour = replace(world.target.behaviour, retry_after_s=hold_s)
 
     def excuses(self, olds: set[str]) -> bool:
