@@ -65,12 +65,14 @@ MUTATIONS = (
         "migrator/engine/apply/settle.py",
         "_at_work_s(ctx) if patience is Patience.AT_WORK else 0.0",
         "0.0",
+        seed=11,
     ),
     Mutation(
         "guard in SQL (steps begun before)",
         "migrator/store/journal/moves.py",
         "        where=steps.c.state == S.PENDING,\n",
         "",
+        seed=83,
     ),
     Mutation(
         "guard in SQL (steps under way)",
@@ -90,30 +92,35 @@ MUTATIONS = (
         "migrator/store/pairs/pairs.py",
         "                refuse_pairs_in_use(connection, _incoming, dropped)\n",
         "                pass\n",
+        seed=8,
     ),
     Mutation(
         "the price is read before each claim",
         "migrator/engine/apply/claim.py",
         "        await self.money.look()\n",
         "        pass\n",
+        seed=117,
     ),
     Mutation(
         "nothing is claimed above the confirmed price",
         "migrator/engine/apply/guards.py",
         "if rises := list(price_rises(confirmed, now)):",
         "if rises := list[str]():",
+        seed=3,
     ),
     Mutation(
         "a plan that is listed twice must say the same twice",
         "migrator/engine/apply/prices.py",
         "    if len(found) > 1:\n",
         "    if False:\n",
+        seed=15,
     ),
     Mutation(
         "caps hold over all plans",
         "migrator/core/money/caps.py",
         "others = () if caps.scope is CapsScope.PLAN else",
         "others = () if caps.scope is not None else",
+        seed=33,
     ),
     Mutation(
         "smallest limit first",
@@ -126,6 +133,7 @@ MUTATIONS = (
         "migrator/engine/apply/secure.py",
         "item.target.state is LinkState.PAUSED_USER and _is_limited(item.change, item.target)",
         "item.target.state is LinkState.PAUSED_USER",
+        seed=42,
     ),
     Mutation(
         "intent before send",
@@ -136,6 +144,7 @@ MUTATIONS = (
         "    try:\n        try:\n            answer = await run.send(order, vouch)\n        finally:\n"
         "            run.hooks.after_intent(kind)\n"
         "            request_id = run.begin(kind, items, request)\n",
+        seed=3,
     ),
     Mutation(
         "what is lost is uncertain",
@@ -150,30 +159,35 @@ MUTATIONS = (
         "migrator/store/journal/journal.py",
         "state = advance(StepState.IN_FLIGHT, StepEvent.LOST)",
         "state = advance(StepState.IN_FLIGHT, StepEvent.REFUSED_FOR_NOW)",
+        seed=122,
     ),
     Mutation(
         "reclaim at the start of a run",
         "migrator/engine/apply/apply.py",
         "        ctx.journal.reclaim_in_flight(ctx.plan_id, began_at)\n        must_be_a_wave(",
         "        must_be_a_wave(",
+        seed=3,
     ),
     Mutation(
         "settle at the start of a run",
         "migrator/engine/apply/apply.py",
         "        await self._settle_all(securer)\n",
         "",
+        seed=3,
     ),
     Mutation(
         "observe first",
         "migrator/engine/apply/apply.py",
         "        await self._observe()\n        await self._observe_after_failover()\n",
         "        await self._observe_after_failover()\n",
+        seed=14,
     ),
     Mutation(
         "secure right after the read-back",
         "migrator/engine/apply/claim.py",
         "            await self.securer.secure(self._fresh(present))\n",
         "",
+        seed=71,
     ),
     Mutation(
         "secure while others are waited for",
@@ -186,24 +200,28 @@ MUTATIONS = (
         "migrator/core/run/steps.py",
         "return self.change.action is not Action.NO_OP and not is_judged and not self.is_set_aside",
         "return self.change.action is not Action.NO_OP and not self.is_set_aside",
+        seed=12,
     ),
     Mutation(
         "balance before each claim",
         "migrator/engine/apply/guards.py",
         "if balance is not None and balance < need:",
         "if balance is not None and balance < 0 * need:",
+        seed=14,
     ),
     Mutation(
         "caps before each claim",
         "migrator/core/money/caps.py",
         "if total > caps.max_sims:",
         "if total > 10**9:",
+        seed=4,
     ),
     Mutation(
         "what is somebody's is not claimed",
         "migrator/core/run/steps.py",
         "return self.change.action is Action.CLAIM and is_open and nobody_has_it",
         "return self.change.action is Action.CLAIM and is_open",
+        seed=16,
     ),
     Mutation(
         "a conflict is never claimed",
@@ -216,18 +234,21 @@ MUTATIONS = (
         "migrator/store/journal/journal.py",
         " & (runs.c.state == RunState.RUNNING) & ~_is_replaced\n",
         "\n",
+        test="tests/store/journal/test_store_journal.py::test_a_run_that_another_took_for_dead_begins_nothing_more",
     ),
     Mutation(
         "the lease is looked at before each request",
         "migrator/engine/run/context.py",
         "        self._look, self._holder = look, holder\n",
         "        self._look = look\n",
+        seed=10,
     ),
     Mutation(
         "nothing is claimed past a bound on failures",
         "migrator/engine/apply/guards.py",
         "    return broken_bound(ctx.journal.failures(ctx.plan_id), ctx.policy.gates)",
         "    return None",
+        seed=27,
     ),
     Mutation(
         "refused by name is not claimed again",
