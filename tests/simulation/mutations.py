@@ -255,6 +255,7 @@ MUTATIONS = (
         "migrator/core/run/doubts.py",
         "_REFUSED_BY_NAME = Settling(tries=0, kinds=_CLAIM)",
         "_REFUSED_BY_NAME = Settling()",
+        test="tests/core/run/test_doubts.py::test_a_sim_that_was_named_is_never_claimed_again",
     ),
     Mutation(
         "a lock says nothing against a SIM",
