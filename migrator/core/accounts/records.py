@@ -57,7 +57,7 @@ class Account:
         added_by: by whom.
         last_worker: the worker whose job was the last that ended; None before the first.
         ended_at: when that ended.
-        is_untold: whether its receivers do not know yet that it stands in attention.
+        is_untold: whether nothing in its outbox tells yet that it stands in attention.
         standstill: number of the event by which it last came into attention; 0 before the first, and where no single
             account was asked for.
     """
@@ -173,6 +173,7 @@ class Standing:
         plan: its newest plan; None without one.
         holder: the process that holds its store; None for nobody.
         trouble: why the store cannot be read; empty if it can.
+        notices: how many deliveries of notices wait.
     """
 
     phase: Phase
@@ -183,3 +184,4 @@ class Standing:
     plan: str | None = None
     holder: str | None = None
     trouble: str = ""
+    notices: int = 0

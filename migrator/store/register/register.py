@@ -35,6 +35,7 @@ from migrator.store.database.database import Database
 from migrator.store.database.sql import changed_rows
 from migrator.store.database.sql import insert as upsert
 from migrator.store.register.opening import bring_up_to_date, is_there, must_be_current, opened_register
+from migrator.store.register.outboxes import names_with_due_notices
 from migrator.store.register.roles import are_made, grant_account, grant_register, make_roles
 from migrator.store.register.standings import read_standings
 from migrator.store.register.tables import accounts, events, workers
@@ -200,6 +201,13 @@ class Register:
         See `store.register.standings`.
         """
         return read_standings(self._db, names)
+
+    def with_due_notices(self, names: Iterable[str], now: float) -> set[str]:
+        """Return the accounts in whose outbox a notice is due.
+
+        See `store.register.outboxes`.
+        """
+        return names_with_due_notices(self._db, names, now)
 
     def add(
         self,
@@ -415,7 +423,7 @@ class Register:
             return self._registered(connection, name)
 
     def told(self, name: str, ended_at: float | None) -> None:
-        """Note that the receivers of an account know why it stands.
+        """Note that an outbox has the notice why its account stands.
 
         Args:
             name: the account.

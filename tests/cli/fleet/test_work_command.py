@@ -2,10 +2,16 @@
 
 import json
 import socket
+import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from migrator.core.campaign.notices import sims_notice
+from migrator.core.policy.outside import NoticeEvent
+from migrator.inputs.policy.file import stored_policy
+from migrator.store import Store
 from tests.cli.conftest import Desk
 from tests.server import sql
 
@@ -128,12 +134,14 @@ def test_an_account_whose_processes_die_tells_its_receivers_where_and_how_it_sta
     assert desk.run(*at, "advance", "--tell").code == 0
     assert len(told(desk)) == 1, "once"
     key = desk.rehearsal.environment()["HOLOGRAM_API_KEY"]
-    sql(url, f"UPDATE fleet.accounts SET words = 'refused: {key}'")  # noqa: S608 - our own
+    sql(url, f"UPDATE fleet.accounts SET words = 'refused: {key}', is_untold = true")  # noqa: S608 - our own
     assert desk.run(*at, "advance", "--tell").code == 0
     assert told(desk)[1]["told"]["reason"] == "refused: ***"
     (desk.folder / "away").touch()
     sql(url, "UPDATE fleet.accounts SET words = 'another', is_untold = true")
-    assert [desk.run(*at, "advance", "--tell").code for _ in range(2)] == [7, 7], "its receiver is away"
+    assert desk.run(*at, "advance", "--tell").code == 7, "its receiver is away"
+    sql(url, "UPDATE fleet.accounts SET words = 'told by its turn', is_untold = false")
+    assert desk.run(*at, "advance", "--tell").code == 7
     (desk.folder / "away").unlink()
     sql(url, f"UPDATE a_{registered}.deliveries SET next_at = 0")  # noqa: S608 - our own
     assert desk.run(*at, "advance", "--tell").code == 0
@@ -141,8 +149,8 @@ def test_an_account_whose_processes_die_tells_its_receivers_where_and_how_it_sta
 
 
 @pytest.mark.loopback
-def test_an_order_that_cannot_begin_is_told_by_its_own_process_alone(
-    desk: Desk, registered: str, monkeypatch: pytest.MonkeyPatch
+def test_an_order_that_cannot_begin_is_told_once_its_receiver_is_there(
+    desk: Desk, registered: str, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at = ("--account", registered)
     assert desk.run(*at, "inventory", "pull").code == 0
@@ -151,6 +159,34 @@ def test_an_order_that_cannot_begin_is_told_by_its_own_process_alone(
     order = ("--plan", plan["plan_id"], "--confirm", str(plan["claims"]))
     assert desk.run("fleet", "go", registered, *order).code == 0
     monkeypatch.setenv("MIGRATOR_CRASH_AT", "nowhere")
+    (desk.folder / "away").touch()
+    assert desk.run("work", "--once").code == 0
+    (desk.folder / "away").unlink()
+    assert desk.run("work", "--once").code == 0
+    assert told(desk) == [], "the outbox has its time of retry"
+    shown = " ".join(desk.run("fleet", "show", registered).out.split())
+    assert "notices 1 waits" in shown, shown
+    sql(url, f"UPDATE a_{registered}.deliveries SET next_at = 0")  # noqa: S608 - our own
     assert desk.run("work", "--once").code == 0
     assert ["no crash point" in one["told"]["reason"] for one in told(desk)] == [True]
     assert told(desk)[0]["told"]["machine"].count("/") == 2, "the worker, as the register names it"
+
+
+def test_a_worker_delivers_nothing_to_receivers_of_a_plan_that_nobody_approved(
+    desk: Desk, registered: str, url: str
+) -> None:
+    """A receiver may be a program. What a person found with `verify` is left to commands of persons."""
+    at, policy = ("--account", registered), POLICY + "[approvals]\nrequired = 2\n" + RECEIVER
+    assert desk.run(*at, "inventory", "pull").code == 0
+    assert desk.run(*at, "pair", "pool", desk.pool()).code == 0
+    plan_id = desk.json(*at, "plan", "create", "--policy", desk.write("policy.toml", policy)).data["plan_id"]
+    now = time.time()
+    with Store.open(url, account=registered, now=now) as store:
+        (receiver,) = stored_policy(store.plans.policy_text(plan_id), name="it").notify
+        everything = replace(receiver, on=tuple(NoticeEvent))
+        notices = sims_notice(NoticeEvent.DRIFT, plan_id, ["8944 tag"], {"reason": "one"}, (everything,))
+        assert store.outbox.tell(notices, now) == 1
+    assert desk.run(*at, "advance", "--tell").code == 7
+    assert told(desk) == []
+    assert desk.run(*at, "notify", "deliver").code == 0
+    assert len(told(desk)) == 1
