@@ -1,12 +1,12 @@
 """Delivery of what waits in the outbox."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import anyio
 
-from migrator.core.campaign.notices import DeliveryState
+from migrator.core.campaign.notices import DeliveryState, of_account
 from migrator.core.fleet.units import counted
 from migrator.core.policy.outside import Receiver
 from migrator.engine.run.context import Stopper
@@ -147,6 +147,7 @@ def next_try_s(one: Delivery, now: float, asked_s: float | None) -> float | None
 
 def message_of(store: Store, one: Delivery) -> Message:
     """Return the message of a delivery, as its receiver may see it."""
-    told: Mapping[str, object] = {**one.told, "store": store.outbox.store_name}
+    account = None if store.file is not None else store.name
+    told = of_account({**one.told, "store": store.outbox.store_name}, account)
     notice_id = f"{store.lineage}-{one.number}"
     return Message.of(notice_id, one.event, one.made_at, told, detail=one.receiver.detail)

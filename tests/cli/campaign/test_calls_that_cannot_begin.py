@@ -159,7 +159,10 @@ def test_what_a_receiver_did_not_take_is_delivered_by_the_next_call_that_finds_i
     with closing(sqlite3.connect("migrator.db")) as store, store:
         store.execute("UPDATE deliveries SET next_at = 0")
     campaign.run("campaign", "run", "--once")
-    assert "HOLOGRAM_ORG_ID" in told(campaign)[0]["told"]["reason"]
+    body = told(campaign)[0]
+    assert "HOLOGRAM_ORG_ID" in body["told"]["reason"]
+    assert "account" not in body["told"]
+    assert "--account" not in str(body)
 
 
 def test_each_call_of_a_loop_is_told_of(campaign: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

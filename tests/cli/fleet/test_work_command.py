@@ -184,9 +184,14 @@ def test_a_worker_delivers_nothing_to_receivers_of_a_plan_that_nobody_approved(
     with Store.open(url, account=registered, now=now) as store:
         (receiver,) = stored_policy(store.plans.policy_text(plan_id), name="it").notify
         everything = replace(receiver, on=tuple(NoticeEvent))
-        notices = sims_notice(NoticeEvent.DRIFT, plan_id, ["8944 tag"], {"reason": "one"}, (everything,))
+        notices = sims_notice(
+            NoticeEvent.DRIFT, plan_id, ["8944 tag"], {"next": f"migrator report {plan_id}"}, (everything,)
+        )
         assert store.outbox.tell(notices, now) == 1
     assert desk.run(*at, "advance", "--tell").code == 7
     assert told(desk) == []
     assert desk.run(*at, "notify", "deliver").code == 0
-    assert len(told(desk)) == 1
+    (body,) = told(desk)
+    assert (body["told"]["account"], body["told"]["store"]) == (registered, registered)
+    assert body["told"]["next"] == f"migrator --account {registered} report {plan_id}"
+    assert body["subject"] == f"migrator: Drift ({registered})"
