@@ -5,7 +5,10 @@ from enum import StrEnum
 
 from migrator.core.accounts.turns import Candidate, Turn
 
-__all__ = ["EVERY_S", "Account", "Order", "Phase", "SecretsHere", "Standing", "Worker"]
+__all__ = ["EVERY_S", "HELD", "Account", "Order", "Phase", "SecretsHere", "Standing", "Worker"]
+
+HELD = "held"
+"""State of an account that a person holds, for people."""
 
 EVERY_S = 900.0
 """Seconds between two calls of a campaign, if nobody chose others."""
@@ -84,7 +87,7 @@ class Account:
         """State for people: at work, held, or that of its turn."""
         if self.worker is not None:
             return "at work"
-        return "held" if self.is_held else self.turn.state.value
+        return HELD if self.is_held else self.turn.state.value
 
     @property
     def candidate(self) -> Candidate | None:

@@ -408,6 +408,8 @@ class Register:
             if crashes >= MOST_CRASHES:
                 words = f"{crashes} times in a row its process did not end by itself: {turn.words}"
                 turn = Turn(AccountState.ATTENTION, None, words)
+            elif is_crash:
+                turn = replace(turn, words=f"{turn.words}; {_next_of_crash(crashes)}")
             values: dict[str, Any] = {"worker": None, "since": None, "is_woken": False, "crashes": crashes}
             values |= {"words": turn.words[:MOST_WORDS], "last_worker": worker, "ended_at": now}
             is_news = turn.state is AccountState.ATTENTION and not found.is_woken
@@ -568,6 +570,12 @@ class Register:
 def _forgotten(now: float) -> ColumnElement[bool]:
     is_busy = select(accounts.c.name).where(accounts.c.worker == workers.c.name).exists()
     return and_(workers.c.seen_at < now - FORGOTTEN_S, ~is_busy)
+
+
+def _next_of_crash(crashes: int) -> str:
+    number = {1: "1st", 2: "2nd", 3: "3rd"}.get(crashes, f"{crashes}th")
+    person = f"needs a person after {MOST_CRASHES} such ends in a row (this was the {number})"
+    return f"it is begun again in a minute, and {person}"
 
 
 def _order_words(order: Order) -> str:

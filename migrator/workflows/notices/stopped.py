@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from migrator import wiring
+from migrator.core.accounts.records import HELD
 from migrator.core.accounts.turns import AccountState, after_job
 from migrator.core.campaign.notices import Notice, end_notices
 from migrator.core.policy.outside import NoticeEvent, Receiver
@@ -131,10 +132,14 @@ def told_of_turn(site: Site, exit_code: int, again_at: float | None = None) -> d
     account = site.turn_of
     if account is None:
         return {"machine": socket.gethostname()}
-    turn = after_job(exit_code, now=site.now(), again_at=again_at)
-    told = {"account": account.name, "state": state_words(turn.state.value, moment(turn.at))}
+    if account.worker is None:  # by hand: the register hears nothing of it
+        turn, state = account.turn, account.word
+    else:
+        turn = after_job(exit_code, now=site.now(), again_at=again_at)
+        state = turn.state.value
+    told = {"account": account.name, "state": state_words(state, None if state == HELD else moment(turn.at))}
     told["machine"] = account.worker or socket.gethostname()
-    if turn.state is AccountState.ATTENTION:
+    if state == AccountState.ATTENTION.value:
         told["then"] = f"`migrator fleet go {account.name}` lets a worker go on"
     return told
 

@@ -147,6 +147,9 @@ class Child:
         data = self._result.get("data") or {}
         first = next((one.get("message", "") for one in self._result.get("errors") or ()), "")
         last = next((line.strip() for line in reversed(self._said) if line.strip()), "")
+        if exit_code < 0 and not self._result:
+            said = f"; the last that it said: {last}" if last else ""
+            last = f"its process was killed ({_signal(exit_code)}){said}"
         words = self._why or first or data.get("words") or ("" if self._result else last)
         return Ended(
             exit_code,
@@ -170,3 +173,10 @@ class Child:
             self.interrupt()
             await anyio.sleep(GRACE_S)
             self.kill()
+
+
+def _signal(exit_code: int) -> str:
+    """Return the signal that ended a process, as people write it."""
+    with suppress(ValueError):
+        return signal.Signals(-exit_code).name
+    return f"signal {-exit_code}"

@@ -331,6 +331,8 @@ def test_jobs_that_crash_one_after_the_other_need_a_person_in_the_end(register: 
     assert register.account("acme").turn.words == "5 times in a row its process did not end by itself: killed"
     register.go("acme", None, "ada")
     assert states("1111") == ["ready"] * 4
+    begun = "killed; it is begun again in a minute, and needs a person after 5 such ends in a row (this was the 4th)"
+    assert register.account("acme").turn.words == begun
     register.wake("acme")
     assert states("1") == ["ready"]
 

@@ -387,6 +387,20 @@ def test_a_run_that_stops_again_after_a_person_spoke_is_told_anew(tmp_path: Path
         assert len(planned.told()) == told
 
 
+def test_a_turn_by_hand_tells_the_state_that_the_register_has(tmp_path: Path) -> None:
+    planned = Told(tmp_path)
+    for no, account, state in (
+        (1, replace(ACME, worker=None), "ready, due 1970-01-01T00:00:00Z"),
+        (2, replace(ACME, worker=None, is_held=True), "held"),
+        (3, replace(ACME, worker=None, turn=Turn(AccountState.ATTENTION)), "attention"),
+    ):
+        planned.account = replace(account, standstill=no)
+        with pytest.raises(InputError):
+            planned.turn(Order(planned.plan_id, planned.claims + 1))
+        told = planned.told()[-1]
+        assert (told["account"], told["state"], "then" in told) == ("acme", state, state == "attention")
+
+
 def test_an_order_for_a_plan_that_is_not_there_is_told_to_those_of_the_newest(tmp_path: Path) -> None:
     planned = Told(tmp_path)
     turn = planned.turn(Order("p123", 7))

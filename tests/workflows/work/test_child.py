@@ -148,4 +148,6 @@ def waited(look: Callable[[], Any]) -> Any:
 def test_it_says_whether_all_is_told_also_where_it_dies_after_it() -> None:
     assert not ended("import sys; sys.exit(6)").is_told
     script = 'import os, signal; print(\'{"event": "told"}\', flush=True); os.kill(os.getpid(), signal.SIGKILL)'
-    assert ended(script) == Ended(-signal.SIGKILL, is_told=True)
+    assert ended(script) == Ended(-signal.SIGKILL, "its process was killed (SIGKILL)", is_told=True)
+    script = f"import sys; print('no room', file=sys.stderr, flush=True); {script}"
+    assert ended(script).words == "its process was killed (SIGKILL); the last that it said: no room"
