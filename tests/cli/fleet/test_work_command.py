@@ -158,7 +158,8 @@ def test_an_order_that_cannot_begin_is_told_once_its_receiver_is_there(
     plan = desk.json(*at, "plan", "create", "--policy", desk.write("policy.toml", POLICY + RECEIVER)).data
     order = ("--plan", plan["plan_id"], "--confirm", str(plan["claims"]))
     assert desk.run("fleet", "go", registered, *order).code == 0
-    monkeypatch.setenv("MIGRATOR_CRASH_AT", "nowhere")
+    key = desk.rehearsal.environment()["HOLOGRAM_API_KEY"]
+    monkeypatch.setenv("MIGRATOR_CRASH_AT", f"nowhere {key}")
     (desk.folder / "away").touch()
     assert desk.run("work", "--once").code == 0
     (desk.folder / "away").unlink()
@@ -166,6 +167,9 @@ def test_an_order_that_cannot_begin_is_told_once_its_receiver_is_there(
     assert told(desk) == [], "the outbox has its time of retry"
     shown = " ".join(desk.run("fleet", "show", registered).out.split())
     assert "notices 1 waits" in shown, shown
+    assert "no crash point" in shown
+    kept = [sql(url, f"SELECT * FROM fleet.{table}") for table in ("accounts", "events")]  # noqa: S608 - our own
+    assert key not in f"{shown} {kept}"
     sql(url, f"UPDATE a_{registered}.deliveries SET next_at = 0")  # noqa: S608 - our own
     assert desk.run("work", "--once").code == 0
     assert ["no crash point" in one["told"]["reason"] for one in told(desk)] == [True]
