@@ -131,6 +131,15 @@ def _creation(table: Any) -> bytes:
     return str(CreateTable(table).compile(dialect=postgresql.dialect())).encode()  # type: ignore[no-untyped-call]
 
 
+def test_a_register_of_a_tool_between_two_releases_says_how_to_make_it_anew(register: Register, url: str) -> None:
+    added(register)
+    sql(url, "ALTER TABLE fleet.accounts DROP COLUMN last_worker")
+    with pytest.raises(StoreError, match="lacks a column") as caught:
+        register.accounts()
+    assert caught.value.code == "column_missing"
+    assert "fleet init" in caught.value.hint
+
+
 def test_a_file_has_no_register(tmp_path: Any) -> None:
     with pytest.raises(InputError) as caught:
         Register.open(f"sqlite:///{tmp_path / 'state.db'}")
