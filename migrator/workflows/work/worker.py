@@ -19,6 +19,7 @@ from typing import Any
 import anyio
 from anyio import to_thread
 
+from migrator.chunks import chunks
 from migrator.core.accounts.overview import SILENT_S
 from migrator.core.accounts.records import Account, SecretsHere
 from migrator.core.accounts.turns import after_job, next_turns
@@ -52,6 +53,9 @@ TELL_S, LONGEST_TELL_S = 60.0, 3600.0
 Also those until the process that delivers them for an account is begun again, at first and at most: whom it cannot
 reach has a time of its own in the outbox.
 """
+
+MOST_LOOKED = 50
+"""Outboxes that are looked at together."""
 
 SECRETS_S, LACK_S = 300.0, 60.0
 """Seconds for which a look for secrets counts.
@@ -296,10 +300,11 @@ class Worker:
             return set()
         self._looked_at = now
         by_our_clock = SystemClock().now().timestamp()  # as the process that delivers has it
-        try:
-            return await self._desk.ask(lambda register: register.with_due_notices(names, by_our_clock))
-        except MigratorError:  # the next look at the register tells it
-            return set()
+        due = set[str]()
+        with suppress(MigratorError):  # the next look at the register tells it
+            for some in chunks(names, MOST_LOOKED):  # signs of life go between
+                due |= await self._desk.ask(partial(Register.with_due_notices, names=some, now=by_our_clock))
+        return due
 
     def _may_try(self, account: Account) -> bool:
         tries = self._tries.get(account.name)
