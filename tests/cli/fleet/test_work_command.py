@@ -121,9 +121,11 @@ def test_an_account_whose_processes_die_tells_its_receivers_where_and_how_it_sta
     worked = desk.run("work", "--once")
     assert worked.code == 0, worked.err
     assert "; attention, at " in worked.err
+    assert f"{registered}: killed after " in worked.err, worked.err
     (body,) = told(desk)
     assert (body["event"], body["told"]["account"], body["told"]["state"]) == ("stopped", registered, "attention")
-    assert body["told"]["reason"].startswith("5 times in a row its process did not end by itself")
+    ends = "5 times in a row its process did not end by itself: its process was killed (SIGKILL)"
+    assert body["told"]["reason"].startswith(ends)
     assert body["told"]["plan_id"] == plan["plan_id"]
     machine = body["told"]["machine"]
     assert machine.split("/")[0] == socket.gethostname()
