@@ -2,17 +2,19 @@
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from migrator.core.fleet.secrets import SHORTEST_MASKED, forms_of, struck
 from migrator.errors import InputError
 from migrator.inputs.files.toml_checks import Unfit
+from migrator.inputs.settings.account_names import at_account, with_account
 from migrator.inputs.settings.account_secrets import PLACES
 from migrator.inputs.settings.secrets import Secret, SecretSource
-from migrator.inputs.settings.settings import SECRET_NAMES, Settings
+from migrator.inputs.settings.settings import SECRET_NAMES, Settings, least_settings, load_settings
 
-__all__ = ["Withheld", "secret_source", "withheld"]
+__all__ = ["Withheld", "secret_source", "withheld", "withheld_of"]
 
 STORE, STORE_PASSWORDS, STORE_FILES = "MIGRATOR_STATE", ("PGPASSWORD", "PGSSLPASSWORD"), ("PGPASSFILE", "PGSERVICEFILE")
 """Variables with a password of the store, or with its file."""
@@ -77,6 +79,22 @@ def withheld(settings: Settings | None, names: Iterable[str] = ()) -> Withheld:
     chosen = () if settings is None else settings.secret_sources
     own = {one.variable: one for one in chosen}  # beside those without an account, which a program may know, too
     return Withheld(tuple((sources | own).values()))
+
+
+def withheld_of(account: str, config: Path | None) -> Withheld:
+    """Return the secrets of an account, as its processes find them here.
+
+    Settings that cannot be used hide no more secrets than they must.
+
+    Args:
+        account: its name.
+        config: the settings file; None for `migrator.toml` here, if there is one.
+    """
+    with at_account(account):
+        for settings in (load_settings, least_settings):
+            with suppress(InputError):
+                return withheld(settings(with_account(os.environ), config))
+    return withheld(None)
 
 
 def _passwords(address: str) -> list[Secret]:

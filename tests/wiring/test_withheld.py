@@ -6,7 +6,7 @@ import pytest
 
 from migrator.inputs.settings.settings import load_settings
 from migrator.receivers.command import run_program
-from migrator.wiring.withheld import withheld
+from migrator.wiring.withheld import withheld, withheld_of
 
 KEY = "s3cret/of+the receiver"
 
@@ -100,3 +100,14 @@ def test_passwords_of_the_store_are_neither_passed_on_nor_repeated(
         assert word not in odd.struck(f"in {address}")
     monkeypatch.setenv("MIGRATOR_STATE", "postgresql://ada@db/fleet")
     assert withheld(None).environment()["MIGRATOR_STATE"] == "postgresql://ada@db/fleet"
+
+
+def test_secrets_of_one_account_are_found_also_where_its_settings_cannot_be_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "acme").mkdir()
+    (tmp_path / "acme" / "hologram_api_key").write_text("apikey-of-acme")
+    monkeypatch.setenv("MIGRATOR_SECRETS_DIR", str(tmp_path))
+    for rps in ("3", "many"):
+        monkeypatch.setenv("HOLOGRAM_MAX_RPS", rps)
+        assert withheld_of("acme", None).struck("refused: apikey-of-acme") == "refused: ***"

@@ -105,7 +105,8 @@ def _facts(line: Line, found: Overview) -> list[tuple[str, object]]:
         ("next look", next_words(line, found)),
         ("at work", f"{account.worker} since {moment(account.since)}" if account.worker else ""),
         ("last job", f"ended at {account.last_worker}, {moment(account.ended_at)}" if account.last_worker else ""),
-        ("its receivers", "do not know yet that it stands" if account.is_untold else ""),
+        ("its receivers", "were not told yet that it stands" if account.is_untold else ""),
+        ("notices", _notices(account.name, standing.notices)),
         ("order", "" if account.order is None else _order(account.order)),
         ("phase", standing.phase.value),
         ("trouble", standing.trouble),
@@ -123,6 +124,12 @@ def _facts(line: Line, found: Overview) -> list[tuple[str, object]]:
         ("workers that serve it", ", ".join(worker.name for worker in found.serving(account.name)) or "none"),
         ("added", f"{moment(account.added_at)} by {account.added_by}"),
     ]
+
+
+def _notices(account: str, waiting: int) -> str:
+    if not waiting:
+        return ""
+    return f"{waiting} {'waits' if waiting == 1 else 'wait'}: `migrator --account {account} notify list` says why"
 
 
 def _order(order: Order) -> str:

@@ -13,7 +13,6 @@ from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table, warned
 from migrator.cli.app.progress import watching
 from migrator.core.accounts.records import EVERY_S, Order
-from migrator.core.accounts.turns import AccountState
 from migrator.core.fleet.units import counted
 from migrator.core.run.results import ExitCode
 from migrator.errors import MigratorError, NoStore, Problem, StoreBusy, StoreError
@@ -21,9 +20,9 @@ from migrator.ports import Progress
 from migrator.programs import end_with_parent
 from migrator.reports.model import moment
 from migrator.workflows.notices.deliver import deliver
-from migrator.workflows.notices.stopped import Standstill, telling_failure
+from migrator.workflows.notices.stopped import Standstill, may_deliver, telling_failure
 from migrator.workflows.site import Site
-from migrator.workflows.work.advance import Advanced, advance, registered, tell_turn
+from migrator.workflows.work.advance import Advanced, advance, registered, tell_standstill, tell_turn
 
 __all__ = ["advance_account"]
 
@@ -35,7 +34,7 @@ _OTHER_SCHEMAS = frozenset({"schema_older", "schema_newer"})
 
 
 @click.command("advance", epilog=f"Exit codes: {CODES}")
-@click.option("--tell", is_flag=True, help="Only tell the receivers why the account stands, for workers.")
+@click.option("--tell", is_flag=True, help="Only tell why the account stands, and deliver what is due, for workers.")
 @global_options
 @click.pass_obj
 def advance_account(shared: Globals, /, *, tell: bool) -> int:
@@ -88,22 +87,24 @@ def _tell_failure(progress: Progress, site: Site, stop: Standstill) -> None:
 
 
 def _tell(shared: Globals) -> Outcome:
-    """Tell why the account stands, by the words that the register has.
+    """Tell why the account stands, and deliver what is due.
 
-    The settings may be what is wrong, and are not asked for more than the store and the secrets that no word may have.
-    While a receiver is away the call has to be made again: the outbox says when it tries, and when it gives up.
+    Where its turn told nothing it is told by the words that the register has. The settings may be what is wrong, and
+    are not asked for more than the store and the secrets that no word may have. While a receiver is away the outbox
+    says when it is tried again, and when it is given up.
     """
     end_with_parent(os.environ)
     least = wiring.least_settings(shared.config)
     account = registered(least.state)
-    if account is None or account.turn.state is not AccountState.ATTENTION:
+    if account is None:
         return Outcome({"told": False}, ("Nothing is to be told.",))
     try:
-        with wiring.open_store(least.state) as store:
-            site = Site(store, least, turn_of=replace(account, worker=account.last_worker))
-            hint = f"`migrator fleet show {account.name}` tells what was done"
-            tell_turn(site, account.order, Standstill(ExitCode.ERROR, account.turn.words, hint))
-            deliver(site)
+        with watching(shared) as progress, wiring.open_store(least.state) as store:
+            site = Site(store, least, progress, turn_of=replace(account, worker=account.last_worker))
+            if account.is_untold:
+                hint = f"`migrator fleet show {account.name}` tells what was done"
+                tell_standstill(site, account.order, Standstill(ExitCode.ERROR, account.turn.words, hint))
+            deliver(site, may=partial(may_deliver, store))
             waiting = len(store.outbox.open())
     except NoStore:
         return Outcome({"told": False}, ("Nothing is to be told: the account has no store.",))

@@ -25,7 +25,7 @@ CODES = "0 ended in good order, 2 input, no register or no queue, 7 the database
 WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "began": lambda told: f"{told['account']}: begun",
     "ended": lambda told: (
-        f"{told['account']}: exit {told['exit_code']} after {told['seconds']:g} s"
+        f"{told['account']}: {_end(told['exit_code'])} after {told['seconds']:g} s"
         + (f", {told['words']}" if told["words"] else "")
         + (f"; {state_words(told['state'], told['due_at'])}" if told["state"] else "")
         + f", at {told['worker']}"
@@ -73,6 +73,11 @@ def _work(shared: Globals, slots: int, accounts: str | None, *, once: bool) -> O
     except BaseExceptionGroup as group:
         raise wiring.first_error(group) from None
     return Outcome({"worker": worker.name, "jobs": worker.jobs}, ())
+
+
+def _end(exit_code: int) -> str:
+    """Return how a process ended, for people."""
+    return "killed" if exit_code < 0 else f"exit {exit_code}"
 
 
 def _as_json(event: str, values: Mapping[str, Any]) -> None:

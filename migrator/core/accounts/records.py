@@ -5,7 +5,10 @@ from enum import StrEnum
 
 from migrator.core.accounts.turns import Candidate, Turn
 
-__all__ = ["EVERY_S", "Account", "Order", "Phase", "SecretsHere", "Standing", "Worker"]
+__all__ = ["EVERY_S", "HELD", "Account", "Order", "Phase", "SecretsHere", "Standing", "Worker"]
+
+HELD = "held"
+"""State of an account that a person holds, for people."""
 
 EVERY_S = 900.0
 """Seconds between two calls of a campaign, if nobody chose others."""
@@ -57,7 +60,7 @@ class Account:
         added_by: by whom.
         last_worker: the worker whose job was the last that ended; None before the first.
         ended_at: when that ended.
-        is_untold: whether its receivers do not know yet that it stands in attention.
+        is_untold: whether nothing in its outbox tells yet that it stands in attention.
         standstill: number of the event by which it last came into attention; 0 before the first, and where no single
             account was asked for.
     """
@@ -84,7 +87,7 @@ class Account:
         """State for people: at work, held, or that of its turn."""
         if self.worker is not None:
             return "at work"
-        return "held" if self.is_held else self.turn.state.value
+        return HELD if self.is_held else self.turn.state.value
 
     @property
     def candidate(self) -> Candidate | None:
@@ -173,6 +176,7 @@ class Standing:
         plan: its newest plan; None without one.
         holder: the process that holds its store; None for nobody.
         trouble: why the store cannot be read; empty if it can.
+        notices: how many deliveries of notices wait.
     """
 
     phase: Phase
@@ -183,3 +187,4 @@ class Standing:
     plan: str | None = None
     holder: str | None = None
     trouble: str = ""
+    notices: int = 0

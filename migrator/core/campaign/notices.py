@@ -25,6 +25,7 @@ __all__ = [
     "done_notice",
     "end_notices",
     "masked",
+    "of_account",
     "sims_notice",
     "spend_notices",
     "subject",
@@ -95,6 +96,30 @@ def masked(value: Any) -> Any:
     if isinstance(value, Sequence):
         return [masked(one) for one in value]
     return value
+
+
+_COMMAND = re.compile(r"(^|`)migrator (?=[a-z])(?!fleet\b|work\b)")
+"""Begin of a command that is one for a single account."""
+
+
+def of_account(told: Mapping[str, Any], account: str | None) -> dict[str, Any]:
+    """Return what is told, with the account of a team.
+
+    The commands in it get `--account`, as they would be for no account else.
+
+    Args:
+        told: JSON values.
+        account: the account; None for a file, which is one.
+    """
+    return dict(told) if account is None else {"account": account, **_commands_of(told, account)}
+
+
+def _commands_of(value: Any, account: str) -> Any:
+    if isinstance(value, str):
+        return _COMMAND.sub(rf"\g<1>migrator --account {account} ", value)
+    if isinstance(value, Mapping):
+        return {key: _commands_of(one, account) for key, one in value.items()}
+    return [_commands_of(one, account) for one in value] if isinstance(value, list | tuple) else value
 
 
 # --- what happened ------------------------------------------------------------------------------------------------
@@ -237,7 +262,8 @@ _SKIPPED = ("plan_id", "store", *_FIRST)
 
 def subject(event: NoticeEvent, told: Mapping[str, Any]) -> str:
     """Return the headline of a notice."""
-    named = next((told[name] for name in ("campaign", "plan_id", "store") if told.get(name)), "")
+    about = next((told[name] for name in ("campaign", "plan_id", "store") if told.get(name)), "")
+    named = ", ".join(dict.fromkeys(str(one) for one in (told.get("account"), about) if one))
     return f"migrator: {_TITLES[event]}" + (f" ({named})" if named else "")
 
 

@@ -62,6 +62,7 @@ def _standing_values(standing: Standing) -> dict[str, Any]:
         "plan": standing.plan,
         "held_by": standing.holder,
         "trouble": standing.trouble,
+        "notices_waiting": standing.notices,
     }
 
 

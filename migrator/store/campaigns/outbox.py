@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, select, update
 
 from migrator.core.campaign.notices import DeliveryState, Notice
 from migrator.core.policy.outside import SECRET_FIELDS, NoticeEvent, Receiver, receiver_from
@@ -17,7 +17,7 @@ from migrator.store.tables.campaigns import campaigns
 from migrator.store.tables.outbox import deliveries, notices
 from migrator.store.tables.plans import plans
 
-__all__ = ["SENDING_S", "Delivery", "Outbox"]
+__all__ = ["SENDING_S", "Delivery", "Outbox", "is_due", "is_open"]
 
 SENDING_S = 600.0
 """Seconds after which a delivery on its way is taken up again.
@@ -25,7 +25,7 @@ SENDING_S = 600.0
 A try takes at most ten seconds: who took it up is dead, or stood still.
 """
 
-_OPEN = (DeliveryState.WAITING, DeliveryState.SENDING)
+is_open = deliveries.c.state.in_((DeliveryState.WAITING, DeliveryState.SENDING))
 _ALL = (
     select(notices, *(column for column in deliveries.c if column.name != "notice_no"))
     .join_from(deliveries, notices)
@@ -107,11 +107,11 @@ class Outbox:
 
     def due(self, now: float) -> list[Delivery]:
         """Return the deliveries that may be tried now, oldest notice first."""
-        return self._read(deliveries.c.state.in_(_OPEN), deliveries.c.next_at <= now)
+        return self._read(is_due(now))
 
     def open(self) -> list[Delivery]:
         """Return the deliveries that are neither made nor given up."""
-        return self._read(deliveries.c.state.in_(_OPEN))
+        return self._read(is_open)
 
     def newest(self, most: int) -> list[Delivery]:
         """Return the deliveries of the newest notices, oldest first."""
@@ -132,7 +132,7 @@ class Outbox:
     def waits_since(self) -> float | None:
         """Return when the oldest waiting notice was made (UTC seconds), or None."""
         oldest = select(func.min(notices.c.made_at)).join_from(notices, deliveries)
-        since_s: float | None = self._db.rows(oldest.where(deliveries.c.state.in_(_OPEN)))[0][0]
+        since_s: float | None = self._db.rows(oldest.where(is_open))[0][0]
         return since_s
 
     def secret_names(self) -> set[str]:
@@ -200,6 +200,11 @@ class Outbox:
             )
             for row in self._db.rows(_ALL.where(*which))
         ]
+
+
+def is_due(now: float) -> ColumnElement[bool]:
+    """Select deliveries that may be tried at a time (UTC seconds)."""
+    return and_(is_open, deliveries.c.next_at <= now)
 
 
 def _this(delivery: Delivery) -> Any:

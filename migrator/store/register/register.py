@@ -35,6 +35,7 @@ from migrator.store.database.database import Database
 from migrator.store.database.sql import changed_rows
 from migrator.store.database.sql import insert as upsert
 from migrator.store.register.opening import bring_up_to_date, is_there, must_be_current, opened_register
+from migrator.store.register.outboxes import names_with_due_notices
 from migrator.store.register.roles import are_made, grant_account, grant_register, make_roles
 from migrator.store.register.standings import read_standings
 from migrator.store.register.tables import accounts, events, workers
@@ -200,6 +201,13 @@ class Register:
         See `store.register.standings`.
         """
         return read_standings(self._db, names)
+
+    def with_due_notices(self, names: Iterable[str], now: float) -> set[str]:
+        """Return the accounts in whose outbox a notice is due.
+
+        See `store.register.outboxes`.
+        """
+        return names_with_due_notices(self._db, names, now)
 
     def add(
         self,
@@ -400,6 +408,8 @@ class Register:
             if crashes >= MOST_CRASHES:
                 words = f"{crashes} times in a row its process did not end by itself: {turn.words}"
                 turn = Turn(AccountState.ATTENTION, None, words)
+            elif is_crash:
+                turn = replace(turn, words=f"{turn.words}; {_next_of_crash(crashes)}")
             values: dict[str, Any] = {"worker": None, "since": None, "is_woken": False, "crashes": crashes}
             values |= {"words": turn.words[:MOST_WORDS], "last_worker": worker, "ended_at": now}
             is_news = turn.state is AccountState.ATTENTION and not found.is_woken
@@ -415,7 +425,7 @@ class Register:
             return self._registered(connection, name)
 
     def told(self, name: str, ended_at: float | None) -> None:
-        """Note that the receivers of an account know why it stands.
+        """Note that an outbox has the notice why its account stands.
 
         Args:
             name: the account.
@@ -560,6 +570,12 @@ class Register:
 def _forgotten(now: float) -> ColumnElement[bool]:
     is_busy = select(accounts.c.name).where(accounts.c.worker == workers.c.name).exists()
     return and_(workers.c.seen_at < now - FORGOTTEN_S, ~is_busy)
+
+
+def _next_of_crash(crashes: int) -> str:
+    number = {1: "1st", 2: "2nd", 3: "3rd"}.get(crashes, f"{crashes}th")
+    person = f"needs a person after {MOST_CRASHES} such ends in a row (this was the {number})"
+    return f"it is begun again in a minute, and {person}"
 
 
 def _order_words(order: Order) -> str:

@@ -9,6 +9,7 @@ from migrator.core.accounts.records import Phase, Standing
 from migrator.core.run.states import PlanKind, PlanState, StepKind, StepState
 from migrator.core.run.steps import Verdict
 from migrator.errors import MigratorError, StoreLost
+from migrator.store.campaigns.outbox import is_open
 from migrator.store.control.lease import EXPIRY_S, Owner
 from migrator.store.database.database import Database
 from migrator.store.database.postgresql.address import schema_of
@@ -18,6 +19,7 @@ from migrator.store.inventory.snapshots import in_force
 from migrator.store.moved import must_be_here
 from migrator.store.tables.campaigns import campaigns
 from migrator.store.tables.fleet import source_sims
+from migrator.store.tables.outbox import deliveries
 from migrator.store.tables.plans import lease, plans, steps, verifications
 
 __all__ = ["read_standings"]
@@ -54,6 +56,7 @@ _TOLD = select(
     select(_newest_plan.c.plan_id).scalar_subquery(),
     select(_newest_plan.c.state).scalar_subquery(),
     select(func.count()).select_from(plans).where(plans.c.state == PlanState.STARTED).scalar_subquery(),
+    select(func.count()).select_from(deliveries).where(is_open).scalar_subquery(),
 )
 _HELD = select(lease)
 
@@ -104,15 +107,15 @@ def _schema_trouble(connection: Connection) -> Standing | None:
 
 
 def _standing(database: Database, connection: Connection) -> Standing:
-    inventory, sims, verified, cut_over, campaign, plan, state, begun = connection.execute(_TOLD).one()
+    inventory, sims, verified, cut_over, campaign, plan, state, begun, waiting = connection.execute(_TOLD).one()
     held = connection.execute(_HELD).first()
     holder = None
     if held is not None and held.heartbeat_at > database.time(connection, 0.0) - EXPIRY_S:
         holder = str(Owner(held.host, held.pid, held.process_started_at))
     if inventory is None:
-        return Standing(Phase.NO_INVENTORY, campaign=campaign, holder=holder)
+        return Standing(Phase.NO_INVENTORY, campaign=campaign, holder=holder, notices=waiting)
     phase = _phase(state, verified=verified, cut_over=cut_over, is_busy=bool(begun or campaign))
-    return Standing(phase, sims, verified, cut_over, campaign, plan, holder)
+    return Standing(phase, sims, verified, cut_over, campaign, plan, holder, notices=waiting)
 
 
 def _phase(newest: str | None, *, verified: int, cut_over: int, is_busy: bool) -> Phase:

@@ -15,7 +15,7 @@ meta = Table(  # the row `writes` is locked by whoever writes, and counts what w
     Column("value", Text, nullable=False),
 )
 
-# `order_json` is an order; `is_woken`: a person spoke during the job; `is_untold`: nobody heard why it stands
+# `order_json` is an order; `is_woken`: a person spoke during the job; `is_untold`: no notice says yet why it stands
 accounts = Table(
     "accounts",
     METADATA,

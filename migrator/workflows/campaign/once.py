@@ -11,6 +11,7 @@ from migrator.core.run.results import ExitCode
 from migrator.errors import InputError, Interrupted
 from migrator.inputs.policy.file import LoadedPolicy, read_policy
 from migrator.reports.campaign.model import MOST_DEATHS
+from migrator.reports.model import moment
 from migrator.store.campaigns.campaigns import Campaign
 from migrator.store.campaigns.ticks import HELD, without_end
 from migrator.wiring.gc import collecting_rarely
@@ -129,11 +130,12 @@ def _ending(tick: Tick, tick_no: int) -> Iterator[None]:
 
 def _tell_of_dead(tick: Tick) -> None:
     """Tell at once of calls that died: this one may die, too."""
-    own = (one for one in tick.earlier() if one.campaign_no == tick.campaign.campaign_no)
+    own = [one for one in tick.earlier() if one.campaign_no == tick.campaign.campaign_no]
     died = without_end(own)
     if died < MOST_DEATHS:
         return
-    words = f"the last {died} calls of `campaign run` did not end"
+    last = moment(own[0].began_s)  # when this is read, later calls may have ended
+    words = f"{died} calls of `campaign run` in a row did not end, the last one of {last}"
     hint = "look for what ends them: time limits of the scheduler, memory, the machine"
     stop = Standstill(ExitCode.ERROR, words, hint, cause="calls do not end")
     if tick.site.store.outbox.tell(campaign_stopped(tick.site, tick.campaign, stop, tick.ref()), tick.site.now()):

@@ -1,12 +1,12 @@
 """Delivery of what waits in the outbox."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import anyio
 
-from migrator.core.campaign.notices import DeliveryState
+from migrator.core.campaign.notices import DeliveryState, of_account
 from migrator.core.fleet.units import counted
 from migrator.core.policy.outside import Receiver
 from migrator.engine.run.context import Stopper
@@ -47,31 +47,44 @@ def deliver_after_run(site: Site) -> None:
         site.warn(f"not delivered: {counted(bad, 'notice')}; `migrator notify list` says why")
 
 
-def deliver(site: Site, *, most_s: float = TOTAL_S) -> Counter[DeliveryState]:
+def deliver(
+    site: Site, *, most_s: float = TOTAL_S, may: Callable[[Delivery], bool] | None = None
+) -> Counter[DeliveryState]:
     """Try every delivery that is due, each receiver by itself.
 
     Args:
         site: the store with the outbox.
         most_s: how long it may take in all.
+        may: chooses deliveries; None for all.
 
     Returns: the deliveries that were tried, by what became of them.
     Raises: StoreError.
     """
 
     async def body(stopper: Stopper) -> Counter[DeliveryState]:
-        return await deliver_due(site, stopper, most_s=most_s)
+        return await deliver_due(site, stopper, most_s=most_s, may=may)
 
     return site.outside.run_async(body) if site.store.outbox.due(site.now()) else Counter()
 
 
-async def deliver_due(site: Site, stopper: Stopper, *, most_s: float = TOTAL_S) -> Counter[DeliveryState]:
+async def deliver_due(
+    site: Site, stopper: Stopper, *, most_s: float = TOTAL_S, may: Callable[[Delivery], bool] | None = None
+) -> Counter[DeliveryState]:
     """Try every delivery that is due, within a run.
+
+    Args:
+        site: the store with the outbox.
+        stopper: ends it.
+        most_s: how long it may take in all.
+        may: chooses deliveries; None for all.
 
     Raises: StoreError.
     """
     done = Counter[DeliveryState]()
     due: dict[Receiver, list[Delivery]] = {}
     for one in site.store.outbox.due(site.now()):
+        if may is not None and not may(one):
+            continue
         due.setdefault(one.receiver, []).append(one)
     kept = withheld(site.settings, site.store.outbox.secret_names())  # also of receivers of which nothing is due
     around = _Round(stopper, anyio.current_time() + most_s, done, kept)
@@ -134,6 +147,7 @@ def next_try_s(one: Delivery, now: float, asked_s: float | None) -> float | None
 
 def message_of(store: Store, one: Delivery) -> Message:
     """Return the message of a delivery, as its receiver may see it."""
-    told: Mapping[str, object] = {**one.told, "store": store.outbox.store_name}
+    account = None if store.file is not None else store.name
+    told = of_account({**one.told, "store": store.outbox.store_name}, account)
     notice_id = f"{store.lineage}-{one.number}"
     return Message.of(notice_id, one.event, one.made_at, told, detail=one.receiver.detail)

@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from migrator import wiring
+from migrator.core.accounts.records import HELD
 from migrator.core.accounts.turns import AccountState, after_job
 from migrator.core.campaign.notices import Notice, end_notices
-from migrator.core.policy.outside import Receiver
+from migrator.core.policy.outside import NoticeEvent, Receiver
 from migrator.core.run.results import ExitCode
 from migrator.errors import Halted, Interrupted, MigratorError, NoStore, StoreBusy, StoreError, StoreLost
 from migrator.inputs.policy.file import stored_policy
 from migrator.reports.accounts.values import state_words
 from migrator.reports.model import moment
 from migrator.store import PlanState, Store
+from migrator.store.campaigns.outbox import Delivery
 from migrator.wiring.withheld import withheld
 from migrator.workflows.notices.deliver import deliver
 from migrator.workflows.plans.refusals import require_approvals
@@ -26,6 +28,7 @@ __all__ = [
     "NOT_TOLD",
     "TOLD",
     "Standstill",
+    "may_deliver",
     "may_tell",
     "plans_stopped",
     "standstill_of",
@@ -129,10 +132,14 @@ def told_of_turn(site: Site, exit_code: int, again_at: float | None = None) -> d
     account = site.turn_of
     if account is None:
         return {"machine": socket.gethostname()}
-    turn = after_job(exit_code, now=site.now(), again_at=again_at)
-    told = {"account": account.name, "state": state_words(turn.state.value, moment(turn.at))}
+    if account.worker is None:  # by hand: the register hears nothing of it
+        turn, state = account.turn, account.word
+    else:
+        turn = after_job(exit_code, now=site.now(), again_at=again_at)
+        state = turn.state.value
+    told = {"account": account.name, "state": state_words(state, None if state == HELD else moment(turn.at))}
     told["machine"] = account.worker or socket.gethostname()
-    if turn.state is AccountState.ATTENTION:
+    if state == AccountState.ATTENTION.value:
         told["then"] = f"`migrator fleet go {account.name}` lets a worker go on"
     return told
 
@@ -180,6 +187,18 @@ def may_tell(store: Store, plan_id: str) -> bool:
     except Halted:
         return False
     return True
+
+
+def may_deliver(store: Store, one: Delivery) -> bool:
+    """True if a worker may deliver a notice.
+
+    What a person found with `verify` is told to receivers of any plan, also of one that may not tell: that notice is
+    left to the commands of persons.
+    """
+    is_found = one.event in {NoticeEvent.DRIFT, NoticeEvent.SILENT}
+    if not is_found or one.plan_id is None or store.plans.exists(one.plan_id) is None:
+        return True
+    return may_tell(store, one.plan_id)
 
 
 def _receivers(store: Store, plan_id: str) -> tuple[Receiver, ...]:

@@ -16,7 +16,7 @@ from migrator.store.control.given import Given
 from migrator.wiring.fleet.bound import register_found
 from migrator.workflows.apply import Bounds, apply, must_be_confirmed, must_be_ready
 from migrator.workflows.campaign.once import run_once
-from migrator.workflows.campaign.told import note_failed_call
+from migrator.workflows.campaign.told import campaign_stopped, note_failed_call
 from migrator.workflows.cutover.apply import (
     CutoverBounds,
     carry_out_cutover,
@@ -32,11 +32,12 @@ from migrator.workflows.notices.stopped import (
     plans_stopped,
     standstill_of,
     told_of_turn,
+    without_secrets,
 )
 from migrator.workflows.site import Site
 from migrator.workflows.work.begun import Unordered, begun_by_order, begun_without_order
 
-__all__ = ["PENDING_S", "Advanced", "Done", "advance", "registered", "tell_turn"]
+__all__ = ["PENDING_S", "Advanced", "Done", "advance", "registered", "tell_standstill", "tell_turn"]
 
 PENDING_S = 300.0
 """Most seconds for SIMs that are only pending.
@@ -196,10 +197,36 @@ def tell_turn(
     Raises: StoreError, InputError.
     """
     if not note_failed_call(site, stop):
-        named = [plan_id] if plan_id and may_tell(site.store, plan_id) else _plans_of_turn(site.store, order)
-        about = told_of_turn(site, stop.exit_code) if about is None else about
-        site.store.outbox.tell(plans_stopped(site, named, stop, about), site.now())
+        _tell_plans(site, order, stop, plan_id, about)
     site.progress(TOLD, {})
+
+
+def tell_standstill(site: Site, order: Order | None, stop: Standstill) -> None:
+    """Tell why an account stands, where its turn could not.
+
+    The caller delivers. Those are told whom `tell_turn` tells. It is no call of a campaign, and none is noted.
+
+    Args:
+        site: the account's store.
+        order: what a person asked to begin; None for nothing.
+        stop: the reason.
+
+    Raises: StoreError, InputError.
+    """
+    campaign = site.store.campaigns.open()
+    if campaign is None:
+        _tell_plans(site, order, stop)
+    else:
+        site.store.outbox.tell(campaign_stopped(site, campaign, without_secrets(site, stop)), site.now())
+    site.progress(TOLD, {})
+
+
+def _tell_plans(
+    site: Site, order: Order | None, stop: Standstill, plan_id: str = "", about: Mapping[str, Any] | None = None
+) -> None:
+    named = [plan_id] if plan_id and may_tell(site.store, plan_id) else _plans_of_turn(site.store, order)
+    about = told_of_turn(site, stop.exit_code) if about is None else about
+    site.store.outbox.tell(plans_stopped(site, named, stop, about), site.now())
 
 
 def _plans_of_turn(store: Store, order: Order | None) -> list[str]:

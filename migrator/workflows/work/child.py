@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 import anyio
+from anyio import to_thread
 from anyio.abc import ByteReceiveStream, Process
 
 from migrator.programs import PARENT
@@ -57,12 +58,14 @@ class Child:
         environ: its environment.
         is_alive: asked of a process that is silent for long, whether its account shows a sign of life.
         hear: called with each line that it says on stderr.
+        struck: returns its words without what must not be kept; it may take a while.
     """
 
     command: list[str]
     environ: Mapping[str, str] = field(repr=False)
     is_alive: Callable[[], Awaitable[bool]]
     hear: Callable[[str], None]
+    struck: Callable[[str], str] = str
     _process: Process | None = field(default=None, init=False)
     _result: dict[str, Any] = field(default_factory=dict, init=False)
     _said: deque[str] = field(default_factory=deque, init=False)
@@ -96,7 +99,7 @@ class Child:
                     await process.wait()
                     readers.cancel_scope.deadline = anyio.current_time() + LOOK_S  # who else holds its pipes?
                 tasks.cancel_scope.cancel()
-        return self._ended(process.returncode or 0)
+        return await to_thread.run_sync(self._ended, process.returncode or 0)
 
     def interrupt(self) -> None:
         """Let the process end in good order."""
@@ -147,10 +150,13 @@ class Child:
         data = self._result.get("data") or {}
         first = next((one.get("message", "") for one in self._result.get("errors") or ()), "")
         last = next((line.strip() for line in reversed(self._said) if line.strip()), "")
+        if exit_code < 0 and not self._result:
+            said = f"; the last that it said: {last}" if last else ""
+            last = f"its process was killed ({_signal(exit_code)}){said}"
         words = self._why or first or data.get("words") or ("" if self._result else last)
         return Ended(
             exit_code,
-            "".join(one if one.isprintable() else " " for one in str(words)[:MOST_WORDS]).strip(),
+            "".join(one if one.isprintable() else " " for one in self.struck(str(words))[:MOST_WORDS]).strip(),
             None if data.get("again_at") is None else datetime.fromisoformat(data["again_at"]).timestamp(),
             data.get("order_done"),
             self._is_told,
@@ -170,3 +176,10 @@ class Child:
             self.interrupt()
             await anyio.sleep(GRACE_S)
             self.kill()
+
+
+def _signal(exit_code: int) -> str:
+    """Return the signal that ended a process, as people write it."""
+    with suppress(ValueError):
+        return signal.Signals(-exit_code).name
+    return f"signal {-exit_code}"

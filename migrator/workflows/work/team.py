@@ -19,6 +19,7 @@ from migrator.store import Store
 from migrator.store.database.postgresql.faults import without_driver
 from migrator.store.register import Register
 from migrator.wiring.fleet.secrets_here import secrets_here
+from migrator.wiring.withheld import withheld_of
 from migrator.workflows.work.child import Child
 from migrator.workflows.work.worker import Made
 
@@ -71,6 +72,7 @@ def made_of(
             {**environment_of(account.name, os.environ), **own},
             partial(_is_alive, url, account.name),
             hear,
+            lambda words: withheld_of(account.name, config).struck(words),
         )
 
     queue = PostgresQueue(url)

@@ -19,6 +19,7 @@ from typing import Any
 import anyio
 from anyio import to_thread
 
+from migrator.chunks import chunks
 from migrator.core.accounts.overview import SILENT_S
 from migrator.core.accounts.records import Account, SecretsHere
 from migrator.core.accounts.turns import after_job, next_turns
@@ -46,8 +47,15 @@ PATIENCE_S = 30.0
 The others try again up to 15 s apart, and so may not have spoken yet.
 """
 
-TELL_S = 60.0
-"""Seconds between two tries to tell why an account stands."""
+TELL_S, LONGEST_TELL_S = 60.0, 3600.0
+"""Seconds between two looks for notices that are due.
+
+Also those until the process that delivers them for an account is begun again, at first and at most: whom it cannot
+reach has a time of its own in the outbox.
+"""
+
+MOST_LOOKED = 50
+"""Outboxes that are looked at together."""
 
 SECRETS_S, LACK_S = 300.0, 60.0
 """Seconds for which a look for secrets counts.
@@ -71,7 +79,7 @@ class Made:
         queue: hands turns out.
         close: ends the sessions of the queue.
         child: makes the process for the job of an account.
-        teller: makes the process that tells the receivers of an account why it stands.
+        teller: makes the process that tells why an account stands, and delivers what is due in its outbox.
         secrets: looks for the secrets of accounts on this machine, and tells of each as it is known; it may take a
             while.
         tell: called with the name of each event and its values.
@@ -106,7 +114,8 @@ class Worker:
     _desk: Desk = field(init=False)
     _stop: anyio.Event = field(default_factory=anyio.Event, init=False)
     _secrets: dict[str, tuple[SecretsHere, float]] = field(default_factory=dict, init=False)  # and when, monotonic
-    _tried: dict[str, float] = field(default_factory=dict, init=False)  # to tell of an account: when, monotonic
+    _tries: dict[str, "_Try"] = field(default_factory=dict, init=False)
+    _looked_at: float | None = field(default=None, init=False)  # for notices that are due: when, monotonic
     _one_tells: anyio.Lock = field(default_factory=anyio.Lock, init=False)
     _known: Mapping[str, Account] = field(default_factory=dict, init=False)
     _patient_until: float = field(default=0.0, init=False)
@@ -264,7 +273,7 @@ class Worker:
             self._warn(f"{name}: it was given back meanwhile, so the end of its job is not noted")
         return after
 
-    # --- what no job told -----------------------------------------------------------------------------------------
+    # --- what no job delivered ------------------------------------------------------------------------------------
 
     async def _keep_told(self) -> None:
         while True:
@@ -272,28 +281,49 @@ class Worker:
             await self._tell_untold()
 
     async def _tell_untold(self) -> None:
-        """Tell of accounts that stand, and whose jobs could not tell.
+        """Tell of accounts that stand untold, and deliver notices that are due.
 
-        Another worker may do the same: a notice has a key, and is made once.
+        Another worker may do the same: a notice has a key, and is made once; a delivery is taken up by one.
         """
         async with self._one_tells:
             serves = set(self._serves())
-            for account in list(self._known.values()):
-                since = time.monotonic() - self._tried.get(account.name, -TELL_S)
-                if account.is_untold and not account.is_held and account.name in serves and since >= TELL_S:
-                    self._tried[account.name] = time.monotonic()
+            free = [one for one in self._known.values() if one.candidate is not None and one.name in serves]
+            due = await self._with_due_notices([one.name for one in free])
+            for account in free:
+                if (account.is_untold or account.name in due) and self._may_try(account):
                     await self._tell_of(account)
+
+    async def _with_due_notices(self, names: Sequence[str]) -> set[str]:
+        """Return the accounts with a notice that is due, once a minute."""
+        now = time.monotonic()
+        if self._looked_at is not None and now - self._looked_at < TELL_S:
+            return set()
+        self._looked_at = now
+        by_our_clock = SystemClock().now().timestamp()  # as the process that delivers has it
+        due = set[str]()
+        with suppress(MigratorError):  # the next look at the register tells it
+            for some in chunks(names, MOST_LOOKED):  # signs of life go between
+                due |= await self._desk.ask(partial(Register.with_due_notices, names=some, now=by_our_clock))
+        return due
+
+    def _may_try(self, account: Account) -> bool:
+        tries = self._tries.get(account.name)
+        return tries is None or tries.ended_at != account.ended_at or time.monotonic() >= tries.next_at
 
     async def _tell_of(self, account: Account) -> None:
         try:
             ended = await self.made.teller(account).run()
         except OSError as error:
             ended = Ended(ExitCode.ERROR, f"the process for it could not be started: {error.strerror}")
+        before, pause_s = self._tries.get(account.name), TELL_S
         if ended.exit_code != ExitCode.DONE:
-            self._warn(f"{account.name}: its receivers do not know yet that it stands: {ended.words}")
-            return
-        with suppress(MigratorError):  # it is told again otherwise, under the same key
-            await self._desk.ask(lambda register: register.told(account.name, account.ended_at))
+            if before is not None and before.ended_at == account.ended_at:
+                pause_s = min(2 * before.pause_s, LONGEST_TELL_S)
+            self._warn(f"{account.name}: its receivers were not told yet: {ended.words}")
+        self._tries[account.name] = _Try(account.ended_at, time.monotonic() + pause_s, pause_s)
+        if account.is_untold and (ended.is_told or ended.exit_code == ExitCode.DONE):
+            with suppress(MigratorError):  # it is told again otherwise, under the same key
+                await self._desk.ask(lambda register: register.told(account.name, account.ended_at))
 
     # --- turns ----------------------------------------------------------------------------------------------------
 
@@ -381,6 +411,21 @@ class Worker:
             self._secrets[name] = found, time.monotonic()
             if found.trouble and found.trouble != before:
                 self._warn(f"{name}: {found.trouble}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Try:
+    """Try to tell of an account.
+
+    Args:
+        ended_at: when its last job had ended; after another one it is tried anew.
+        next_at: when it may be tried again (monotonic).
+        pause_s: how long that is after the last try.
+    """
+
+    ended_at: float | None
+    next_at: float
+    pause_s: float
 
 
 def served_by(names: Collection[str]) -> Callable[[str], bool]:

@@ -15,7 +15,7 @@ from tests.cli.conftest import CAMPAIGN, POLICY, Desk
 
 BOUNDS = f"""{CAMPAIGN}[[notify]]
 to = "command"
-command = ["sh", "-c", "cat >>told.txt; echo >>told.txt; env >environment.txt"]
+command = ["sh", "-c", "test ! -e away || exit 1; cat >>told.txt; echo >>told.txt; env >environment.txt"]
 """
 SYNTAX = "[hologram]\nmax_rps = = 3\n"
 
@@ -146,6 +146,23 @@ def test_a_receiver_in_trouble_changes_nothing(campaign: Desk, monkeypatch: pyte
         opened.execute("DROP TABLE notices")
     failed = campaign.run("campaign", "run", "--once")
     assert (failed.code, failed.err) == (2, said.err)
+
+
+def test_what_a_receiver_did_not_take_is_delivered_by_the_next_call_that_finds_it_due(
+    campaign: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign.write("away", "")
+    with monkeypatch.context() as cron:
+        cron.setenv("HOLOGRAM_ORG_ID", "abc")
+        assert campaign.run("campaign", "run", "--once").code == 2
+    (campaign.folder / "away").unlink()
+    with closing(sqlite3.connect("migrator.db")) as store, store:
+        store.execute("UPDATE deliveries SET next_at = 0")
+    campaign.run("campaign", "run", "--once")
+    body = told(campaign)[0]
+    assert "HOLOGRAM_ORG_ID" in body["told"]["reason"]
+    assert "account" not in body["told"]
+    assert "--account" not in str(body)
 
 
 def test_each_call_of_a_loop_is_told_of(campaign: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

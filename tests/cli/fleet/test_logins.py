@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from migrator.core.accounts.turns import AccountState, Turn
 from migrator.errors import InputError
 from migrator.store import Owner, Store
 from migrator.store.register import Order, Register
@@ -99,6 +100,31 @@ def test_a_campaign_is_approved_by_two_users_too(desk: Desk, registered: str, lo
         assert (given.code, given.data["state"]) == (0, state), (user, name, given.err)
     assert given.data["people"] == ["Olga (olga)", "Otto (otto)"]
     assert sql(url, f"SELECT count(DISTINCT db_user) FROM a_{registered}.campaign_approvals") == [(2,)]  # noqa: S608
+
+
+def test_a_worker_ends_turns_and_sees_which_notices_are_due_and_an_operator_begins_none(
+    desk: Desk, registered: str, logins: dict[str, str], url: str
+) -> None:
+    assert desk.run("--account", registered, "inventory", "pull").code == 0
+    assert desk.run("fleet", "init").code == 0  # whoever made the store gives the roles their rights
+    sql(
+        url,
+        f"INSERT INTO a_{registered}.notices VALUES (1, 'stopped', 'key', 0, NULL, '{{}}')",  # noqa: S608 - our own
+        f"INSERT INTO a_{registered}.deliveries VALUES (1, '1:command', '{{}}', 'waiting', 0, 50, NULL, '')",  # noqa: S608
+    )
+    with Register.open(logins["olga"]) as register, pytest.raises(InputError):
+        register.began(registered, "w1")
+    with Register.open(logins["willy"]) as register:
+        assert register.began(registered, "w1")
+        after = register.ended(registered, "w1", Turn(AccountState.ATTENTION, None, "a gate"))
+        assert after is not None
+        assert (after.last_worker, after.is_untold) == ("w1", True)
+        register.told(registered, after.ended_at)
+        assert not register.account(registered).is_untold
+        names = [registered, "not_there"]
+        assert [register.with_due_notices(names, now) for now in (49.0, 50.0)] == [set(), {registered}]
+        sql(url, f"REVOKE ALL ON a_{registered}.deliveries FROM migrator_worker")
+        assert register.with_due_notices(names, 50.0) == set(), "what it may not read is left alone"
 
 
 def test_on_a_file_such_a_policy_is_refused(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

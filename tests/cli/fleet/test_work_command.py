@@ -2,10 +2,16 @@
 
 import json
 import socket
+import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from migrator.core.campaign.notices import sims_notice
+from migrator.core.policy.outside import NoticeEvent
+from migrator.inputs.policy.file import stored_policy
+from migrator.store import Store
 from tests.cli.conftest import Desk
 from tests.server import sql
 
@@ -115,9 +121,11 @@ def test_an_account_whose_processes_die_tells_its_receivers_where_and_how_it_sta
     worked = desk.run("work", "--once")
     assert worked.code == 0, worked.err
     assert "; attention, at " in worked.err
+    assert f"{registered}: killed after " in worked.err, worked.err
     (body,) = told(desk)
     assert (body["event"], body["told"]["account"], body["told"]["state"]) == ("stopped", registered, "attention")
-    assert body["told"]["reason"].startswith("5 times in a row its process did not end by itself")
+    ends = "5 times in a row its process did not end by itself: its process was killed (SIGKILL)"
+    assert body["told"]["reason"].startswith(ends)
     assert body["told"]["plan_id"] == plan["plan_id"]
     machine = body["told"]["machine"]
     assert machine.split("/")[0] == socket.gethostname()
@@ -128,12 +136,14 @@ def test_an_account_whose_processes_die_tells_its_receivers_where_and_how_it_sta
     assert desk.run(*at, "advance", "--tell").code == 0
     assert len(told(desk)) == 1, "once"
     key = desk.rehearsal.environment()["HOLOGRAM_API_KEY"]
-    sql(url, f"UPDATE fleet.accounts SET words = 'refused: {key}'")  # noqa: S608 - our own
+    sql(url, f"UPDATE fleet.accounts SET words = 'refused: {key}', is_untold = true")  # noqa: S608 - our own
     assert desk.run(*at, "advance", "--tell").code == 0
     assert told(desk)[1]["told"]["reason"] == "refused: ***"
     (desk.folder / "away").touch()
     sql(url, "UPDATE fleet.accounts SET words = 'another', is_untold = true")
-    assert [desk.run(*at, "advance", "--tell").code for _ in range(2)] == [7, 7], "its receiver is away"
+    assert desk.run(*at, "advance", "--tell").code == 7, "its receiver is away"
+    sql(url, "UPDATE fleet.accounts SET words = 'told by its turn', is_untold = false")
+    assert desk.run(*at, "advance", "--tell").code == 7
     (desk.folder / "away").unlink()
     sql(url, f"UPDATE a_{registered}.deliveries SET next_at = 0")  # noqa: S608 - our own
     assert desk.run(*at, "advance", "--tell").code == 0
@@ -141,8 +151,8 @@ def test_an_account_whose_processes_die_tells_its_receivers_where_and_how_it_sta
 
 
 @pytest.mark.loopback
-def test_an_order_that_cannot_begin_is_told_by_its_own_process_alone(
-    desk: Desk, registered: str, monkeypatch: pytest.MonkeyPatch
+def test_an_order_that_cannot_begin_is_told_once_its_receiver_is_there(
+    desk: Desk, registered: str, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at = ("--account", registered)
     assert desk.run(*at, "inventory", "pull").code == 0
@@ -150,7 +160,44 @@ def test_an_order_that_cannot_begin_is_told_by_its_own_process_alone(
     plan = desk.json(*at, "plan", "create", "--policy", desk.write("policy.toml", POLICY + RECEIVER)).data
     order = ("--plan", plan["plan_id"], "--confirm", str(plan["claims"]))
     assert desk.run("fleet", "go", registered, *order).code == 0
-    monkeypatch.setenv("MIGRATOR_CRASH_AT", "nowhere")
+    key = desk.rehearsal.environment()["HOLOGRAM_API_KEY"]
+    monkeypatch.setenv("MIGRATOR_CRASH_AT", f"nowhere {key}")
+    (desk.folder / "away").touch()
+    assert desk.run("work", "--once").code == 0
+    (desk.folder / "away").unlink()
+    assert desk.run("work", "--once").code == 0
+    assert told(desk) == [], "the outbox has its time of retry"
+    shown = " ".join(desk.run("fleet", "show", registered).out.split())
+    assert "notices 1 waits" in shown, shown
+    assert "no crash point" in shown
+    kept = [sql(url, f"SELECT * FROM fleet.{table}") for table in ("accounts", "events")]  # noqa: S608 - our own
+    assert key not in f"{shown} {kept}"
+    sql(url, f"UPDATE a_{registered}.deliveries SET next_at = 0")  # noqa: S608 - our own
     assert desk.run("work", "--once").code == 0
     assert ["no crash point" in one["told"]["reason"] for one in told(desk)] == [True]
     assert told(desk)[0]["told"]["machine"].count("/") == 2, "the worker, as the register names it"
+
+
+def test_a_worker_delivers_nothing_to_receivers_of_a_plan_that_nobody_approved(
+    desk: Desk, registered: str, url: str
+) -> None:
+    """A receiver may be a program. What a person found with `verify` is left to commands of persons."""
+    at, policy = ("--account", registered), POLICY + "[approvals]\nrequired = 2\n" + RECEIVER
+    assert desk.run(*at, "inventory", "pull").code == 0
+    assert desk.run(*at, "pair", "pool", desk.pool()).code == 0
+    plan_id = desk.json(*at, "plan", "create", "--policy", desk.write("policy.toml", policy)).data["plan_id"]
+    now = time.time()
+    with Store.open(url, account=registered, now=now) as store:
+        (receiver,) = stored_policy(store.plans.policy_text(plan_id), name="it").notify
+        everything = replace(receiver, on=tuple(NoticeEvent))
+        notices = sims_notice(
+            NoticeEvent.DRIFT, plan_id, ["8944 tag"], {"next": f"migrator report {plan_id}"}, (everything,)
+        )
+        assert store.outbox.tell(notices, now) == 1
+    assert desk.run(*at, "advance", "--tell").code == 7
+    assert told(desk) == []
+    assert desk.run(*at, "notify", "deliver").code == 0
+    (body,) = told(desk)
+    assert (body["told"]["account"], body["told"]["store"]) == (registered, registered)
+    assert body["told"]["next"] == f"migrator --account {registered} report {plan_id}"
+    assert body["subject"] == f"migrator: Drift ({registered})"

@@ -43,6 +43,7 @@ PASSWORD = "hunter2 &%"
         ("57P01", StoreLost, "store_lost"),
         ("25P03", StoreLost, "store_lost"),
         ("42P01", StoreError, "store_gone"),
+        ("42703", StoreError, "column_missing"),
         ("XX001", StoreError, "store_damaged"),
         ("22003", NotStorable, "not_storable"),
         ("23505", StoreError, "store"),

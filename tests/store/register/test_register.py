@@ -131,6 +131,15 @@ def _creation(table: Any) -> bytes:
     return str(CreateTable(table).compile(dialect=postgresql.dialect())).encode()  # type: ignore[no-untyped-call]
 
 
+def test_a_register_of_a_tool_between_two_releases_says_how_to_make_it_anew(register: Register, url: str) -> None:
+    added(register)
+    sql(url, "ALTER TABLE fleet.accounts DROP COLUMN last_worker")
+    with pytest.raises(StoreError, match="lacks a column") as caught:
+        register.accounts()
+    assert caught.value.code == "column_missing"
+    assert "fleet init" in caught.value.hint
+
+
 def test_a_file_has_no_register(tmp_path: Any) -> None:
     with pytest.raises(InputError) as caught:
         Register.open(f"sqlite:///{tmp_path / 'state.db'}")
@@ -331,6 +340,8 @@ def test_jobs_that_crash_one_after_the_other_need_a_person_in_the_end(register: 
     assert register.account("acme").turn.words == "5 times in a row its process did not end by itself: killed"
     register.go("acme", None, "ada")
     assert states("1111") == ["ready"] * 4
+    begun = "killed; it is begun again in a minute, and needs a person after 5 such ends in a row (this was the 4th)"
+    assert register.account("acme").turn.words == begun
     register.wake("acme")
     assert states("1") == ["ready"]
 

@@ -218,7 +218,8 @@ def test_calls_that_die_again_and_again_are_told_by_the_next_one_as_it_begins(tm
             world.tick(fails(Crash("claims"), at="1NCE"))
         assert len(told(world, NoticeEvent.STOPPED)) == (died > 3), "the call that tells dies as well"
     (stopped,) = told(world, NoticeEvent.STOPPED)
-    assert stopped.told["reason"] == "the last 3 calls of `campaign run` did not end"
+    began_at = "2026-11-20T00:00:00Z"
+    assert stopped.told["reason"] == f"3 calls of `campaign run` in a row did not end, the last one of {began_at}"
     assert stopped.tries == 1, "it is sent at once"
     world.tick()
     world.wait(DAY_S)

@@ -24,7 +24,8 @@ from migrator.errors import Halted, InputError, Interrupted, StoreLost
 from migrator.workflows.apply import Bounds, apply
 from migrator.workflows.cutover.apply import CutoverBounds, carry_out_cutover
 from migrator.workflows.cutover.plan import plan_cutover
-from migrator.workflows.work.advance import PENDING_S, Advanced, advance
+from migrator.workflows.notices.stopped import Standstill
+from migrator.workflows.work.advance import PENDING_S, Advanced, advance, tell_standstill
 from tests.worlds.campaigned import CampaignWorld
 from tests.worlds.corrected import CorrectedWorld
 from tests.worlds.outside import SimulatedOutside, site_of
@@ -386,6 +387,20 @@ def test_a_run_that_stops_again_after_a_person_spoke_is_told_anew(tmp_path: Path
         assert len(planned.told()) == told
 
 
+def test_a_turn_by_hand_tells_the_state_that_the_register_has(tmp_path: Path) -> None:
+    planned = Told(tmp_path)
+    for no, account, state in (
+        (1, replace(ACME, worker=None), "ready, due 1970-01-01T00:00:00Z"),
+        (2, replace(ACME, worker=None, is_held=True), "held"),
+        (3, replace(ACME, worker=None, turn=Turn(AccountState.ATTENTION)), "attention"),
+    ):
+        planned.account = replace(account, standstill=no)
+        with pytest.raises(InputError):
+            planned.turn(Order(planned.plan_id, planned.claims + 1))
+        told = planned.told()[-1]
+        assert (told["account"], told["state"], "then" in told) == ("acme", state, state == "attention")
+
+
 def test_an_order_for_a_plan_that_is_not_there_is_told_to_those_of_the_newest(tmp_path: Path) -> None:
     planned = Told(tmp_path)
     turn = planned.turn(Order("p123", 7))
@@ -500,3 +515,14 @@ def test_a_call_of_a_campaign_says_what_becomes_of_its_account(tmp_path: Path) -
     assert (told["account"], told["machine"], told["state"][:11]) == ("acme", "rome/7/a1", "ready, due ")
     assert "then" not in told
     assert heard.count("told") == 1
+
+
+def test_to_tell_why_a_campaigns_account_stands_is_no_call_of_it(tmp_path: Path) -> None:
+    world = CampaignWorld(tmp_path, sims=2, seed=3)
+    world.began(more=RECEIVER, approve=False)
+    with site_of(world, world.outside) as site:
+        for _ in range(2):
+            tell_standstill(replace(site, turn_of=ACME), None, Standstill(ExitCode.ERROR, "its process died"))
+        (told,) = [one.told for one in site.store.outbox.newest(9)]
+        assert list(site.store.ticks.list()) == []
+    assert (told["reason"], told["account"], told["state"]) == ("its process died", "acme", "attention")

@@ -26,7 +26,12 @@ sys.exit(7)
 
 
 def ended(
-    script: str, *, alive: bool = False, during: Callable[[Child], None] | None = None, heard: list[str] | None = None
+    script: str,
+    *,
+    alive: bool = False,
+    during: Callable[[Child], None] | None = None,
+    heard: list[str] | None = None,
+    struck: Callable[[str], str] = str,
 ) -> Ended:
     """The end of a process that runs a script; `during` is called once it said something."""
 
@@ -40,7 +45,7 @@ def ended(
             if during is not None:
                 during(one)
 
-        one = Child([sys.executable, "-c", script], dict(os.environ), is_alive, hear)
+        one = Child([sys.executable, "-c", script], dict(os.environ), is_alive, hear, struck)
         with anyio.fail_after(30.0):
             return await one.run()
 
@@ -59,6 +64,14 @@ def test_a_process_without_a_result_has_its_last_line_as_words() -> None:
 def test_its_words_are_text_that_a_database_can_keep() -> None:
     told = {"event": "result", "errors": [{"message": "odd \0 and \ud83d, in\nlines"}]}
     assert ended(f"print({json.dumps(told)!r})").words == "odd   and  , in lines"
+
+
+def test_its_words_have_no_secret_nor_the_begin_of_one() -> None:
+    told = {"event": "result", "errors": [{"message": f"a-key {'x' * (MOST_WORDS - 9)} a-key"}]}
+    found = ended(f"print({json.dumps(told)!r})", struck=lambda words: words.replace("a-key", "***"))
+    assert found.words == f"*** {'x' * (MOST_WORDS - 9)} ***"
+    said = ended("import sys; sys.exit('it is a-key')", struck=lambda words: words.replace("a-key", "***"))
+    assert said == Ended(1, "it is ***")
 
 
 def test_what_it_says_is_bounded() -> None:
@@ -148,4 +161,6 @@ def waited(look: Callable[[], Any]) -> Any:
 def test_it_says_whether_all_is_told_also_where_it_dies_after_it() -> None:
     assert not ended("import sys; sys.exit(6)").is_told
     script = 'import os, signal; print(\'{"event": "told"}\', flush=True); os.kill(os.getpid(), signal.SIGKILL)'
-    assert ended(script) == Ended(-signal.SIGKILL, is_told=True)
+    assert ended(script) == Ended(-signal.SIGKILL, "its process was killed (SIGKILL)", is_told=True)
+    script = f"import sys; print('no room', file=sys.stderr, flush=True); {script}"
+    assert ended(script).words == "its process was killed (SIGKILL); the last that it said: no room"

@@ -464,7 +464,7 @@ def test_where_no_process_can_be_started_another_worker_tells(team: Team) -> Non
     team.work()
     turn = team.account("a").turn
     assert (turn.state, turn.words.startswith("its process could not be started")) == (ATTENTION, True)
-    assert any("do not know yet" in told["message"] for event, told in team.told if event == "trouble")
+    assert any("were not told yet" in told["message"] for event, told in team.told if event == "trouble")
     assert team.account("a").is_untold
     team.is_bare = False
     team.work(team.worker("w2"))
@@ -484,6 +484,71 @@ def test_who_cannot_be_told_is_tried_again_until_a_person_spoke(team: Team) -> N
     assert team.tellers() == ["a", "a"], "a person holds it"
     team.go("a")
     assert not team.account("a").is_untold
+
+
+def has_due_notice(team: Team, name: str, next_at: str = "0") -> None:
+    """Let an account have a store whose outbox has a notice, to be tried at a time."""
+    sql(
+        team.url,
+        f"DROP SCHEMA IF EXISTS a_{name} CASCADE; CREATE SCHEMA a_{name}",
+        f"CREATE TABLE a_{name}.deliveries AS SELECT 1 AS notice_no, 'waiting' AS state, {next_at} AS next_at",
+    )
+
+
+def test_a_notice_that_is_due_is_delivered_by_a_process_of_its_own(team: Team) -> None:
+    team.add("a", "b", "c", "d", exit_code=6, data={"words": "a gate"}, told=True)
+    for name in "abcd":
+        has_due_notice(team, name)
+    has_due_notice(team, "b", "extract(epoch FROM now()) + 60")
+    with Register.open(team.url) as register:
+        register.hold("c", "ada")
+    team.work()
+    assert team.tellers() == ["a"], "b has its time, a person holds c, and d has no secrets here"
+    sql(team.url, "UPDATE a_a.deliveries SET state = 'delivered'")
+    team.work()
+    assert team.tellers() == ["a"]
+
+
+def test_a_notice_that_was_put_into_the_outbox_is_told_though_its_receiver_is_away(team: Team) -> None:
+    """The outbox says when it is tried again."""
+    team.add("a", exit_code=6, errors=[{"message": "a gate"}])
+    team.tells = {"exit_code": 7, "told": True, "errors": [{"message": "not delivered yet: 1 notice"}]}
+    team.work()
+    assert (team.tellers(), team.account("a").is_untold) == (["a"], False)
+
+
+@pytest.mark.parametrize(("tell_s", "tries"), [(worker_module.TELL_S, 1), (0.05, 3)])
+def test_a_worker_at_work_tells_and_waits_longer_after_each_try_that_failed(
+    team: Team, monkeypatch: pytest.MonkeyPatch, tell_s: float, tries: int
+) -> None:
+    team.add("a", exit_code=6, errors=[{"message": "a gate"}])
+    team.tells = {"exit_code": 9, "errors": [{"message": "it is held"}]}
+    monkeypatch.setattr(worker_module, "TELL_S", tell_s)
+    monkeypatch.setattr(worker_module, "SWEEP_S", 0.05)
+    worker, looks, ask = team.worker(), list[float](), Register.with_due_notices
+
+    def asked(register: Register, names: Sequence[str], now: float) -> set[str]:
+        looks.append(now)
+        return ask(register, names, now)
+
+    monkeypatch.setattr(Register, "with_due_notices", asked)
+
+    def failed() -> int:
+        return sum("were not told yet" in told.get("message", "") for _, told in team.told)
+
+    async def body() -> None:
+        with anyio.fail_after(20.0):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(worker.run)
+                while failed() < tries:  # noqa: ASYNC110 - what is awaited is done in other processes
+                    await anyio.sleep(0.05)
+                await anyio.sleep(0.5)
+                worker.stop()
+
+    anyio.run(body)
+    assert worker._tries["a"].pause_s == tell_s * 2 ** (failed() - 1)
+    assert failed() >= tries
+    assert tell_s < 1.0 or (len(team.tellers()), len(looks)) == (1, 1)
 
 
 def test_the_end_of_a_job_names_the_state_and_the_worker(team: Team) -> None:

@@ -152,6 +152,15 @@ def _missing(place: str) -> StoreError:
     )
 
 
+def _lacks_column(place: str) -> StoreError:
+    return StoreError(
+        f"{place} lacks a column that this tool needs: a tool between two releases made it, or somebody changed it",
+        code="column_missing",
+        hint="put back a backup of an account; a register is made anew: its owner drops the schema fleet, then "
+        "`migrator fleet init`, and `fleet add` for each account, whose store stays",
+    )
+
+
 def _not_storable(place: str) -> StoreError:
     return NotStorable(f"a value cannot be kept in {place}")
 
@@ -224,6 +233,7 @@ _TROUBLES: Mapping[str, _Made] = {
     "XX002": _damaged,
     "42P01": _missing,
     "3F000": _missing,
+    "42703": _lacks_column,
     "22": _not_storable,
 }
 _ALERTS = (

@@ -1,0 +1,41 @@
+"""Outboxes of accounts, by short reads in one session."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import select, text
+
+from migrator.store.campaigns.outbox import is_due
+from migrator.store.database.database import Database
+from migrator.store.database.postgresql.address import schema_of
+from migrator.store.tables.outbox import deliveries
+
+__all__ = ["names_with_due_notices"]
+
+_THERE = text(
+    "SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relname = :outbox "
+    "AND n.nspname = ANY(:names) AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')"
+)
+
+
+def names_with_due_notices(database: Database, names: Iterable[str], now: float) -> set[str]:
+    """Return the accounts in whose outbox a notice may be delivered now.
+
+    An account without a store, or whose store this user may not read, is none of them.
+
+    Args:
+        database: the register's, which has the stores of all accounts beside it.
+        names: of the accounts to look at.
+        now: UTC seconds, by the clock of the machine that would deliver.
+
+    Raises: StoreLost.
+    """
+    wanted = {schema_of(name): name for name in names}
+    with database.read() as connection:
+        there = connection.execute(_THERE, {"outbox": deliveries.name, "names": list(wanted)}).scalars().all()
+        found = set()
+        for schema in there:
+            one = select(deliveries.c.notice_no).where(is_due(now)).limit(1)
+            at = {"schema_translate_map": {None: schema}}
+            if connection.execute(one, execution_options=at).first() is not None:
+                found.add(wanted[schema])
+    return found
