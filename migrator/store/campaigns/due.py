@@ -24,7 +24,7 @@ from migrator.store.database.rows import among, json_list
 from migrator.store.database.sql import greater, insert
 from migrator.store.inventory.snapshots import in_force
 from migrator.store.journal.claims_made import price_of
-from migrator.store.pairs.paid_pairs import may_be_paid
+from migrator.store.pairs.paid_pairs import is_paid, may_be_paid
 from migrator.store.plans.lookup import CUTOVERS
 from migrator.store.tables.campaigns import claim_retries, first_lives, shipped_cards
 from migrator.store.tables.fleet import pairs, source_sims, target_links, unit_facts
@@ -148,6 +148,17 @@ _UNSEEN = (
     .where(pairs.c.source_key.in_(_planned_by_us))
     .where(~select(first_lives.c.target_key).where(first_lives.c.target_key == pairs.c.target_key).exists())
     .order_by(pairs.c.source_key)
+)
+_is_listed = (
+    select(source_sims.c.key)
+    .where(source_sims.c.key == pairs.c.source_key, source_sims.c.snapshot_id == in_force)
+    .exists()
+)
+_UNSEEN_AND_GONE = (
+    select(func.count())
+    .select_from(pairs)
+    .where(pairs.c.source_key.in_(_UNSEEN.order_by(None)), ~_is_listed)
+    .where(is_paid(pairs.c.source_key, pairs.c.target_key))
 )
 _SWAPS = (  # other devices of the organization live, too: they are no swaps
     select(func.count(func.distinct(first_lives.c.target_key)))
@@ -293,6 +304,14 @@ class Due:
         Their lives say which of these cards are claimed.
         """
         return [row.source_key for row in self._db.rows(_UNSEEN, campaign_no=campaign.campaign_no)]
+
+    def unseen_and_gone(self, campaign: Campaign) -> int:
+        """Count cards that wait for a swap, without their old SIM.
+
+        The list of the source has these old SIMs no more, so that they have no life: their cards are claimed, or may
+        be, and never lived.
+        """
+        return int(self._db.rows(_UNSEEN_AND_GONE, campaign_no=campaign.campaign_no)[0][0])
 
     def swaps(self, campaign: Campaign, since_s: float) -> int:
         """Count new SIMs first seen alive since a moment."""

@@ -148,8 +148,14 @@ def _within(tick: Tick, new: Sequence[WaitingSim]) -> Sequence[WaitingSim]:
 
 
 def _is_spent(tick: Tick) -> bool:
-    """True if too many of the newest units failed."""
-    return is_budget_spent(tick.site.store.due.outcomes(tick.campaign, tick.bounds.last_units), tick.bounds)
+    """True if too many of the newest units failed.
+
+    A resume by a clock that was ahead counts for nothing until then: it would hide every failure.
+    """
+    campaign = tick.campaign
+    if campaign.budget_since_s > tick.site.now():
+        campaign = replace(campaign, budget_since_s=0.0)
+    return is_budget_spent(tick.site.store.due.outcomes(campaign, tick.bounds.last_units), tick.bounds)
 
 
 def _holds_all(tick: Tick) -> bool:
@@ -175,7 +181,7 @@ def _ahead(tick: Tick, new: Sequence[WaitingSim]) -> Sequence[WaitingSim]:
     store, now = tick.site.store, tick.site.now()
     over_s = min(SWAPS_OVER_S, max(1.0, now - tick.campaign.created_s))
     swaps, unseen = store.due.swaps(tick.campaign, now - over_s), store.due.unseen(tick.campaign)
-    silent = sum(life.is_unseen for life in store.lives.those(unseen, now))
+    silent = sum(life.is_unseen for life in store.lives.those(unseen, now)) + store.due.unseen_and_gone(tick.campaign)
     most = ahead_of_swaps(ahead_s, swaps, over_s, first=tick.bounds.claims_per_day)
     soon = new[: max(0, most - silent)]
     tick.told["held_back_by_ahead"] = len(new) - len(soon)

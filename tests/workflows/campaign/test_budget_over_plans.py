@@ -171,3 +171,21 @@ def test_claims_that_were_put_back_push_no_failure_out(tmp_path: Path) -> None:
         assert retry_refused(site, code="refused", by="ann") == 2
     world.tick()
     assert failures(world) == 2, "a retry that was put back went not well"
+
+
+def test_a_resume_under_a_clock_that_was_far_ahead_makes_no_failure_unseen(tmp_path: Path) -> None:
+    """Until that moment no failure would count: the budget holds until somebody resumes by a right clock."""
+    world = began(tmp_path, 0, 1, 2)
+    handed_in(world, world.on(), 0, 3)
+    assert one_by_one(world).exit_code is ExitCode.HALTED
+    with site_of(world, world.outside) as site:
+        campaign = site.store.campaigns.required()
+        site.store.campaigns.resume(campaign, "ann", site.now() + 300 * DAY_S)
+    handed_in(world, world.on(), 3, 5)
+    world.wait(60)
+    assert one_by_one(world).exit_code is ExitCode.HALTED
+    assert world.claims() == 0
+    with site_of(world, world.outside) as site:
+        resume_campaign(site, by="ann")
+    one_by_one(world)
+    assert world.claims() == 2

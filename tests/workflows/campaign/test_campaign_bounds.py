@@ -162,6 +162,22 @@ def test_a_card_that_a_unit_has_no_more_holds_back_none(tmp_path: Path) -> None:
         assert world.claims() == 5, "one more card waits for its swap, as one waits no more"
 
 
+def test_a_card_whose_old_sim_is_in_the_list_no_more_still_waits_for_its_swap(tmp_path: Path) -> None:
+    """It was paid, its unit stands in the field, and a technician has the card."""
+    world = began(tmp_path, claims_per_day=4, ahead="24h")
+    world.tick()
+    claimed = [old for old, card in world.pairs().items() if card in world.target.ledger.charges]
+    world.corrected({claimed[0]: world.spare()}, reason="lost on the way")
+    for old in claimed[:3]:
+        sim = world.source.fleet.find(old)
+        assert sim is not None
+        world.source.fleet.remove(sim)
+    for _ in range(2):
+        world.wait(DAY_S)
+        assert world.tick().told["held_back_by_ahead"] > 0
+        assert world.claims() == 5, "of the four cards only the lost one waits no more"
+
+
 def test_cards_that_nobody_swaps_are_told_where_they_hold_back_all_others(tmp_path: Path) -> None:
     """Technicians take any card of a box: without a scan or a swap that was seen no other one would ever be claimed."""
     world = CampaignWorld(tmp_path, sims=SIMS, seed=3)
