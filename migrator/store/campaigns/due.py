@@ -109,6 +109,7 @@ _BEGUN = (  # each SIM by its newest plan: a retry that went well is no failure
     select(_of_each.c.failed_at)
     .where(_of_each.c.newest == 1)  # what is set up later, or planned again, makes no unit a newer one
     .where(_asked_for.is_not(None))  # and a unit whose card was paid otherwise is none: nothing was claimed for it
+    .where(or_(_of_each.c.failed_at.is_not(None), _asked_for <= bindparam("now")))
     .order_by(_asked_for.desc())
     .limit(bindparam("most"))
 )
@@ -290,12 +291,17 @@ class Due:
             money, money_today = money + price * row.sims, money_today + price * row.today
         return Spent(today, sims, money_today, money)
 
-    def outcomes(self, campaign: Campaign, most: int) -> list[bool]:
+    def outcomes(self, campaign: Campaign, most: int, now: float) -> list[bool]:
         """Return the newest units, by when each failed or was claimed.
 
-        True stands for a unit that did not fail. Units for which nothing was claimed count only if they failed.
+        True stands for a unit that did not fail. Units for which nothing was claimed count only if they failed. So do
+        those whose claim seems to be of the future: by a clock that was ahead it would be the newest for long, and
+        failures would leave the window.
         """
-        rows = self._db.rows(_BEGUN, campaign_no=campaign.campaign_no, since=campaign.budget_since_s, most=most)
+        since_s = campaign.budget_since_s
+        if since_s > now:  # a resume by such a clock would hide every failure
+            since_s = 0.0
+        rows = self._db.rows(_BEGUN, campaign_no=campaign.campaign_no, since=since_s, most=most, now=now)
         return [row.failed_at is None for row in rows]
 
     def unseen(self, campaign: Campaign) -> list[str]:

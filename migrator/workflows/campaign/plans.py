@@ -148,14 +148,9 @@ def _within(tick: Tick, new: Sequence[WaitingSim]) -> Sequence[WaitingSim]:
 
 
 def _is_spent(tick: Tick) -> bool:
-    """True if too many of the newest units failed.
-
-    A resume by a clock that was ahead counts for nothing until then: it would hide every failure.
-    """
-    campaign = tick.campaign
-    if campaign.budget_since_s > tick.site.now():
-        campaign = replace(campaign, budget_since_s=0.0)
-    return is_budget_spent(tick.site.store.due.outcomes(campaign, tick.bounds.last_units), tick.bounds)
+    """True if too many of the newest units failed."""
+    newest = tick.site.store.due.outcomes(tick.campaign, tick.bounds.last_units, tick.site.now())
+    return is_budget_spent(newest, tick.bounds)
 
 
 def _holds_all(tick: Tick) -> bool:

@@ -45,7 +45,7 @@ def numbers(world: CampaignWorld) -> list[int]:
 def failures(world: CampaignWorld) -> int:
     """How many of the newest ten units failed."""
     with site_of(world, world.outside) as site:
-        return site.store.due.outcomes(site.store.campaigns.required(), 10).count(False)
+        return site.store.due.outcomes(site.store.campaigns.required(), 10, site.now()).count(False)
 
 
 def test_failures_of_former_plans_count_in_a_run(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_units_whose_cards_are_paid_already_push_no_failure_out(tmp_path: Path) 
     assert one_by_one(world).exit_code is ExitCode.HALTED
     assert world.claims() == claims, "until a person says so"
     with site_of(world, world.outside) as site:
-        assert site.store.due.outcomes(site.store.campaigns.required(), 10) == [False] * 3
+        assert site.store.due.outcomes(site.store.campaigns.required(), 10, site.now()) == [False] * 3
 
 
 def test_claims_that_were_put_back_push_no_failure_out(tmp_path: Path) -> None:
@@ -189,3 +189,20 @@ def test_a_resume_under_a_clock_that_was_far_ahead_makes_no_failure_unseen(tmp_p
         resume_campaign(site, by="ann")
     one_by_one(world)
     assert world.claims() == 2
+
+
+def test_claims_under_a_clock_that_was_far_ahead_push_no_failure_out(tmp_path: Path) -> None:
+    """They seem the newest for days; what fails after them counts all the same."""
+    world = began(tmp_path, 10, 11, 12)
+    units = world.on()
+    world.elapsed_s += 5 * DAY_S
+    handed_in(world, units, 0, 10)
+    assert one_by_one(world).exit_code is ExitCode.DONE
+    assert world.claims() == 10
+    world.elapsed_s -= 5 * DAY_S - 7200
+    handed_in(world, units, 10, 13)
+    assert one_by_one(world).exit_code is ExitCode.HALTED
+    handed_in(world, units, 13, 14)
+    world.wait(60)
+    assert one_by_one(world).exit_code is ExitCode.HALTED
+    assert world.claims() == 10
