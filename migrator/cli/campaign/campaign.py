@@ -7,7 +7,7 @@ import click
 
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table, warned
 from migrator.cli.app.refs import ref_option
-from migrator.core.fleet.units import grouped, money
+from migrator.core.fleet.units import grouped, money, span
 from migrator.core.policy.policy import CampaignPolicy
 from migrator.errors import InputError
 from migrator.inputs.files.iccids import read_iccids
@@ -174,9 +174,12 @@ def bounds_table(bounds: CampaignPolicy) -> Any:
         ("claims in all", f"{bounds.claims_total:,}"),
         ("money a day", grouped(money(bounds.spend_per_day))),
         ("money in all", grouped(money(bounds.spend_total))),
-        ("cutover", f"{bounds.cutover.value}, after {bounds.cutover_rest_s / 3600:g} h"),
+        ("cutover", f"{bounds.cutover.value}, after {span(bounds.cutover_rest_s)}"),
         ("quiet hours", quiet),
         ("pairs that the hardware settles", bounds.discover.value),
-        ("failures", f"{bounds.most_failures:,} of the newest {bounds.last_units:,} units, then nothing is claimed"),
+        (
+            "failures",
+            f"past {bounds.most_failures:,} of the newest {bounds.last_units:,} units nothing is claimed",
+        ),
     ]
     return table("Standing approval", ("bound", "value"), rows)

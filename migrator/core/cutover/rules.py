@@ -26,7 +26,7 @@ from migrator.core.fleet.imei import NOBODY, ImeiDoubt, Neighbours, Place, Unit,
 from migrator.core.fleet.sims import ONENCE, LinkState, QuotaReading, SourceSim, SourceStatus, TargetLink
 from migrator.core.fleet.spelling import UNREAD
 from migrator.core.fleet.switched_off import SwitchedOff
-from migrator.core.fleet.units import money
+from migrator.core.fleet.units import money, span
 from migrator.core.plan.plan import Action, Change, Reason
 from migrator.core.policy.policy import CutoverPolicy, OldSim
 from migrator.core.run.states import CUTOVER_STEPS, UNSETTLED, StepKind, StepState
@@ -126,20 +126,12 @@ def not_lately_words(alive_s: float, *, now_s: float, within_s: float) -> str | 
     if alive_s > now_s + AHEAD_S:
         return f"{last}, which is later than now: a clock is wrong"
     if now_s - alive_s > within_s:
-        return f"{last}; asked for is one within {_span(within_s)}"
+        return f"{last}; asked for is one within {span(within_s)}"
     return None
 
 
 def _moment(at_s: float) -> str:
     return f"{datetime.fromtimestamp(at_s, UTC):%Y-%m-%d %H:%M:%S}"
-
-
-def _span(seconds: float) -> str:
-    """Return a duration in the largest unit with a whole number."""
-    return next(
-        (f"{seconds / size:.0f} {name}" for name, size in (("d", 86_400), ("h", 3600)) if seconds % size == 0),
-        f"{seconds:g} s",
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -428,7 +420,7 @@ def _unproved(
     rested_s = _rested_s(item, claimed_s, demand.now_s)
     if demand.rest_s and (rested_s is None or rested_s < demand.rest_s):
         words = "since when is not known" if rested_s is None else f"for {rested_s / 3600:.1f} h"
-        return CutoverReason.NOT_RESTED, f"{words}; asked for are {demand.rest_s / 3600:g} h"
+        return CutoverReason.NOT_RESTED, f"{words}; asked for are {span(demand.rest_s)}"
     if demand.require is Require.VERIFIED:
         return "verified"
     return _life(target, claimed_s, session_s, demand)

@@ -21,6 +21,7 @@ __all__ = [
     "money",
     "n_sims",
     "sized",
+    "span",
 ]
 
 Bytes = NewType("Bytes", int)
@@ -124,3 +125,11 @@ def counted(count: int, noun: str) -> str:
     The plural of the noun must take an s.
     """
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def span(seconds: float) -> str:
+    """Write a duration without a fraction: "2 d", "36 h", "90 s"."""
+    for size, name in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds and not seconds % size:
+            return f"{seconds / size:.0f} {name}"
+    return f"{seconds:g} s"

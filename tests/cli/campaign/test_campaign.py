@@ -43,7 +43,7 @@ def test_a_campaign_from_its_policy_to_its_end(make_desk: Callable[..., Desk]) -
     assert not desk.rehearsal.hologram.ledger.charges
     seen = " ".join(desk.run("campaign", "approve", "--by", "ann").out.split())
     assert "pairs that the hardware settles ask" in seen
-    assert "failures 10 of the newest 200 units" in seen
+    assert "failures past 10 of the newest 200 units nothing is claimed" in seen
     approved = desk.json("campaign", "approve", "--by", "bob", "--ref", "CHG0042").data
     assert (approved["state"], approved["people"]) == ("approved", ["ann", "bob"])
     ran = desk.json("campaign", "run", "--once")

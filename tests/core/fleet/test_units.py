@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrator.core.fleet.units import BYTES_PER_MB, decimal_of, grouped, megabytes, money, sized
+from migrator.core.fleet.units import BYTES_PER_MB, decimal_of, grouped, megabytes, money, sized, span
 
 volumes = st.decimals(min_value=0, max_value=10**9, allow_nan=False, allow_infinity=False)
 
@@ -102,3 +102,11 @@ def test_without_its_commas_a_number_is_exact(value: int) -> None:
 )
 def test_bytes_for_people_have_the_unit_that_they_read(count: int, shown: str) -> None:
     assert sized(count) == shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(14 * 86_400, "14 d"), (36 * 3600, "36 h"), (900, "15 min"), (90, "90 s"), (0.5, "0.5 s"), (0, "0 s")],
+)
+def test_a_duration_is_written_in_the_largest_unit_that_needs_no_fraction(seconds: float, words: str) -> None:
+    assert span(seconds) == words
