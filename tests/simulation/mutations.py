@@ -268,12 +268,14 @@ MUTATIONS = (
         "migrator/engine/apply/secure.py",
         "        self._note([item.key for item in items])\n",
         "        return\n",
+        seed=127,
     ),
     Mutation(
         "old looks are renewed before a claim",
         "migrator/engine/apply/claim.py",
         "(item.read_at or 0.0 for item in items), OLDEST_LOOK_S)",
         "(item.read_at or 0.0 for item in items), 1e9)",
+        seed=3,
     ),
     Mutation(
         "a gate opens by what is verified",
@@ -286,6 +288,7 @@ MUTATIONS = (
         "migrator/engine/apply/claim.py",
         "left = most - (self.money.claimed() - self._claimed_before)",
         "left = most",
+        seed=6,
     ),
     Mutation(
         "orders hold from the next request on",
@@ -298,24 +301,28 @@ MUTATIONS = (
         "migrator/engine/run/context.py",
         "self._must_look_again = self._must_look_again or paused_s >= LONG_PAUSE_S",
         "self._must_look_again = False",
+        seed=254,
     ),
     Mutation(
         "a rate that was ordered",
         "migrator/carriers/pacing.py",
         "            self._keep_below(self.ceiling_now())\n",
         "            pass\n",
+        seed=9,
     ),
     Mutation(
         "a wave rests",
         "migrator/engine/apply/waves.py",
         "rest_s = min(open_at - self.ctx.now(), soak_s)",
         "rest_s = 0.0",
+        seed=37,
     ),
     Mutation(
         "a rest is noted with the machine's naps",
         "migrator/engine/apply/waves.py",
         "ctx.steady.latest().timestamp()",
         "ctx.now()",
+        test="tests/engine/apply/test_waves.py::test_a_rest_is_not_over_because_the_machine_slept_before_it_began",
     ),
     Mutation(
         "cutover: only what is verified",
@@ -323,6 +330,7 @@ MUTATIONS = (
         "return is_ours and target is not None and verdict is Verdict.OK and target.state is LinkState.LIVE",
         "return is_ours and target is not None",
         "cutover",
+        seed=10,
     ),
     Mutation(
         "cutover: proof of life",
@@ -330,6 +338,7 @@ MUTATIONS = (
         "if demand.require is Require.VERIFIED:",
         "if demand.require is not None:",
         "cutover",
+        seed=13,
     ),
     Mutation(
         "cutover: a new SIM in another unit leaves the old one on",
@@ -337,6 +346,7 @@ MUTATIONS = (
         "if where.unit is Unit.MOVED and not accepts_other_units:",
         "if False:",
         "cutover",
+        seed=11,
     ),
     Mutation(
         "cutover: an old SIM that is in use stays on",
@@ -344,6 +354,7 @@ MUTATIONS = (
         "        if found.use is OldUse.IN_USE:\n            return replace(",
         "        if False:\n            return replace(",
         "cutover",
+        seed=32,
     ),
     Mutation(
         "cutover: an old SIM that was in use stays on until its new one lived on a later day",
@@ -351,6 +362,7 @@ MUTATIONS = (
         "default=None)\n    if last is not None:\n",
         "default=None)\n    if last is not None and last == today:\n",
         "cutover",
+        seed=20,
     ),
     Mutation(
         "cutover: rest before the old SIM goes",
@@ -372,6 +384,7 @@ MUTATIONS = (
         "imei_lock=bool(sim.imei_lock)",
         "imei_lock=False",
         "cutover",
+        seed=5,
     ),
     Mutation(
         "cutover: an unknown IMEI lock leaves the SIM on",
@@ -386,6 +399,7 @@ MUTATIONS = (
         "    if sim.status is direction.wanted and not must_order:\n        return Told(Aside.ALREADY)\n",
         "",
         "cutover",
+        seed=14,
     ),
     Mutation(
         "cutover: a new SIM is looked at before its old one goes",
