@@ -20,7 +20,7 @@ from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import TargetLink
 from migrator.core.policy.policy import OldSim
 from migrator.engine.run.context import Stopper, quiet
-from migrator.ports import Account, TargetPlatform
+from migrator.ports import TargetIdentity, TargetPlatform
 from migrator.store import Store
 from migrator.wiring import SystemClock
 from migrator.workflows.cutover.make import make_cutover, make_rollback
@@ -36,9 +36,9 @@ class AllThere:
     max_lookup: int = 100
     page_size: int = 1000
 
-    async def account(self) -> Account:
+    async def account(self) -> TargetIdentity:
         """Who we are."""
-        return Account(1, "ops@example.com", ORG, "bench", permissions=None, features=None)
+        return TargetIdentity(1, "ops@example.com", ORG, "bench", permissions=None, features=None)
 
     async def device_count(self) -> int | None:
         """Not told, so that every SIM is looked up."""

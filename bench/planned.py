@@ -22,7 +22,7 @@ from migrator.core.fleet.units import Bytes
 from migrator.core.plan.plan import PlanHeader, Prices
 from migrator.engine.run.context import Stopper
 from migrator.inputs.policy.file import read_policy
-from migrator.ports import Account, DataPlan, TargetPlatform
+from migrator.ports import DataPlan, TargetIdentity, TargetPlatform
 from migrator.store import Store
 from migrator.wiring import SystemClock
 from migrator.workflows.plans.make import make_plan
@@ -38,9 +38,9 @@ class AtOnce:
     page_size: int = 1000
     lookups: int = 0
 
-    async def account(self) -> Account:
+    async def account(self) -> TargetIdentity:
         """Who we are."""
-        return Account(1, "ops@example.com", 4711, "bench", permissions=None, features=None)
+        return TargetIdentity(1, "ops@example.com", 4711, "bench", permissions=None, features=None)
 
     async def balance(self) -> Decimal | None:
         """Invoiced."""

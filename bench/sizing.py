@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.measures import Measure
-from migrator.core.accounts.turns import AccountState, Candidate, Turn, next_turns
+from migrator.core.accounts.turns import AccountState, FreeAccount, Turn, next_turns
 
 __all__ = ["sizing"]
 
@@ -57,7 +57,7 @@ class Day:
         while now < DAY_S:
             taken = {_customer(number) for _, number in ends}
             candidates = [
-                Candidate(str(number), ("1nce", _customer(number)), turn)
+                FreeAccount(str(number), ("1nce", _customer(number)), turn)
                 for number, turn in waiting.items()
                 if _customer(number) not in taken
             ]

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO
 
-__all__ = ["MOST_OUTPUT", "PARENT", "Ended", "end_with_parent", "run", "why_not"]
+__all__ = ["MOST_OUTPUT", "PARENT", "ProgramResult", "end_with_parent", "run", "why_not"]
 
 PARENT = "MIGRATOR_PARENT"
 """Variable that names the process whose end is ours, too."""
@@ -26,7 +26,7 @@ GRACE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class ProgramResult:
     """End of a program.
 
     `code` is its exit code; None if it did not end in time. `said` is what it said until then.
@@ -38,7 +38,7 @@ class Ended:
 
 def run(
     command: Sequence[str], given: bytes, *, environ: Mapping[str, str], timeout_s: float, with_errors: bool
-) -> Ended:
+) -> ProgramResult:
     """Run a program with `given` on its standard input; blocks meanwhile.
 
     The program has a process group of its own, which is ended as a whole when the time is over.
@@ -73,7 +73,7 @@ def run(
     if code is None:
         _end(process)
     threads[1].join(GRACE_S)  # a child that it left behind may hold the pipe open
-    return Ended(code, bytes(said))
+    return ProgramResult(code, bytes(said))
 
 
 def end_with_parent(environ: Mapping[str, str]) -> None:

@@ -9,7 +9,6 @@ from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import LinkState, TargetLink
 from migrator.core.fleet.units import Bytes
 from migrator.ports import (
-    Account,
     AddTag,
     Answer,
     CarrierJob,
@@ -25,6 +24,7 @@ from migrator.ports import (
     SetNames,
     SetState,
     Tag,
+    TargetIdentity,
     TargetOrder,
     TargetPlatform,
     Vouch,
@@ -80,7 +80,7 @@ class DryRunTarget:
         """Devices on one page of the real target."""
         return self.inner.page_size
 
-    async def account(self) -> Account:
+    async def account(self) -> TargetIdentity:
         """Return the account of the real target."""
         return await self.inner.account()
 

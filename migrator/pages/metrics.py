@@ -15,7 +15,7 @@ from migrator.core.campaign.notices import DeliveryState
 from migrator.core.run.results import ExitCode
 from migrator.core.run.states import RunState
 from migrator.core.run.steps import RequestOutcome
-from migrator.pages.operation import Operation
+from migrator.pages.operation import OperationNow
 from migrator.pages.picture import Picture
 from migrator.pages.runs import AtWork
 
@@ -48,7 +48,7 @@ class Family:
             yield f"{self.name}{ending}{{{named}}} {value}" if named else f"{self.name}{ending} {value}"
 
 
-def open_metrics(picture: Picture, work: AtWork, ticking: Operation, now: float) -> str:
+def open_metrics(picture: Picture, work: AtWork, ticking: OperationNow, now: float) -> str:
     """Return all metrics as text.
 
     `now` is in UTC seconds.
@@ -150,7 +150,7 @@ def _of_campaign(picture: Picture) -> Iterator[Family]:
         )
 
 
-def _of_ticks(ticking: Operation, now: float) -> Iterator[Family]:
+def _of_ticks(ticking: OperationNow, now: float) -> Iterator[Family]:
     ticks, last = ticking.ticks, ticking.last
     if ticks or last is not None:
         codes = [({"exit_code": str(code.value)}, ticks.get(code.value, 0)) for code in ExitCode]
@@ -179,7 +179,7 @@ def _of_ticks(ticking: Operation, now: float) -> Iterator[Family]:
     yield from _of_notices(ticking, now)
 
 
-def _of_notices(ticking: Operation, now: float) -> Iterator[Family]:
+def _of_notices(ticking: OperationNow, now: float) -> Iterator[Family]:
     found = ticking.notices
     receivers = sorted({name for name, _ in found})
     for name, kind, about, states in (

@@ -7,11 +7,11 @@ from migrator.core.campaign.notices import DeliveryState
 from migrator.store import Store
 from migrator.store.campaigns.ticks import KeptTick
 
-__all__ = ["Operation", "operation"]
+__all__ = ["OperationNow", "operation"]
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class OperationNow:
     """Ticks and notices of now.
 
     Args:
@@ -27,7 +27,9 @@ class Operation:
     waits_since: float | None
 
 
-def operation(store: Store) -> Operation:
+def operation(store: Store) -> OperationNow:
     """Return the ticks and notices of now."""
     outbox = store.outbox
-    return Operation(store.ticks.counts(), store.ticks.last_ended(), outbox.counts_by_receiver(), outbox.waits_since())
+    return OperationNow(
+        store.ticks.counts(), store.ticks.last_ended(), outbox.counts_by_receiver(), outbox.waits_since()
+    )

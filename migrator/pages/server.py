@@ -21,13 +21,13 @@ from migrator.pages.door.connections import MOST_CONNECTIONS, Connection
 from migrator.store import Store
 from migrator.store.register import Register
 
-__all__ = ["Address", "address_of", "config_of", "serve", "serve_accounts"]
+__all__ = ["ListenAddress", "address_of", "config_of", "serve", "serve_accounts"]
 
 LARGEST_PORT = 65_535
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class ListenAddress:
     """Address to listen at."""
 
     host: str
@@ -39,7 +39,7 @@ class Address:
         return f"[{self.host}]" if ":" in self.host else self.host
 
 
-def address_of(text: str) -> Address:
+def address_of(text: str) -> ListenAddress:
     """Parse HOST:PORT.
 
     Raises: InputError.
@@ -54,7 +54,7 @@ def address_of(text: str) -> Address:
             code="bad_address",
             hint="such as 127.0.0.1:8787, [::1]:8787 or 0.0.0.0:8787; port 0 takes any free one",
         )
-    return Address(name, int(port))
+    return ListenAddress(name, int(port))
 
 
 def serve(url: str, settings: Settings, listen: str, token_file: Path | None, tell: Callable[[str], None]) -> None:
@@ -125,7 +125,7 @@ def _serve(
 
 
 @contextmanager
-def _listening(address: Address, token_file: Path | None) -> Iterator[tuple[socket.socket, Access, bool]]:
+def _listening(address: ListenAddress, token_file: Path | None) -> Iterator[tuple[socket.socket, Access, bool]]:
     """Bind the address, and check who may look there.
 
     Raises: InputError, where the address cannot be used, or needs a token.
@@ -144,7 +144,7 @@ def _listening(address: Address, token_file: Path | None) -> Iterator[tuple[sock
 
 
 @contextmanager
-def _bound(address: Address) -> Iterator[socket.socket]:
+def _bound(address: ListenAddress) -> Iterator[socket.socket]:
     try:
         (family, kind, protocol, _, place), *_ = socket.getaddrinfo(
             address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -162,7 +162,7 @@ def _bound(address: Address) -> Iterator[socket.socket]:
         yield listener
 
 
-def _unusable(address: Address, error: OSError) -> InputError:
+def _unusable(address: ListenAddress, error: OSError) -> InputError:
     return InputError(
         f"{address.shown}:{address.port} cannot be listened at: {error.strerror}",
         code="port_taken",

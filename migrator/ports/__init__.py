@@ -41,12 +41,11 @@ from migrator.ports.source import (
     SourceUsage,
     SourceWrites,
 )
-from migrator.ports.target import Account, CarrierJob, DataPlan, DataSession, DevicePage, TargetPlatform
+from migrator.ports.target import CarrierJob, DataPlan, DataSession, DevicePage, TargetIdentity, TargetPlatform
 
 __all__ = [
     "LONGEST_CLAIM_S",
     "WAITS",
-    "Account",
     "AddTag",
     "Answer",
     "CarrierJob",
@@ -89,6 +88,7 @@ __all__ = [
     "SourceUsage",
     "SourceWrites",
     "Tag",
+    "TargetIdentity",
     "TargetOrder",
     "TargetPlatform",
     "Vouch",

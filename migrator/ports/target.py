@@ -12,17 +12,17 @@ from migrator.core.plan.plan import Prices
 from migrator.ports.orders import Answer, Request, Tag, TargetOrder, Vouch
 
 __all__ = [
-    "Account",
     "CarrierJob",
     "DataPlan",
     "DataSession",
     "DevicePage",
+    "TargetIdentity",
     "TargetPlatform",
 ]
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class TargetIdentity:
     """Our identity at the target.
 
     `permissions` and `features` are None where the carrier does not report them.
@@ -99,7 +99,7 @@ class TargetPlatform(Protocol):
         """Devices on one page of the list."""
         ...
 
-    async def account(self) -> Account:
+    async def account(self) -> TargetIdentity:
         """Read our identity, in two exchanges.
 
         Raises: NotAuthorised; InputError, if the organization is not ours.

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select
 from migrator.errors import InputError, MigratorError, StoreBusy
 from migrator.store.tables.fleet import meta
 
-__all__ = ["MARK", "MARK_NAME", "Mark", "Standing", "mark_in", "must_be_here", "refuse_marked"]
+__all__ = ["MARK", "MARK_NAME", "Mark", "MoveMark", "mark_in", "must_be_here", "refuse_marked"]
 
 MARK_NAME = "move"
 """Name of the mark among the facts of a store."""
@@ -21,7 +21,7 @@ MARK_NAME = "move"
 MARK = select(meta.c.value).where(meta.c.name == MARK_NAME)
 
 
-class Standing(StrEnum):
+class MoveMark(StrEnum):
     """Part of a store in a move."""
 
     MOVING = "moving"  # the old one, while it is copied
@@ -40,7 +40,7 @@ class Mark:
         new: place of the new one.
     """
 
-    standing: Standing
+    standing: MoveMark
     token: str
     old: str
     new: str
@@ -77,17 +77,17 @@ def _mark(text: str | None) -> Mark | None:
     if text is None:
         return None
     kept = json.loads(text)
-    return Mark(Standing(kept["standing"]), kept["token"], kept["old"], kept["new"])
+    return Mark(MoveMark(kept["standing"]), kept["token"], kept["old"], kept["new"])
 
 
 def _refusal(mark: Mark) -> MigratorError:
-    if mark.standing is Standing.MOVED:
+    if mark.standing is MoveMark.MOVED:
         return InputError(
             f"the state store {mark.old} was moved to {mark.new}, and knows nothing of what was done since",
             code="moved",
             hint="work with the new one: --state (MIGRATOR_STATE), in PostgreSQL with --account (MIGRATOR_ACCOUNT)",
         )
-    is_old = mark.standing is Standing.MOVING
+    is_old = mark.standing is MoveMark.MOVING
     return StoreBusy(
         f"the state store {mark.old} is on its way to {mark.new}"
         if is_old

@@ -29,7 +29,7 @@ from migrator.store.database.sqlite import path_of, placed_copy
 from migrator.store.database.transfer import copied_tables, fill, into_file, rows_of
 from migrator.store.facts import keep_fact
 from migrator.store.log import LAST_EVENT, note
-from migrator.store.moved import MARK_NAME, Mark, Standing, mark_in, must_be_here
+from migrator.store.moved import MARK_NAME, Mark, MoveMark, mark_in, must_be_here
 from migrator.store.opening import is_postgresql, opened
 from migrator.store.tables.plans import events
 
@@ -69,9 +69,9 @@ def move(source: Database, url: str, account: str | None, now: float) -> Moved:
     """
     with source.read() as connection:
         mark = mark_in(connection)
-        if mark is not None and mark.standing is not Standing.MOVING:
+        if mark is not None and mark.standing is not MoveMark.MOVING:
             _must_wait(connection, mark, url, account)
-    if mark is None or mark.standing is Standing.MOVING:
+    if mark is None or mark.standing is MoveMark.MOVING:
         mark = _to_moved(source, mark, url, account, now)
     return _released(mark, url, account, now)
 
@@ -82,7 +82,7 @@ def _must_wait(connection: Connection, mark: Mark, url: str, account: str | None
     Raises: InputError, StoreBusy.
     """
     waiting = None
-    if mark.standing is Standing.MOVED:
+    if mark.standing is MoveMark.MOVED:
         with suppress(InputError):  # whatever else is there, the store moved
             waiting = _arrived(url, account)
     if waiting is None or waiting.token != mark.token:
@@ -97,7 +97,7 @@ def _to_moved(source: Database, before: Mark | None, url: str, account: str | No
     try:
         mark = _copied(source, before, url, account, now)
         _must_have_all(source, url, account)
-        moved = replace(mark, standing=Standing.MOVED)
+        moved = replace(mark, standing=MoveMark.MOVED)
         _put_mark(source, moved, "store.moved", now)
     except BaseException:
         with suppress(MigratorError):  # the mark stays then: the same move again goes on
@@ -113,9 +113,9 @@ def _copied(source: Database, before: Mark | None, url: str, account: str | None
     """
     there = _arrived(url, account)
     if there is None:
-        mark = Mark(Standing.MOVING, uuid.uuid4().hex, _place(source), _place_of(url, account))
+        mark = Mark(MoveMark.MOVING, uuid.uuid4().hex, _place(source), _place_of(url, account))
         _put_mark(source, mark, "store.moving", now)
-        _copy(source, url, account, replace(mark, standing=Standing.ARRIVED))
+        _copy(source, url, account, replace(mark, standing=MoveMark.ARRIVED))
         return mark
     if before is None or there.token != before.token:
         raise _taken(there.new, of=there)
@@ -135,7 +135,7 @@ def _take_back(source: Database, now: float) -> None:
     """
     with source.write() as connection:
         mark = mark_in(connection)
-        if mark is not None and mark.standing is Standing.MOVING:
+        if mark is not None and mark.standing is MoveMark.MOVING:
             keep_fact(connection, MARK_NAME, None)
             note(connection, now, "store.stayed", None, {"from": mark.old, "to": mark.new})
 
@@ -170,7 +170,7 @@ def _arrived(url: str, account: str | None) -> Mark | None:
         with target.read() as connection:
             is_ours = revision(connection) == revisions(migrations_folder())[-1]
             mark = mark_in(connection) if is_ours else None
-        if mark is None or mark.standing is not Standing.ARRIVED:
+        if mark is None or mark.standing is not MoveMark.ARRIVED:
             raise _taken(target.place)
         return mark
 

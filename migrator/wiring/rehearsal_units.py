@@ -13,7 +13,7 @@ from migrator.carriers.hologram.simulator import HologramSimulator, SimulatedLin
 from migrator.carriers.hologram.simulator.stock import IN_TEST, default_name
 from migrator.core.cutover.silence import Silence
 from migrator.wiring.rehearsal_scans import ScanFiles, Swap
-from migrator.wiring.simulated import OldSim, SimulatedSource
+from migrator.wiring.simulated import SimulatedOldSim, SimulatedSource
 
 __all__ = ["SwapDays", "UnitsOutside"]
 
@@ -151,7 +151,7 @@ class UnitsOutside:
                 yield old, card
 
     @staticmethod
-    def _goes_silent(old: OldSim | None, at: datetime) -> None:
+    def _goes_silent(old: SimulatedOldSim | None, at: datetime) -> None:
         """Let an old SIM be silent since the day before.
 
         So nobody who rehearses has to wait for tomorrow.
@@ -210,7 +210,7 @@ class UnitsOutside:
         first = self._olds[place & ~1]
         return self._olds[place ^ 1] if self._draw("crossed", first) < self.crossed else old
 
-    def _fall_silent(self, link: SimulatedLink, old: OldSim | None, now: datetime) -> None:
+    def _fall_silent(self, link: SimulatedLink, old: SimulatedOldSim | None, now: datetime) -> None:
         """Let a unit be silent in the next of the ways.
 
         Days lie in the past, so that nobody who rehearses has to wait for tomorrow.
@@ -233,7 +233,7 @@ class UnitsOutside:
             old.silent_from, old.used_on = yesterday - 90 * ONE_DAY, ()
 
     @staticmethod
-    def _hardware(link: SimulatedLink, old: OldSim | None) -> str:
+    def _hardware(link: SimulatedLink, old: SimulatedOldSim | None) -> str:
         """Return the IMEI of the unit that the old SIM was in.
 
         A unit that the source never saw has an IMEI of its own.

@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from migrator.carriers.simulation import FaultPlan, Ledger, RateLimit
 
-__all__ = ["OldSim", "Simulated", "SimulatedSource"]
+__all__ = ["Simulated", "SimulatedOldSim", "SimulatedSource"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Simulated:
     epoch: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
-class OldSim(Protocol):
+class SimulatedOldSim(Protocol):
     """SIM of a simulated source, in its true state."""
 
     iccid: str
@@ -46,7 +46,7 @@ class _Fleet(Protocol):
     def __iter__(self) -> Iterator[Any]: ...
 
     def find(self, iccid: str, /) -> Any:
-        """Return the `OldSim` of this ICCID, or None."""
+        """Return the `SimulatedOldSim` of this ICCID, or None."""
 
 
 class SimulatedSource(Protocol):

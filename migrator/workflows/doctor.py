@@ -20,7 +20,7 @@ from migrator.errors import InputError, MigratorError, StoreError
 
 if TYPE_CHECKING:
     from migrator.inputs.settings.settings import Settings
-    from migrator.ports import Account, TargetPlatform
+    from migrator.ports import TargetIdentity, TargetPlatform
     from migrator.store import Store
 
 __all__ = ["CheckResult", "carriers", "disk", "patience", "whose_sims"]
@@ -112,7 +112,7 @@ async def _source(chosen: "Settings", stopper: Stopper) -> CheckResult:
         return CheckResult(f"{source.name} login", f"{api_words(version)}, {total} SIMs listed", source.warning)
 
 
-def _account(account: "Account") -> CheckResult:
+def _account(account: "TargetIdentity") -> CheckResult:
     what, told = "Hologram key and organization", f"{account.org_id} ({account.org_name}) as {account.email}"
     if account.permissions is None:
         return CheckResult(what, told, "Hologram does not say what this key may do: the first claim will tell")
@@ -162,7 +162,7 @@ async def _jobs(target: "TargetPlatform") -> CheckResult:
 _LOOKS = {"data plans": _plans, "balance": _balance, "job list": _jobs}
 
 
-def _names(account: "Account") -> CheckResult:
+def _names(account: "TargetIdentity") -> CheckResult:
     if account.features is None:
         return CheckResult(
             "shared names", "Hologram does not list its features", "tried once, then one by one if refused"

@@ -14,7 +14,7 @@ from migrator.workflows.cutover.status import taken_back
 if TYPE_CHECKING:
     from migrator.store import Store
 
-__all__ = ["MOST_FAILURES", "Drift", "DriftWatch", "Moved", "drift_of"]
+__all__ = ["MOST_FAILURES", "Drift", "DriftWatch", "NewFinding", "drift_of"]
 
 MOST_FAILURES = 5
 """Most rounds in a row that may fail in passing.
@@ -30,7 +30,7 @@ A pending SIM is no drift until its time is up.
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class NewFinding:
     """Finding that is new on a SIM, or gone from it.
 
     `key` is the SIM's source ICCID without check digit.
@@ -79,7 +79,7 @@ class DriftWatch:
     """
 
     look: Callable[[], Awaitable[Drift]]
-    tell: Callable[[Moved], None]
+    tell: Callable[[NewFinding], None]
     trouble: Callable[[Transient], None]
     every_s: float
     goes_on: bool
@@ -114,11 +114,11 @@ class DriftWatch:
             await stopper.sleep(self.every_s)
 
 
-def _moves(before: Drift, now: Drift) -> Iterator[Moved]:
+def _moves(before: Drift, now: Drift) -> Iterator[NewFinding]:
     """Yield new and changed findings, then findings that are gone."""
     for (key, code), finding in now.items():
         if before.get((key, code)) != finding:
-            yield Moved(key, finding, is_new=True)
+            yield NewFinding(key, finding, is_new=True)
     for (key, code), finding in before.items():
         if (key, code) not in now:
-            yield Moved(key, finding, is_new=False)
+            yield NewFinding(key, finding, is_new=False)

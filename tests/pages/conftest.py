@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Dialog, Error, Page, Re
 from migrator.inputs.settings.settings import load_settings
 from migrator.pages.app import Pages
 from migrator.pages.door.access import Access
-from migrator.pages.server import Address, _bound, config_of
+from migrator.pages.server import ListenAddress, _bound, config_of
 from tests.chromium import browser
 from tests.store.store_kit import NOW, url_of
 
@@ -84,7 +84,7 @@ def open_pages(browser: Browser, tmp_path: Path) -> Iterator[Callable[..., Opene
 def _served(folder: Path, access: Access | None) -> tuple[str, Callable[[], None]]:
     """Serve the store in a folder. Returns: its address, and how to end it."""
     pages = Pages(url_of(folder), load_settings({}, None), access, now=lambda: NOW + 3600)
-    bound = _bound(Address("127.0.0.1", 0))
+    bound = _bound(ListenAddress("127.0.0.1", 0))
     listener = bound.__enter__()
     server = uvicorn.Server(config_of(pages))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)

@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from migrator.carriers.hologram.simulator import Edition, HologramBehaviour, MixedClaims
+from migrator.carriers.hologram.simulator import HologramBehaviour, MixedClaims, ReplyEdition
 from migrator.carriers.simulation import Fault, RateLimit
 from migrator.core.fleet.sims import SourceSim
 from migrator.engine.run.context import ApplyOptions
@@ -233,7 +233,7 @@ def _behaviour(chance: random.Random, targets: list[str], poison: frozenset[str]
     rate = chance.choice([None, None, None, RateLimit(1, 2, 3), RateLimit(3, 1, None)])
     few = frozenset(target for target in targets if chance.random() < 0.3)
     return HologramBehaviour(
-        edition=chance.choice(list(Edition)),
+        edition=chance.choice(list(ReplyEdition)),
         claim_policy=chance.choice(list(MixedClaims)),
         claim_failure_status=chance.choice([200, 400, 422]),
         insufficient_status=chance.choice([200, 402]),

@@ -26,7 +26,7 @@ from unittest.mock import patch
 
 from migrator import open_site, pair_pool, plan, pull
 from migrator.carriers.hologram.simulator import HologramBehaviour
-from migrator.core.accounts.records import Order
+from migrator.core.accounts.records import TurnOrder
 from migrator.core.accounts.turns import AccountState
 from migrator.core.run.results import ExitCode
 from migrator.errors import StoreError
@@ -165,7 +165,7 @@ class Team:
                 )
                 with tenant.store() as store:
                     plan = store.plans.newest() or ""
-                register.go(name, None, "ann", Order(plan, tenant.claims))
+                register.go(name, None, "ann", TurnOrder(plan, tenant.claims))
 
     def start(self) -> None:
         """Start one more machine."""

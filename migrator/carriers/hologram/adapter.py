@@ -16,7 +16,6 @@ from migrator.core.fleet.sims import TargetLink
 from migrator.errors import InputError, OutcomeUnknown, Permanent, WireMismatch
 from migrator.ports import (
     LONGEST_CLAIM_S,
-    Account,
     Answer,
     CarrierJob,
     Claim,
@@ -28,6 +27,7 @@ from migrator.ports import (
     SetLimits,
     SetState,
     Tag,
+    TargetIdentity,
     TargetOrder,
     Vouch,
 )
@@ -98,7 +98,7 @@ class HologramTarget:
 
     # --- the account ---
 
-    async def account(self) -> Account:
+    async def account(self) -> TargetIdentity:
         """Read the user of the key and the organization (two exchanges).
 
         Raises: NotAuthorised; InputError, if the organization is not ours.

@@ -14,7 +14,7 @@ from migrator.carriers.lenient import LARGEST, flag_of, shortened, text_of, whol
 from migrator.core.fleet.units import Bytes, decimal_of
 from migrator.core.plan.plan import Prices
 from migrator.errors import Halted
-from migrator.ports import Account, DataPlan, Tag
+from migrator.ports import DataPlan, Tag, TargetIdentity
 
 __all__ = ["User", "account", "balance", "count", "data_plan", "organization", "organizations", "tags", "user"]
 
@@ -47,14 +47,14 @@ def organization(body: Any, org_id: int) -> Mapping[str, Any] | None:
     return next((record for record in organizations(body) if whole_of(record["id"]) == org_id), None)
 
 
-def account(owner: User, record: Mapping[str, Any]) -> Account:
+def account(owner: User, record: Mapping[str, Any]) -> TargetIdentity:
     """Build our account in one organization from its record.
 
     The permissions are listed per user (reference, section 3.1).
     """
     users = {whole_of(member.get("id")): member for member in records(record.get("users"))}
     permissions = None if owner.user_id is None else users.get(owner.user_id, {}).get("permissions")
-    return Account(
+    return TargetIdentity(
         user_id=owner.user_id,
         email=owner.email,
         org_id=whole_of(record.get("id")) or 0,

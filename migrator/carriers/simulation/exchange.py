@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from migrator.carriers.simulation.faults import Fault
-from migrator.carriers.simulation.messages import Reply, html_reply, json_reply
+from migrator.carriers.simulation.messages import SimulatedReply, html_reply, json_reply
 
 __all__ = ["HANGS", "through"]
 
@@ -16,8 +16,8 @@ IN_TROUBLE = {"message": "Internal server error"}
 
 
 def through(
-    fault: Fault, answer: Callable[[], Reply], *, too_many: Callable[[bool], Reply], carrier: str
-) -> Reply | None:
+    fault: Fault, answer: Callable[[], SimulatedReply], *, too_many: Callable[[bool], SimulatedReply], carrier: str
+) -> SimulatedReply | None:
     """Return the answer as the fault changes it, or None.
 
     None means that the connection breaks.
@@ -40,7 +40,7 @@ def through(
     return html_reply(200, carrier) if fault is Fault.HTML_OK else reply
 
 
-def _refused_by(fault: Fault, too_many: Callable[[bool], Reply]) -> Reply | None:
+def _refused_by(fault: Fault, too_many: Callable[[bool], SimulatedReply]) -> SimulatedReply | None:
     """Return the answer of a front end that stopped the request.
 
     The result is None for a fault that lets the request through.

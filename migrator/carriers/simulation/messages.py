@@ -12,7 +12,7 @@ from starlette.types import Receive, Send
 
 from migrator.core.fleet.spelling import escaped
 
-__all__ = ["BROKEN", "Refused", "Reply", "html_reply", "json_reply", "live", "send_reply"]
+__all__ = ["BROKEN", "Refused", "SimulatedReply", "html_reply", "json_reply", "live", "send_reply"]
 
 BROKEN, BROKEN_BYTES = "\uf8ff", b"\xe4\xf6"
 """Letter for private use that leaves as bytes which are not UTF-8.
@@ -24,7 +24,7 @@ SMALLEST_GZIP_BYTES = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class SimulatedReply:
     """Answer before compression and noise."""
 
     status: int
@@ -36,28 +36,28 @@ class Reply:
 class Refused(Exception):
     """Refusal by a handler, with the answer to send instead."""
 
-    def __init__(self, reply: Reply) -> None:
+    def __init__(self, reply: SimulatedReply) -> None:
         super().__init__(reply.status)
         self.reply = reply
 
 
 def json_reply(
     value: Any, status: int = 200, *, headers: tuple[tuple[str, str], ...] = (), indent: int | None = None
-) -> Reply:
+) -> SimulatedReply:
     """Return an answer in JSON, compact unless indented."""
     separators = (",", ":") if indent is None else (",", ": ")
     text = json.dumps(value, ensure_ascii=False, separators=separators, indent=indent)
     body = escaped(text).encode().replace(BROKEN.encode(), BROKEN_BYTES)
-    return Reply(status, body, "application/json;charset=UTF-8", headers)
+    return SimulatedReply(status, body, "application/json;charset=UTF-8", headers)
 
 
-def html_reply(status: int, title: str) -> Reply:
+def html_reply(status: int, title: str) -> SimulatedReply:
     """Return a page as front ends send it, whatever the client accepts."""
     page = f"<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
-    return Reply(status, page.encode(), "text/html")
+    return SimulatedReply(status, page.encode(), "text/html")
 
 
-async def send_reply(reply: Reply, send: Send, *, compressed: bool) -> None:
+async def send_reply(reply: SimulatedReply, send: Send, *, compressed: bool) -> None:
     """Put an answer on the wire.
 
     Names of headers keep their case, which Starlette's own responses would not keep.

@@ -8,7 +8,7 @@ from migrator.cli.app.common import Globals, Outcome, finish, global_options, ta
 from migrator.cli.fleet import CODES
 from migrator.cli.fleet.tables import accounts_table, workers_table
 from migrator.core.accounts.overview import Line, Overview
-from migrator.core.accounts.records import Order
+from migrator.core.accounts.records import TurnOrder
 from migrator.reports.accounts.values import line_values, next_words, overview_values, share_of, worker_values
 from migrator.reports.model import moment
 from migrator.store.register import Event, Register
@@ -132,7 +132,7 @@ def _notices(account: str, waiting: int) -> str:
     return f"{waiting} {'waits' if waiting == 1 else 'wait'}: `migrator --account {account} notify list` says why"
 
 
-def _order(order: Order) -> str:
+def _order(order: TurnOrder) -> str:
     more = "".join(
         f", {name} {value}"
         for name, value in (("wave", order.wave), ("at most", order.max_sims), ("ref", order.ref or None))

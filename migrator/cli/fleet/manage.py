@@ -12,7 +12,7 @@ from migrator.cli.app.common import Globals, Outcome, finish, global_options, sa
 from migrator.cli.app.refs import ref_option
 from migrator.cli.app.words import seconds_of
 from migrator.cli.fleet import CODES
-from migrator.core.accounts.records import Account, Order
+from migrator.core.accounts.records import Account, TurnOrder
 from migrator.core.fleet.units import counted
 from migrator.core.plan.refs import ref_of
 from migrator.core.run.results import ExitCode
@@ -138,7 +138,7 @@ def go(
         who, place = named_person(by, option="--by"), register_place(shared.config)
         order = None
         if plan is not None:
-            order = Order(plan, **options, ref=ref_of(ref), by=who)
+            order = TurnOrder(plan, **options, ref=ref_of(ref), by=who)
         elif ref is not None or any(value is not None for value in options.values()):
             words = "--confirm, --confirm-pauses, --wave, --max-sims and --ref belong to --plan"
             raise InputError(words, code="bad_options", hint="add --plan PLAN")
@@ -251,7 +251,7 @@ def _must_mean_all(names: Iterable[str]) -> None:
         )
 
 
-def _taken_back(account: Account, before: Mapping[str, Order | None]) -> list[str]:
+def _taken_back(account: Account, before: Mapping[str, TurnOrder | None]) -> list[str]:
     """Name the order that a hold took back, with its command."""
     order = before[account.name]
     if order is None or account.order is not None:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from migrator.carriers.hologram.simulator import Edition, HologramBehaviour, HologramSimulator, MixedClaims
+from migrator.carriers.hologram.simulator import HologramBehaviour, HologramSimulator, MixedClaims, ReplyEdition
 from migrator.carriers.simulation import Fault, FaultPlan, RateLimit
 from migrator.cli.app.common import Globals, Outcome, finish, global_options
 from migrator.cli.app.files import refuse_unwritable, written
@@ -192,7 +192,7 @@ def _rehearsal(options: ServeOptions) -> Rehearsal:
             rate_limit=RateLimit(options.hologram_rps, options.hologram_rps) if options.hologram_rps else None,
             latency_s=latency_s,
             claim_policy=MixedClaims(options.claims or "all_or_nothing"),
-            edition=Edition(options.edition or "REF-2"),
+            edition=ReplyEdition(options.edition or "REF-2"),
             claim_pending_s=(0.0, options.pending_s),
             state_pending_s=(0.0, options.pending_s),
             read_lag_s=options.read_lag_s,

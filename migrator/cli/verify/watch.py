@@ -19,7 +19,7 @@ from migrator.workflows.notices.deliver import deliver_due
 from migrator.workflows.notices.found import tell_drift
 from migrator.workflows.plans.make import look
 from migrator.workflows.site import Site
-from migrator.workflows.watch import Drift, DriftWatch, Moved, drift_of
+from migrator.workflows.watch import Drift, DriftWatch, NewFinding, drift_of
 
 __all__ = ["watched"]
 
@@ -111,7 +111,7 @@ def _told(store: Store, header: PlanHeader, watch: DriftWatch) -> Outcome:
     return Outcome(data, [f"No drift in {counted(watch.rounds, 'round')}."])
 
 
-def _tell(shared: Globals, moved: Moved) -> None:
+def _tell(shared: Globals, moved: NewFinding) -> None:
     """Print a change as one line, or one event.
 
     With --json, print nothing but the document at the end.

@@ -12,7 +12,7 @@ import click
 from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table, warned
 from migrator.cli.app.progress import watching
-from migrator.core.accounts.records import EVERY_S, Order
+from migrator.core.accounts.records import EVERY_S, TurnOrder
 from migrator.core.fleet.units import counted
 from migrator.core.run.results import ExitCode
 from migrator.errors import MigratorError, NoStore, Problem, StoreBusy, StoreError
@@ -124,7 +124,7 @@ def _held(error: StoreBusy, now: float) -> Outcome:
     return Outcome({"words": error.message, "again_at": moment(again_at)}, (), error.exit_code, error.problems)
 
 
-def _told(result: Advanced, order: Order | None) -> Outcome:
+def _told(result: Advanced, order: TurnOrder | None) -> Outcome:
     data: dict[str, Any] = {
         "words": result.words,
         "again_at": moment(result.again_at),

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from migrator.core.accounts.records import Account, SecretsHere, Standing, Worker
+from migrator.core.accounts.records import Account, AccountStanding, KnownWorker, SecretsHere
 
 __all__ = ["OVERDUE_S", "SILENT_S", "Line", "Overview", "Totals"]
 
@@ -27,7 +27,7 @@ class Line:
     """
 
     account: Account
-    standing: Standing
+    standing: AccountStanding
     secrets: SecretsHere | None = None
 
     def next_at(self, now: float) -> float | None:
@@ -67,7 +67,7 @@ class Overview:
     place: str
     now: float
     lines: Sequence[Line]
-    workers: Sequence[Worker]
+    workers: Sequence[KnownWorker]
     at_work: Mapping[str, str]
 
     @property
@@ -82,11 +82,11 @@ class Overview:
             dict(sorted(Counter(line.account.word for line in self.lines).items())),
         )
 
-    def is_alive(self, worker: Worker) -> bool:
+    def is_alive(self, worker: KnownWorker) -> bool:
         """True if a worker was heard of lately."""
         return self.now - worker.seen_at < SILENT_S
 
-    def serving(self, name: str) -> list[Worker]:
+    def serving(self, name: str) -> list[KnownWorker]:
         """Return the workers that live and have the secrets of an account."""
         return [worker for worker in self.workers if name in worker.serves and self.is_alive(worker)]
 

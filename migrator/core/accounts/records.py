@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from migrator.core.accounts.turns import Candidate, Turn
+from migrator.core.accounts.turns import FreeAccount, Turn
 
-__all__ = ["EVERY_S", "HELD", "Account", "Order", "Phase", "SecretsHere", "Standing", "Worker"]
+__all__ = ["EVERY_S", "HELD", "Account", "AccountStanding", "KnownWorker", "Phase", "SecretsHere", "TurnOrder"]
 
 HELD = "held"
 """State of an account that a person holds, for people."""
@@ -15,7 +15,7 @@ EVERY_S = 900.0
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class TurnOrder:
     """Order of a person: the plan that a worker is to begin.
 
     Args:
@@ -71,7 +71,7 @@ class Account:
     organization: int | None
     turn: Turn
     is_held: bool
-    order: Order | None
+    order: TurnOrder | None
     every_s: float
     worker: str | None
     since: float | None
@@ -90,7 +90,7 @@ class Account:
         return HELD if self.is_held else self.turn.state.value
 
     @property
-    def candidate(self) -> Candidate | None:
+    def candidate(self) -> FreeAccount | None:
         """Account for a worker; None if it is held or taken."""
         return None if self.is_held or self.worker is not None else self._candidate
 
@@ -100,17 +100,17 @@ class Account:
         return self._candidate.lock
 
     @property
-    def _candidate(self) -> Candidate:
+    def _candidate(self) -> FreeAccount:
         """Account, with the rate that it shares.
 
         Its own name stands for the rate where it shares none.
         """
         source = (self.carrier, self.customer) if self.customer else ("account", self.name)
-        return Candidate(self.name, source, self.turn)
+        return FreeAccount(self.name, source, self.turn)
 
 
 @dataclass(frozen=True, slots=True)
-class Worker:
+class KnownWorker:
     """Worker that gave a sign of life.
 
     Times are UTC seconds, by the server's clock.
@@ -164,7 +164,7 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class AccountStanding:
     """Standing of an account, by short reads of its store.
 
     Args:

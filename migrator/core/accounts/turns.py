@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from migrator.core.run.results import ExitCode
 
-__all__ = ["AGAIN_S", "BUSY_S", "LEAST_S", "AccountState", "Candidate", "Turn", "after_job", "next_turns"]
+__all__ = ["AGAIN_S", "BUSY_S", "LEAST_S", "AccountState", "FreeAccount", "Turn", "after_job", "next_turns"]
 
 AGAIN_S = 60.0
 """Seconds until the next try of a job that told no time."""
@@ -52,7 +52,7 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class FreeAccount:
     """Account that a worker may take.
 
     Args:
@@ -103,7 +103,7 @@ def after_job(
     return Turn(AccountState.ATTENTION, words=words or f"its job ended with exit code {exit_code}")
 
 
-def next_turns(accounts: Iterable[Candidate], now: float, *, is_served: Callable[[str], bool]) -> list[Candidate]:
+def next_turns(accounts: Iterable[FreeAccount], now: float, *, is_served: Callable[[str], bool]) -> list[FreeAccount]:
     """Return the accounts that a worker can take now, longest due first.
 
     Of the accounts with one lock there is only the first.
@@ -114,7 +114,7 @@ def next_turns(accounts: Iterable[Candidate], now: float, *, is_served: Callable
         is_served: whether this worker has the secrets of an account, by its name; asked only for accounts that are due.
     """
     due = sorted((one for one in accounts if one.turn.is_due(now)), key=lambda one: (one.turn.at or 0.0, one.name))
-    first: dict[str, Candidate] = {}
+    first: dict[str, FreeAccount] = {}
     for one in due:
         if one.lock not in first and is_served(one.name):
             first[one.lock] = one

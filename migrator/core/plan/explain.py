@@ -14,11 +14,11 @@ from migrator.core.plan.compare import STOCK_TAG
 from migrator.core.plan.plan import Change, Reason
 from migrator.core.policy.policy import DataBasis, DataLimitPolicy, OnDuplicate, Policy, Rule, SmsBasis, Wave
 
-__all__ = ["Explained", "Given", "explained", "rule_words"]
+__all__ = ["Explained", "PolicyKey", "explained", "rule_words"]
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class PolicyKey:
     """Key of the policy, with its section, value and rule.
 
     The value is in words. `rule` is the rule that gives the key; "" for the policy's own keys.
@@ -46,7 +46,7 @@ class Explained:
     source: str | None
     before: str | None
     planned: str | None
-    given_by: tuple[Given, ...]
+    given_by: tuple[PolicyKey, ...]
 
 
 def explained(change: Change, policy: Policy, source: str = ONENCE) -> list[Explained]:
@@ -85,14 +85,17 @@ class _Explaining:
         yield self._data()
         yield self._sms()
         yield self._name()
-        tariff = (Given("claim", "data_plan_id", str(claim.data_plan_id)), Given("claim", "zone", _value(claim.zone)))
+        tariff = (
+            PolicyKey("claim", "data_plan_id", str(claim.data_plan_id)),
+            PolicyKey("claim", "zone", _value(claim.zone)),
+        )
         plan = None if change.data_plan_id is None else f"data plan {change.data_plan_id}, zone {change.zone}"
         yield Explained("tariff", None, None, plan, tariff)
         yield Explained(
-            "tag", None, change.before.get(STOCK_TAG), change.tag, (Given("claim", "tag", _value(claim.tag or "")),)
+            "tag", None, change.before.get(STOCK_TAG), change.tag, (PolicyKey("claim", "tag", _value(claim.tag or "")),)
         )
         if change.tags:
-            copied = (Given("claim", "tags", _value(claim.tags)),)
+            copied = (PolicyKey("claim", "tags", _value(claim.tags)),)
             yield Explained("old tags", ", ".join(change.source["tags"]), None, ", ".join(change.tags), copied)
         yield self._wave()
 
@@ -158,7 +161,7 @@ class _Explaining:
 
     def _wave(self) -> Explained:
         wave = next((wave for wave in self.policy.waves if wave.name == self.change.wave), None)
-        given = () if wave is None else (Given("waves", "name", _value(wave.name)), *_of_wave(wave))
+        given = () if wave is None else (PolicyKey("waves", "name", _value(wave.name)), *_of_wave(wave))
         return Explained("wave", None, None, self.change.wave, given)
 
     def _before(self, key: str) -> str | None:
@@ -177,7 +180,7 @@ class _Explaining:
             return replace(section, basis=section.basis_for(has_limit=has_limit))
         return section
 
-    def _given(self, name: str, *keys: str) -> tuple[Given, ...]:
+    def _given(self, name: str, *keys: str) -> tuple[PolicyKey, ...]:
         """Return the keys of a section that are set.
 
         Each key names the rule that gave it, or the policy's own section.
@@ -185,21 +188,21 @@ class _Explaining:
         section, gives = self._section(name), () if self.rule is None else self.rule.gives
         own = "name" if name == "device_name" else name
         return tuple(
-            Given(name, key, _value(value), self.change.rule)
+            PolicyKey(name, key, _value(value), self.change.rule)
             if f"{name}.{key}" in gives
-            else Given(own, key, _value(value))
+            else PolicyKey(own, key, _value(value))
             for key in keys
             if (value := getattr(section, key)) is not None
         )
 
 
-def _of_wave(wave: Wave) -> Iterator[Given]:
+def _of_wave(wave: Wave) -> Iterator[PolicyKey]:
     for key in ("count", "share", "label"):
         value = getattr(wave, key)
         if value is not None:
-            yield Given("waves", key, _value(value))
+            yield PolicyKey("waves", key, _value(value))
     if wave.iccids is not None:
-        yield Given("waves", "iccids", "its file of ICCIDs")
+        yield PolicyKey("waves", "iccids", "its file of ICCIDs")
 
 
 def _limit(value: int | None, unit: str) -> str | None:

@@ -48,7 +48,7 @@ NOT_SELECTED = Blocked(Reason.NOT_SELECTED, "left out by --where", skip=True)
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
+class _ReadyRule:
     """Rule of the policy, made ready for a whole fleet.
 
     The policy without its rules is the last way, for all other SIMs.
@@ -73,7 +73,7 @@ class _Wanted(NamedTuple):
     tags: tuple[str, ...] = ()
 
 
-def _ways(policy: Policy, account: AccountLimits, source: str) -> tuple[_Way, ...]:
+def _ways(policy: Policy, account: AccountLimits, source: str) -> tuple[_ReadyRule, ...]:
     """Return the rules in their order, then the policy without rules."""
     rules = (_way(rule, rule.name, selector(rule.when), rule.device_name, account, source) for rule in policy.rules)
     return (*rules, _way(policy, "", every_sim, policy.name, account, source))
@@ -81,8 +81,8 @@ def _ways(policy: Policy, account: AccountLimits, source: str) -> tuple[_Way, ..
 
 def _way(  # noqa: PLR0917 - handed through as they came
     part: Policy | Rule, rule: str, fits: Selector, names: NamePolicy, account: AccountLimits, source: str
-) -> _Way:
-    return _Way(
+) -> _ReadyRule:
+    return _ReadyRule(
         rule=rule,
         fits=fits,
         states=state_rules(part.status),
@@ -120,7 +120,7 @@ class Planner:
     source: str = ONENCE
     may_pause_live: bool = True
     test_ends: Counter[str] = field(default_factory=Counter, init=False)  # SIMs that wait staged, by their end
-    _ways: tuple[_Way, ...] = field(init=False)
+    _ways: tuple[_ReadyRule, ...] = field(init=False)
     _rooms: Rooms | None = field(default=None, init=False)
     tagged: int = field(
         default=0, init=False
@@ -159,7 +159,7 @@ class Planner:
         outcome = self._outcome(candidate, way, wanted)
         return not isinstance(outcome, Blocked) and outcome[0] is not Action.NO_OP
 
-    def _way(self, sim: SourceSim) -> _Way:
+    def _way(self, sim: SourceSim) -> _ReadyRule:
         """Return the first rule that fits; the last rule fits all."""
         for way in self._ways:
             if way.fits(sim):
@@ -193,7 +193,7 @@ class Planner:
         self.test_ends[target.test_ends_at] += 1
         return wanted._replace(detail="; ".join(filter(None, (wanted.detail, ends_words(target.test_ends_at)))))
 
-    def _wanted(self, candidate: Candidate, way: _Way) -> _Wanted | Blocked:
+    def _wanted(self, candidate: Candidate, way: _ReadyRule) -> _Wanted | Blocked:
         """Return every value of a SIM, or the obstacle."""
         if self.selects is not None and not self.selects(candidate):
             return NOT_SELECTED
@@ -220,7 +220,7 @@ class Planner:
             return wanted
         return wanted._replace(detail="; ".join(filter(None, (wanted.detail, f"{words}; moved again, as asked"))))
 
-    def _valued(self, sim: SourceSim, target_iccid: str, state: DesiredState, way: _Way) -> _Wanted | Blocked:
+    def _valued(self, sim: SourceSim, target_iccid: str, state: DesiredState, way: _ReadyRule) -> _Wanted | Blocked:
         """Return limits and name of a SIM, or the obstacle.
 
         The SIM may be claimed.
@@ -247,7 +247,7 @@ class Planner:
             tags,
         )
 
-    def _outcome(self, candidate: Candidate, way: _Way, wanted: _Wanted) -> tuple[Action, Reason] | Blocked:
+    def _outcome(self, candidate: Candidate, way: _ReadyRule, wanted: _Wanted) -> tuple[Action, Reason] | Blocked:
         """Choose between claim, adopt, update and no action.
 
         What the target shows decides.
@@ -269,7 +269,7 @@ class Planner:
     def _filled(  # noqa: PLR0917 - positional: a keyword costs a tenth of the call, a million times
         self,
         candidate: Candidate,
-        way: _Way,
+        way: _ReadyRule,
         wanted: _Wanted,
         action: Action = Action.BLOCK,
         reason: Reason = Reason.NO_PAIRING,
@@ -344,7 +344,7 @@ class Planner:
         return self.repeated.settled(name, sim.iccid, names.on_duplicate)
 
 
-def _left_alone(candidate: Candidate, way: _Way, why: Blocked) -> Change:
+def _left_alone(candidate: Candidate, way: _ReadyRule, why: Blocked) -> Change:
     """Return the change of a SIM that is skipped or blocked."""
     return Change(
         source_iccid=candidate.sim.iccid,

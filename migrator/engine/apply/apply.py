@@ -26,7 +26,7 @@ from migrator.engine.apply.waves import Waves
 from migrator.engine.run.context import Context
 from migrator.engine.run.read_targets import Reader, by_our_clock, targets_of
 from migrator.errors import Halted, InputError, Interrupted, MigratorError, MostClaimed, NotAuthorised
-from migrator.ports import Account
+from migrator.ports import TargetIdentity
 
 __all__ = ["Applying"]
 
@@ -130,7 +130,7 @@ class Applying:
             claimed = [item for item in by_our_clock(run, ctx.now()) if item.state_of(StepKind.CLAIM) is StepState.DONE]
             await securer.secure(settle_settings(ctx, claimed))
 
-    async def _money(self, account: Account) -> Money:
+    async def _money(self, account: TargetIdentity) -> Money:
         """Return the guard of price, caps and balance, after its checks.
 
         The rights of the account are checked too. The claims still missing, in the plan or in the only wave to work on,

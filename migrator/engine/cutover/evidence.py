@@ -27,7 +27,7 @@ The row of today changes while the day goes on.
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class _UsedDays:
     """Days on which an old SIM used anything, with their age.
 
     None where 1NCE does not report the days.
@@ -47,7 +47,7 @@ class Evidence:
     ctx: CutoverContext
     _old_sim: OldSim = field(init=False)
     _within_s: float = field(init=False)
-    _answers: dict[str, _Answer] = field(default_factory=dict, init=False)
+    _answers: dict[str, _UsedDays] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         told, usual = self.ctx.header.summary, CutoverPolicy()  # plans of before there were these have none
@@ -75,7 +75,7 @@ class Evidence:
             iccid = item.row.source_iccid
             known = replace(ctx.learned_now(), most_s=ANSWER_LASTS_S)
             used = None if days is None else await ctx.source.used_days(iccid, *days, insists=insists)
-            self._answers[item.key] = _Answer(known, used)
+            self._answers[item.key] = _UsedDays(known, used)
 
         await in_parallel(open_, one, workers=ctx.options.workers, stopper=ctx.stopper)
 

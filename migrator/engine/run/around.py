@@ -44,7 +44,7 @@ Returns its veto; None where nothing speaks against sending.
 """
 
 
-class _Steady(Protocol):
+class _SteadyClock(Protocol):
     def now(self) -> datetime: ...
 
     def age_s(self, at_s: float) -> float: ...
@@ -88,7 +88,7 @@ class Around:
     standstill: int = 0
     _agreed: "_Agreement | None" = field(default=None, init=False)
 
-    async def may_send(self, wave: str | None, told: Callable[[], Mapping[str, Any]], clock: _Steady) -> float:
+    async def may_send(self, wave: str | None, told: Callable[[], Mapping[str, Any]], clock: _SteadyClock) -> float:
         """Ask the hook, unless it agreed to this wave just now.
 
         Args:
@@ -149,7 +149,7 @@ class Around:
         """
         return "migrator campaign run --once" if self.campaign else command
 
-    def vouch(self, clock: _Steady) -> None:
+    def vouch(self, clock: _SteadyClock) -> None:
         """Refuse to let an order leave on an old agreement.
 
         Raises: Outdated.
@@ -172,7 +172,7 @@ class _Agreement:
     asked_at: float
     took_s: float
 
-    def age_s(self, clock: _Steady) -> float:
+    def age_s(self, clock: _SteadyClock) -> float:
         """Return the seconds since the hook answered.
 
         The machine's sleep counts, also while the hook was asked.

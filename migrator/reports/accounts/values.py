@@ -3,7 +3,7 @@
 from typing import Any
 
 from migrator.core.accounts.overview import Line, Overview
-from migrator.core.accounts.records import Account, Order, Standing, Worker
+from migrator.core.accounts.records import Account, AccountStanding, KnownWorker, TurnOrder
 from migrator.reports.model import moment
 
 __all__ = [
@@ -39,7 +39,7 @@ def account_values(account: Account) -> dict[str, Any]:
     }
 
 
-def _order_values(order: Order) -> dict[str, Any]:
+def _order_values(order: TurnOrder) -> dict[str, Any]:
     return {
         "plan": order.plan,
         "confirm": order.confirm,
@@ -52,7 +52,7 @@ def _order_values(order: Order) -> dict[str, Any]:
     }
 
 
-def _standing_values(standing: Standing) -> dict[str, Any]:
+def _standing_values(standing: AccountStanding) -> dict[str, Any]:
     return {
         "phase": standing.phase.value,
         "sims": standing.sims,
@@ -86,7 +86,7 @@ def line_values(line: Line, overview: Overview) -> dict[str, Any]:
     return account_values(line.account) | waits | _standing_values(line.standing) | missing
 
 
-def worker_values(worker: Worker) -> dict[str, Any]:
+def worker_values(worker: KnownWorker) -> dict[str, Any]:
     """Return a worker as JSON values."""
     return {
         "worker": worker.name,

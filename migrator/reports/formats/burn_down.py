@@ -57,7 +57,7 @@ def burn_down(days: Sequence[Day], told: Forecast, total: int, today: date) -> B
         return None
     first = date.fromisoformat(days[0].day)
     end = _end(told, first, today)
-    scale = _Scale(first, end, total)
+    scale = _DayScale(first, end, total)
     left, silent = told.left, max(total - sum(one.alive for one in days), 0)
     lefts, silents, rows = [], [], []
     for one in reversed(days):
@@ -88,7 +88,7 @@ def burn_down(days: Sequence[Day], told: Forecast, total: int, today: date) -> B
 
 
 @dataclass(frozen=True, slots=True)
-class _Scale:
+class _DayScale:
     """Scale from days and SIMs to the drawing."""
 
     first: date
@@ -119,7 +119,7 @@ def _end(told: Forecast, first: date, today: date) -> date:
     return min(max([now, *ends]), farthest)
 
 
-def _towards(ends_on: str, told: Forecast, scale: _Scale, now: date) -> str:
+def _towards(ends_on: str, told: Forecast, scale: _DayScale, now: date) -> str:
     """Return where the line from now to an end leaves the drawing."""
     day = _day(ends_on)
     if day <= scale.end or day <= now:
@@ -127,7 +127,7 @@ def _towards(ends_on: str, told: Forecast, scale: _Scale, now: date) -> str:
     return scale.point(scale.end, round(told.left * (day - scale.end).days / (day - now).days))
 
 
-def _range(told: Forecast, scale: _Scale, now: date) -> str:
+def _range(told: Forecast, scale: _DayScale, now: date) -> str:
     if told.ends_on is None or told.earliest is None:
         return ""
     early = _towards(told.earliest, told, scale, now)
@@ -135,7 +135,7 @@ def _range(told: Forecast, scale: _Scale, now: date) -> str:
     return f"{scale.point(now, told.left)} {early} {late}"
 
 
-def _ticks(scale: _Scale, first: date, today: date, end: date) -> list[AxisMark]:
+def _ticks(scale: _DayScale, first: date, today: date, end: date) -> list[AxisMark]:
     shown = [AxisMark(scale.x(first), first.isoformat())]
     if scale.x(today + timedelta(days=1)) - LEFT > (WIDTH - LEFT - RIGHT) / 3:
         shown.append(AxisMark(scale.x(today + timedelta(days=1)), "today"))

@@ -27,7 +27,7 @@ from sqlalchemy import (
     update,
 )
 
-from migrator.core.accounts.records import EVERY_S, Account, Order, Standing, Worker
+from migrator.core.accounts.records import EVERY_S, Account, AccountStanding, KnownWorker, TurnOrder
 from migrator.core.accounts.turns import AccountState, Turn
 from migrator.errors import InputError
 from migrator.nearest import nearest
@@ -195,7 +195,7 @@ class Register:
             found = self._registered(connection, name)
             return replace(found, standstill=connection.scalar(stood) or 0)
 
-    def standings(self, names: Iterable[str]) -> dict[str, Standing]:
+    def standings(self, names: Iterable[str]) -> dict[str, AccountStanding]:
         """Return how accounts stand, by their own stores.
 
         See `store.register.standings`.
@@ -291,7 +291,7 @@ class Register:
             self._note(connection, name, "held", by, "; ".join([*filter(None, [words]), *dropped]))
             return self._registered(connection, name)
 
-    def go(self, name: str, at: float | None, by: str, order: Order | None = None) -> Account:
+    def go(self, name: str, at: float | None, by: str, order: TurnOrder | None = None) -> Account:
         """Let an account be taken, also after attention or a hold.
 
         Args:
@@ -496,7 +496,7 @@ class Register:
             self._free(connection, worker, "its worker went, and what its job came to was not noted")
             connection.execute(delete(workers).where(workers.c.name == worker))
 
-    def workers(self) -> list[Worker]:
+    def workers(self) -> list[KnownWorker]:
         """Return all workers, by name.
 
         Those that have been silent for up to a week are among them.
@@ -508,7 +508,7 @@ class Register:
             for worker, name in connection.execute(taken.order_by(accounts.c.name)):
                 at_work.setdefault(worker, []).append(name)
         return [
-            Worker(
+            KnownWorker(
                 row.name,
                 row.host,
                 row.version,
@@ -578,7 +578,7 @@ def _next_of_crash(crashes: int) -> str:
     return f"it is begun again in a minute, and {person}"
 
 
-def _order_words(order: Order) -> str:
+def _order_words(order: TurnOrder) -> str:
     told = [f"begin plan {order.plan}"]
     for name, value in (
         ("confirm", order.confirm),
@@ -592,8 +592,8 @@ def _order_words(order: Order) -> str:
     return ", ".join(told)
 
 
-def _order(row: Row[Any]) -> Order | None:
-    return None if row.order_json is None else Order(**json.loads(row.order_json))
+def _order(row: Row[Any]) -> TurnOrder | None:
+    return None if row.order_json is None else TurnOrder(**json.loads(row.order_json))
 
 
 def _account(row: Row[Any]) -> Account:

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, select, text
 
-from migrator.core.accounts.records import Phase, Standing
+from migrator.core.accounts.records import AccountStanding, Phase
 from migrator.core.run.states import PlanKind, PlanState, StepKind, StepState
 from migrator.core.run.steps import Verdict
 from migrator.errors import MigratorError, StoreLost
@@ -61,7 +61,7 @@ _TOLD = select(
 _HELD = select(lease)
 
 
-def read_standings(database: Database, names: Iterable[str]) -> dict[str, Standing]:
+def read_standings(database: Database, names: Iterable[str]) -> dict[str, AccountStanding]:
     """Return how each account stands.
 
     An account that cannot be read has its trouble in words; the others are read all the same.
@@ -73,15 +73,15 @@ def read_standings(database: Database, names: Iterable[str]) -> dict[str, Standi
     found = {}
     for name, schema in wanted.items():
         if schema not in allowed:
-            found[name] = Standing(Phase.NO_STORE)
+            found[name] = AccountStanding(Phase.NO_STORE)
         elif not allowed[schema]:
-            found[name] = Standing(Phase.UNKNOWN, trouble="this user has no right to read it")
+            found[name] = AccountStanding(Phase.UNKNOWN, trouble="this user has no right to read it")
         else:
             found[name] = _one(database, schema)
     return found
 
 
-def _one(database: Database, schema: str) -> Standing:
+def _one(database: Database, schema: str) -> AccountStanding:
     try:
         with database.read() as connection:
             connection.execute(text(f'SET LOCAL search_path TO "{schema}"'))
@@ -93,29 +93,29 @@ def _one(database: Database, schema: str) -> Standing:
     except StoreLost:
         raise  # no other account can be read either
     except MigratorError as error:
-        return Standing(Phase.UNKNOWN, trouble=error.message)
+        return AccountStanding(Phase.UNKNOWN, trouble=error.message)
 
 
-def _schema_trouble(connection: Connection) -> Standing | None:
+def _schema_trouble(connection: Connection) -> AccountStanding | None:
     found, known = revision(connection), revisions(migrations_folder())
     if found is None:
-        return Standing(Phase.NO_STORE)
+        return AccountStanding(Phase.NO_STORE)
     if found == known[-1]:
         return None
     words = "newer than this tool" if found not in known else "older: run `migrator state upgrade`"
-    return Standing(Phase.UNKNOWN, trouble=f"its schema {found} is {words}")
+    return AccountStanding(Phase.UNKNOWN, trouble=f"its schema {found} is {words}")
 
 
-def _standing(database: Database, connection: Connection) -> Standing:
+def _standing(database: Database, connection: Connection) -> AccountStanding:
     inventory, sims, verified, cut_over, campaign, plan, state, begun, waiting = connection.execute(_TOLD).one()
     held = connection.execute(_HELD).first()
     holder = None
     if held is not None and held.heartbeat_at > database.time(connection, 0.0) - EXPIRY_S:
         holder = str(Owner(held.host, held.pid, held.process_started_at))
     if inventory is None:
-        return Standing(Phase.NO_INVENTORY, campaign=campaign, holder=holder, notices=waiting)
+        return AccountStanding(Phase.NO_INVENTORY, campaign=campaign, holder=holder, notices=waiting)
     phase = _phase(state, verified=verified, cut_over=cut_over, is_busy=bool(begun or campaign))
-    return Standing(phase, sims, verified, cut_over, campaign, plan, holder, notices=waiting)
+    return AccountStanding(phase, sims, verified, cut_over, campaign, plan, holder, notices=waiting)
 
 
 def _phase(newest: str | None, *, verified: int, cut_over: int, is_busy: bool) -> Phase:

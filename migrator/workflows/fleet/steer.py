@@ -5,7 +5,7 @@ Also what is begun, and waits for an order.
 
 from collections.abc import Sequence
 
-from migrator.core.accounts.records import Account, Order
+from migrator.core.accounts.records import Account, TurnOrder
 from migrator.core.plan.refs import ref_of
 from migrator.errors import InputError, NoStore
 from migrator.store import Store
@@ -16,7 +16,7 @@ from migrator.workflows.work.begun import Unordered, begun_without_order
 __all__ = ["checked_order", "not_ordered"]
 
 
-def checked_order(url: str, account: str, order: Order) -> Order:
+def checked_order(url: str, account: str, order: TurnOrder) -> TurnOrder:
     """Check an order by the account's own store, which is only read.
 
     Raises: InputError, for an open campaign, a plan that is not there or used up, a wave that it has not, or wrong
@@ -66,7 +66,7 @@ def not_ordered(url: str, account: Account) -> list[Unordered]:
         return [one for one in begun_without_order(store) if one.plan_id != ordered]
 
 
-def _must_be_a_cutover(store: Store, account: str, order: Order) -> None:
+def _must_be_a_cutover(store: Store, account: str, order: TurnOrder) -> None:
     """Refuse what no worker can do of a cutover or rollback.
 
     Raises: InputError.
@@ -88,7 +88,7 @@ def _must_be_a_cutover(store: Store, account: str, order: Order) -> None:
     cutover_must_be_confirmed(store, header, order.confirm)
 
 
-def _must_be_a_wave(order: Order, waves: Sequence[str]) -> None:
+def _must_be_a_wave(order: TurnOrder, waves: Sequence[str]) -> None:
     if order.wave is not None and order.wave not in waves:
         raise InputError(
             f"plan {order.plan} has no wave {order.wave!r}",

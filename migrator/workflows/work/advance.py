@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from migrator import wiring
-from migrator.core.accounts.records import EVERY_S, Account, Order
+from migrator.core.accounts.records import EVERY_S, Account, TurnOrder
 from migrator.core.run.results import ApplyResult, ExitCode
 from migrator.core.run.steps import Verdict
 from migrator.engine.apply.guards import claims_spent
@@ -37,7 +37,7 @@ from migrator.workflows.notices.stopped import (
 from migrator.workflows.site import Site
 from migrator.workflows.work.begun import Unordered, begun_by_order, begun_without_order
 
-__all__ = ["PENDING_S", "Advanced", "Done", "advance", "registered", "tell_standstill", "tell_turn"]
+__all__ = ["PENDING_S", "Advanced", "TurnDone", "advance", "registered", "tell_standstill", "tell_turn"]
 
 PENDING_S = 300.0
 """Most seconds for SIMs that are only pending.
@@ -63,7 +63,7 @@ _ENDS_ALL = (ExitCode.INTERRUPTED, ExitCode.ERROR, ExitCode.REFUSED)
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class TurnDone:
     """Result of a plan, or of a call of the campaign.
 
     Args:
@@ -92,7 +92,7 @@ class Advanced:
         untold: what stopped plans before a run of them began, so that no run told anybody, by the plan's id.
     """
 
-    did: Sequence[Done] = field(default_factory=tuple)
+    did: Sequence[TurnDone] = field(default_factory=tuple)
     is_order_done: bool = False
     left: Sequence[Unordered] = field(default_factory=tuple)
     untold: Mapping[str, Standstill] = field(default_factory=dict)
@@ -125,12 +125,12 @@ class Advanced:
         return self._gravest.hint
 
     @property
-    def _gravest(self) -> Done:
-        nothing = Done("", ExitCode.DONE, "nothing is due")
+    def _gravest(self) -> TurnDone:
+        nothing = TurnDone("", ExitCode.DONE, "nothing is due")
         return min(self.did, key=lambda one: _GRAVITY.index(one.exit_code), default=nothing)
 
 
-def advance(site: Site, order: Order | None = None, *, every_s: float = EVERY_S) -> Advanced:
+def advance(site: Site, order: TurnOrder | None = None, *, every_s: float = EVERY_S) -> Advanced:
     """Bring an account as far as it goes now.
 
     That is a call of its campaign, if there is one; else the plan that an order names, else all plans, cutovers and
@@ -166,11 +166,11 @@ def advance(site: Site, order: Order | None = None, *, every_s: float = EVERY_S)
     return result
 
 
-def _advanced(site: Site, order: Order | None) -> Advanced:
+def _advanced(site: Site, order: TurnOrder | None) -> Advanced:
     """Carry the order out, or go on with what was ordered before."""
     if order is not None:
         return _ordered(site, order)
-    did: list[Done] = []
+    did: list[TurnDone] = []
     untold: dict[str, Standstill] = {}
     for plan_id in begun_by_order(site.store):
         with _noting(plan_id, did, untold):
@@ -181,7 +181,7 @@ def _advanced(site: Site, order: Order | None) -> Advanced:
 
 
 def tell_turn(
-    site: Site, order: Order | None, stop: Standstill, plan_id: str = "", about: Mapping[str, Any] | None = None
+    site: Site, order: TurnOrder | None, stop: Standstill, plan_id: str = "", about: Mapping[str, Any] | None = None
 ) -> None:
     """Tell that a turn came to nothing; the caller delivers.
 
@@ -201,7 +201,7 @@ def tell_turn(
     site.progress(TOLD, {})
 
 
-def tell_standstill(site: Site, order: Order | None, stop: Standstill) -> None:
+def tell_standstill(site: Site, order: TurnOrder | None, stop: Standstill) -> None:
     """Tell why an account stands, where its turn could not.
 
     The caller delivers. Those are told whom `tell_turn` tells. It is no call of a campaign, and none is noted.
@@ -222,14 +222,14 @@ def tell_standstill(site: Site, order: Order | None, stop: Standstill) -> None:
 
 
 def _tell_plans(
-    site: Site, order: Order | None, stop: Standstill, plan_id: str = "", about: Mapping[str, Any] | None = None
+    site: Site, order: TurnOrder | None, stop: Standstill, plan_id: str = "", about: Mapping[str, Any] | None = None
 ) -> None:
     named = [plan_id] if plan_id and may_tell(site.store, plan_id) else _plans_of_turn(site.store, order)
     about = told_of_turn(site, stop.exit_code) if about is None else about
     site.store.outbox.tell(plans_stopped(site, named, stop, about), site.now())
 
 
-def _plans_of_turn(store: Store, order: Order | None) -> list[str]:
+def _plans_of_turn(store: Store, order: TurnOrder | None) -> list[str]:
     """Return the ids of the plans that a turn is for.
 
     Where the plan of an order is not there, or may not tell, the newest one that may tells it in its place.
@@ -259,14 +259,14 @@ def registered(url: str) -> Account | None:
         return None if register is None else register.account(name)
 
 
-def _tick(site: Site, order: Order | None, every_s: float) -> Done:
+def _tick(site: Site, order: TurnOrder | None, every_s: float) -> TurnDone:
     ticked = run_once(site)
     hint = next((one.hint for one in ticked.held if one.exit_code is ticked.exit_code), "")
     waits = "" if order is None else f"; the order to begin plan {order.plan} waits until the campaign is ended"
-    return Done(f"tick {ticked.tick_no}", ticked.exit_code, f"{ticked.reason}{waits}", hint, site.now() + every_s)
+    return TurnDone(f"tick {ticked.tick_no}", ticked.exit_code, f"{ticked.reason}{waits}", hint, site.now() + every_s)
 
 
-def _ordered(site: Site, order: Order) -> Advanced:
+def _ordered(site: Site, order: TurnOrder) -> Advanced:
     """Carry an order out.
 
     One that can never be carried out is over, with the reason: it would bar all else.
@@ -276,21 +276,21 @@ def _ordered(site: Site, order: Order) -> Advanced:
     except (StalePlan, NoSuchPlan) as error:
         first, last = error.problems[0], error.problems[-1]
         words = error.message if first is last else f"{error.message}: {first.message}"
-        failed = Done(f"plan {order.plan}", ExitCode(error.exit_code), words, error.hint or last.hint)
+        failed = TurnDone(f"plan {order.plan}", ExitCode(error.exit_code), words, error.hint or last.hint)
         return Advanced([failed], is_order_done=True, untold={order.plan: standstill_of(error)})
     is_over = done.exit_code is ExitCode.STALE or _state(site.store, order.plan) == "finished"
     return Advanced([done], is_order_done=is_over)
 
 
 @contextmanager
-def _noting(plan_id: str, did: list[Done], untold: dict[str, Standstill]) -> Iterator[None]:
+def _noting(plan_id: str, did: list[TurnDone], untold: dict[str, Standstill]) -> Iterator[None]:
     """Note trouble of one plan; the next one goes on."""
     try:
         yield
     except StoreError:
         raise
     except MigratorError as error:
-        did.append(Done(f"plan {plan_id}", ExitCode(error.exit_code), error.message, error.hint))
+        did.append(TurnDone(f"plan {plan_id}", ExitCode(error.exit_code), error.message, error.hint))
         if error.exit_code != ExitCode.RESUMABLE:
             untold[plan_id] = standstill_of(error)
 
@@ -299,16 +299,16 @@ def _state(store: Store, plan_id: str) -> str:
     return store.plans.state(plan_id) if store.cutovers.exists(plan_id) is None else store.cutovers.state(plan_id)
 
 
-def _carried_out(site: Site, plan_id: str, order: Order | None) -> Done:
+def _carried_out(site: Site, plan_id: str, order: TurnOrder | None) -> TurnDone:
     """Carry out a plan of either kind, or go on with it."""
     if _state(site.store, plan_id) == "finished":
-        return Done(f"plan {plan_id}", ExitCode.DONE, "was carried out before")
+        return TurnDone(f"plan {plan_id}", ExitCode.DONE, "was carried out before")
     if site.store.cutovers.exists(plan_id) is None:
         return _applied(site, plan_id, order)
     return _switched(site, plan_id, order)
 
 
-def _applied(site: Site, plan_id: str, order: Order | None) -> Done:
+def _applied(site: Site, plan_id: str, order: TurnOrder | None) -> TurnDone:
     store = site.store
     if order is not None:
         header = store.plans.header(plan_id)
@@ -331,20 +331,20 @@ def _applied(site: Site, plan_id: str, order: Order | None) -> Done:
     if result.is_capped and given is not None:
         return _at_its_bound(site, result, given)
     again_at = _again_at(site, result.exit_code, result.again_at)
-    return Done(f"plan {plan_id}", result.exit_code, result.reason, result.hint, again_at)
+    return TurnDone(f"plan {plan_id}", result.exit_code, result.reason, result.hint, again_at)
 
 
-def _at_its_bound(site: Site, result: ApplyResult, given: Given) -> Done:
+def _at_its_bound(site: Site, result: ApplyResult, given: Given) -> TurnDone:
     """Return the result of a run that claimed all it may."""
     words = f"{given.max_sims} SIMs were claimed, as many as its order allows"
     hint = "`migrator fleet go` with the plan gives another order, with --max-sims or without"
     if result.verdicts.get(Verdict.PENDING, 0):
         again_at = site.now() + PENDING_S
-        return Done(f"plan {result.plan_id}", ExitCode.RESUMABLE, f"{words}; some are pending", hint, again_at)
-    return Done(f"plan {result.plan_id}", ExitCode.HALTED, words, hint)
+        return TurnDone(f"plan {result.plan_id}", ExitCode.RESUMABLE, f"{words}; some are pending", hint, again_at)
+    return TurnDone(f"plan {result.plan_id}", ExitCode.HALTED, words, hint)
 
 
-def _switched(site: Site, cutover_id: str, order: Order | None) -> Done:
+def _switched(site: Site, cutover_id: str, order: TurnOrder | None) -> TurnDone:
     store, header = site.store, site.store.cutovers.header(cutover_id)
     cutover_must_be_ready(store, header)
     cutover_must_be_confirmed(store, header, None if order is None else order.confirm)
@@ -357,10 +357,10 @@ def _switched(site: Site, cutover_id: str, order: Order | None) -> Done:
     )
     result = carry_out_cutover(site, header, bounds)
     again_at = _again_at(site, result.exit_code, None)
-    return Done(f"plan {cutover_id}", result.exit_code, result.reason, result.hint, again_at)
+    return TurnDone(f"plan {cutover_id}", result.exit_code, result.reason, result.hint, again_at)
 
 
-def _given(store: Store, plan_id: str, order: Order | None, claimed: int) -> Given | None:
+def _given(store: Store, plan_id: str, order: TurnOrder | None, claimed: int) -> Given | None:
     """Return the bounds of a plan.
 
     They are those of a new order, else the kept ones.

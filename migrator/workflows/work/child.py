@@ -18,7 +18,7 @@ from anyio.abc import ByteReceiveStream, Process
 from migrator.programs import PARENT
 from migrator.workflows.notices.stopped import TOLD
 
-__all__ = ["Child", "Ended"]
+__all__ = ["Child", "ChildEnd"]
 
 SILENT_S, LOOK_S, GRACE_S = 300.0, 10.0, 60.0
 """Seconds of silence until a process is looked at.
@@ -31,7 +31,7 @@ MOST_LINE, MOST_SAID, MOST_WORDS = 1_000_000, 4_000, 600
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class ChildEnd:
     """End of a process.
 
     Args:
@@ -74,7 +74,7 @@ class Child:
     _is_over: bool = field(default=False, init=False)
     _is_told: bool = field(default=False, init=False)
 
-    async def run(self) -> Ended:
+    async def run(self) -> ChildEnd:
         """Run the process to its end.
 
         Raises: OSError, if it cannot be started.
@@ -146,7 +146,7 @@ class Child:
             self._said.popleft()
         self.hear(line)
 
-    def _ended(self, exit_code: int) -> Ended:
+    def _ended(self, exit_code: int) -> ChildEnd:
         data = self._result.get("data") or {}
         first = next((one.get("message", "") for one in self._result.get("errors") or ()), "")
         last = next((line.strip() for line in reversed(self._said) if line.strip()), "")
@@ -154,7 +154,7 @@ class Child:
             said = f"; the last that it said: {last}" if last else ""
             last = f"its process was killed ({_signal(exit_code)}){said}"
         words = self._why or first or data.get("words") or ("" if self._result else last)
-        return Ended(
+        return ChildEnd(
             exit_code,
             "".join(one if one.isprintable() else " " for one in self.struck(str(words))[:MOST_WORDS]).strip(),
             None if data.get("again_at") is None else datetime.fromisoformat(data["again_at"]).timestamp(),

@@ -30,7 +30,7 @@ from migrator.reports.model import moment
 from migrator.store.register import Register
 from migrator.version import VERSION
 from migrator.wiring import SystemClock
-from migrator.workflows.work.child import Child, Ended
+from migrator.workflows.work.child import Child, ChildEnd
 from migrator.workflows.work.desk import AGAIN_S, LONGEST_S, Desk
 
 __all__ = ["Made", "Worker", "worker_name"]
@@ -252,16 +252,16 @@ class Worker:
             state, due_at = (None, None) if after is None else (after.word, after.turn.at)
             self.made.tell("ended", {**values, "state": state, "due_at": moment(due_at)})
 
-    async def _done(self, account: Account) -> Ended:
+    async def _done(self, account: Account) -> ChildEnd:
         child = self.at_work[account.name] = self.made.child(account)
         if self._stop.is_set():
             child.interrupt()
         try:
             return await child.run()
         except OSError as error:
-            return Ended(ExitCode.ERROR, f"its process could not be started: {error.strerror}")
+            return ChildEnd(ExitCode.ERROR, f"its process could not be started: {error.strerror}")
 
-    def _note(self, name: str, ended: Ended, register: Register) -> Account | None:
+    def _note(self, name: str, ended: ChildEnd, register: Register) -> Account | None:
         now = register.now()
         again_at = None if ended.again_at is None else now + (ended.again_at - SystemClock().now().timestamp())
         is_crash = not self._stop.is_set() and (ended.exit_code < 0 or ended.exit_code == ExitCode.INTERRUPTED)
@@ -314,7 +314,7 @@ class Worker:
         try:
             ended = await self.made.teller(account).run()
         except OSError as error:
-            ended = Ended(ExitCode.ERROR, f"the process for it could not be started: {error.strerror}")
+            ended = ChildEnd(ExitCode.ERROR, f"the process for it could not be started: {error.strerror}")
         before, pause_s = self._tries.get(account.name), TELL_S
         if ended.exit_code != ExitCode.DONE:
             if before is not None and before.ended_at == account.ended_at:

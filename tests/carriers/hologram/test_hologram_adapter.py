@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from migrator.carriers.hologram.adapter import HologramTarget
-from migrator.carriers.hologram.simulator import Edition, Role, TagRepeat
+from migrator.carriers.hologram.simulator import ReplyEdition, Role, TagRepeat
 from migrator.carriers.simulation import Fault, FaultPlan
 from migrator.core.fleet.units import Bytes
 from migrator.core.plan.plan import DesiredState
@@ -158,9 +158,9 @@ def test_a_balance_that_cannot_be_read_is_no_absence_of_one() -> None:
     assert isinstance(failing(carrier, lambda target: target.balance()), Transient)
 
 
-@pytest.mark.parametrize("edition", Edition)
+@pytest.mark.parametrize("edition", ReplyEdition)
 @pytest.mark.parametrize("page_size", [1, 5000])
-def test_data_plans_are_read_over_all_pages(page_size: int, edition: Edition) -> None:
+def test_data_plans_are_read_over_all_pages(page_size: int, edition: ReplyEdition) -> None:
     carrier = simulator(max_page_size=page_size, plans_edition=edition)
     plans = {plan.data_plan_id: plan for plan in with_target(carrier, lambda target: target.data_plans())}
     assert set(plans) == {2096, 2041, 1850, 1402}
@@ -169,8 +169,8 @@ def test_data_plans_are_read_over_all_pages(page_size: int, edition: Edition) ->
     assert plans[2096].zones["global"].per_mb == Decimal("0.030000")
 
 
-@pytest.mark.parametrize("edition", Edition)
-def test_a_tag_is_made_and_found_in_every_edition(edition: Edition) -> None:
+@pytest.mark.parametrize("edition", ReplyEdition)
+def test_a_tag_is_made_and_found_in_every_edition(edition: ReplyEdition) -> None:
     async def use(target: HologramTarget) -> tuple[Any, Any]:
         return await make_tag(target, "from-1nce"), await target.tags()
 

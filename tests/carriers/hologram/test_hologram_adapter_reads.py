@@ -10,12 +10,12 @@ import pytest
 from migrator.carriers.hologram.adapter import HologramTarget
 from migrator.carriers.hologram.simulator import (
     Continues,
-    Edition,
     HologramBehaviour,
     HologramSimulator,
     LastId,
     NextLink,
     Operation,
+    ReplyEdition,
 )
 from migrator.carriers.simulation import Fault, FaultPlan
 from migrator.core.fleet.identifiers import Iccid
@@ -114,9 +114,9 @@ def test_a_longer_circle_is_left_too() -> None:
         Script(page(1), page(2), page(1)).use(lambda target: target.data_plans())
 
 
-@pytest.mark.parametrize("edition", Edition)
+@pytest.mark.parametrize("edition", ReplyEdition)
 @pytest.mark.parametrize("as_text", [False, True])
-def test_a_device_is_the_same_in_every_edition(edition: Edition, as_text: bool) -> None:  # noqa: FBT001 - a parameter of the test
+def test_a_device_is_the_same_in_every_edition(edition: ReplyEdition, as_text: bool) -> None:  # noqa: FBT001 - a parameter of the test
     carrier = claimed_fleet(devices_edition=edition, numbers_as_strings=as_text)
     link = with_target(carrier, every_device)[-1]
     truth = carrier.sims[link.iccid.digits]

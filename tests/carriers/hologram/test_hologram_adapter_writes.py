@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from migrator.carriers.hologram.adapter import HologramTarget
-from migrator.carriers.hologram.simulator import Edition, MixedClaims, Role
+from migrator.carriers.hologram.simulator import MixedClaims, ReplyEdition, Role
 from migrator.carriers.pacing import Pacer
 from migrator.carriers.simulation import Fault
 from migrator.core.fleet.identifiers import Iccid
@@ -45,8 +45,8 @@ from tests.support import run_virtual
 # --- claims -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("edition", Edition)
-def test_a_claim_activates_its_sims_and_says_which(edition: Edition) -> None:
+@pytest.mark.parametrize("edition", ReplyEdition)
+def test_a_claim_activates_its_sims_and_says_which(edition: ReplyEdition) -> None:
     async def use(target: HologramTarget) -> Any:
         tag = await make_tag(target, "from-1nce")
         wanted = claim_of(carrier, A, B, tag_id=tag.tag_id, overage_limit_bytes=Bytes(1000), sms_limit=5)
@@ -140,8 +140,10 @@ def test_a_claim_without_the_permission_is_told_with_the_role_it_needs() -> None
 # --- changes ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("edition", "known"), [(Edition.REF_1, True), (Edition.REF_2, True), (Edition.REF_3, False)])
-def test_a_state_change_is_a_job_that_may_say_what_it_did(edition: Edition, known: bool) -> None:  # noqa: FBT001 - a parameter of the test
+@pytest.mark.parametrize(
+    ("edition", "known"), [(ReplyEdition.REF_1, True), (ReplyEdition.REF_2, True), (ReplyEdition.REF_3, False)]
+)
+def test_a_state_change_is_a_job_that_may_say_what_it_did(edition: ReplyEdition, known: bool) -> None:  # noqa: FBT001 - a parameter of the test
     carrier = claimed_fleet(state_edition=edition)
     device_ids = ids(carrier, A, B)
     answered = with_target(carrier, lambda target: target.send(SetState(device_ids, DesiredState.PAUSE)))
@@ -162,8 +164,8 @@ def test_a_locked_device_is_warned_of_and_not_counted_as_changed() -> None:
     assert "locked" in answered.warnings[locked]
 
 
-@pytest.mark.parametrize("edition", Edition)
-def test_limits_are_set_and_minus_one_is_none(edition: Edition) -> None:
+@pytest.mark.parametrize("edition", ReplyEdition)
+def test_limits_are_set_and_minus_one_is_none(edition: ReplyEdition) -> None:
     async def use(target: HologramTarget) -> Any:
         await target.send(SetLimits(ids(carrier, A), Bytes(5000), 7))
         await target.send(SetLimits(ids(carrier, B), Bytes(-1), None))

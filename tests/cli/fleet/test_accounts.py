@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from migrator.core.accounts.records import Order
+from migrator.core.accounts.records import TurnOrder
 from migrator.core.accounts.turns import AccountState, Turn
 from migrator.store import Store
 from migrator.store.register import Register
@@ -296,7 +296,7 @@ def test_many_accounts_are_held_at_once_and_those_go_again_that_this_has_held(
         refused = desk.run("--account", "bolt", "fleet", *of_all)
         assert (refused.code, "for all accounts" in refused.err) == (2, True)
     with Register.open(url) as register:
-        order = Order("p9", 480, None, "canary", None, "CHG 1", "ada")
+        order = TurnOrder("p9", 480, None, "canary", None, "CHG 1", "ada")
         register.go("bolt", None, "ada", order)
     given_again = "fleet go bolt --plan p9 --confirm 480 --wave canary --ref 'CHG 1'"
     assert given_again in desk.run("fleet", "hold", "--all").out.replace("\n", " "), (

@@ -7,7 +7,7 @@ import pytest
 from migrator.core.accounts.turns import AccountState, Turn
 from migrator.errors import InputError
 from migrator.store import Owner, Store
-from migrator.store.register import Order, Register
+from migrator.store.register import Register, TurnOrder
 from tests.cli.conftest import POLICY, Desk
 from tests.schema.test_schema_postgresql import of_revision
 from tests.server import running, sql
@@ -222,7 +222,7 @@ def test_an_account_that_is_added_later_has_the_rights_at_once(desk: Desk, login
     with Store.look(logins["rita"], account="later") as store:
         assert store.plans.list() == []
     with Register.open(logins["olga"]) as register:
-        register.go("later", None, "olga", Order("p1", by="olga"))
+        register.go("later", None, "olga", TurnOrder("p1", by="olga"))
     sql(url, "DROP SCHEMA a_later CASCADE")
 
 

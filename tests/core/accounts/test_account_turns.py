@@ -2,15 +2,24 @@
 
 import pytest
 
-from migrator.core.accounts.turns import AGAIN_S, BUSY_S, LEAST_S, AccountState, Candidate, Turn, after_job, next_turns
+from migrator.core.accounts.turns import (
+    AGAIN_S,
+    BUSY_S,
+    LEAST_S,
+    AccountState,
+    FreeAccount,
+    Turn,
+    after_job,
+    next_turns,
+)
 from migrator.core.run.results import ExitCode
 
 NOW = 1_000_000.0
 READY, DONE, ATTENTION = AccountState.READY, AccountState.DONE, AccountState.ATTENTION
 
 
-def ready(name: str, at: float = NOW, customer: str = "") -> Candidate:
-    return Candidate(name, ("1nce", customer or name), Turn(READY, at))
+def ready(name: str, at: float = NOW, customer: str = "") -> FreeAccount:
+    return FreeAccount(name, ("1nce", customer or name), Turn(READY, at))
 
 
 def everybody(_name: str) -> bool:
@@ -77,7 +86,7 @@ def test_accounts_that_are_due_come_in_the_order_of_their_time() -> None:
 
 @pytest.mark.parametrize("turn", [Turn(DONE), Turn(ATTENTION, None, "words"), Turn(READY, None)])
 def test_who_has_no_time_is_not_due(turn: Turn) -> None:
-    assert next_turns([Candidate("a", ("1nce", "1"), turn)], NOW, is_served=everybody) == []
+    assert next_turns([FreeAccount("a", ("1nce", "1"), turn)], NOW, is_served=everybody) == []
 
 
 def test_a_worker_takes_only_accounts_whose_secrets_it_has_and_asks_only_for_those_that_are_due() -> None:
@@ -100,5 +109,8 @@ def test_of_the_accounts_of_one_customer_one_has_its_turn() -> None:
 
 
 def test_customers_of_two_carriers_with_one_number_are_two() -> None:
-    accounts = [Candidate("a", ("1nce", "81"), Turn(READY, NOW)), Candidate("b", ("onomondo", "81"), Turn(READY, NOW))]
+    accounts = [
+        FreeAccount("a", ("1nce", "81"), Turn(READY, NOW)),
+        FreeAccount("b", ("onomondo", "81"), Turn(READY, NOW)),
+    ]
     assert len({one.lock for one in accounts}) == 2

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from migrator.core.accounts.overview import OVERDUE_S, SILENT_S, Line, Overview
-from migrator.core.accounts.records import Account, Phase, Standing, Worker
+from migrator.core.accounts.records import Account, AccountStanding, KnownWorker, Phase
 from migrator.core.accounts.turns import AccountState, Turn
 from migrator.reports.accounts.page import page_values
 from migrator.reports.accounts.values import next_words, overview_values
@@ -17,21 +17,21 @@ def line(name: str, *, due_s: float | None = None, worker: str | None = None, is
     turn = Turn(AccountState.DONE) if due_s is None else Turn(AccountState.READY, NOW - due_s)
     since = None if worker is None else NOW - 100
     account = Account(name, "1nce", "c", 1, turn, is_held, None, 900.0, worker, since, NOW - 1000, "ada")
-    return Line(account, Standing(Phase.PLANNED))
+    return Line(account, AccountStanding(Phase.PLANNED))
 
 
-def worker(name: str, *serves: str, heard_s: float = 1.0) -> Worker:
+def worker(name: str, *serves: str, heard_s: float = 1.0) -> KnownWorker:
     """A worker that was heard of some seconds ago."""
-    return Worker(name, "rome", "1", 2, NOW - 5000, NOW - heard_s, serves, ())
+    return KnownWorker(name, "rome", "1", 2, NOW - 5000, NOW - heard_s, serves, ())
 
 
-def overview(*lines: Line, workers: tuple[Worker, ...] = ()) -> Overview:
+def overview(*lines: Line, workers: tuple[KnownWorker, ...] = ()) -> Overview:
     """All accounts, those at work by their locks."""
     at_work = {one.account.lock: one.account.name for one in lines if one.account.worker is not None}
     return Overview("here", NOW, lines, workers, at_work)
 
 
-def headline(*lines: Line, workers: tuple[Worker, ...] = ()) -> tuple[str, str]:
+def headline(*lines: Line, workers: tuple[KnownWorker, ...] = ()) -> tuple[str, str]:
     """The page's first words, and their tone."""
     told = page_values(overview(*lines, workers=workers), {})["headline"]
     return told.tone, told.words

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from migrator.carriers.hologram.simulator import Edition, HologramBehaviour, MixedClaims
+from migrator.carriers.hologram.simulator import HologramBehaviour, MixedClaims, ReplyEdition
 from migrator.carriers.simulation import Fault, FaultPlan
 from migrator.core.plan.plan import Action
 from migrator.core.run.results import ExitCode
@@ -54,8 +54,8 @@ def test_planning_again_after_a_full_apply_changes_nothing(world: World) -> None
     assert set(counts) <= {Action.NO_OP.value, Action.SKIP.value}
 
 
-@pytest.mark.parametrize("edition", list(Edition))
-def test_every_edition_of_the_replies_leads_to_the_same_end(tmp_path: Path, edition: Edition) -> None:
+@pytest.mark.parametrize("edition", list(ReplyEdition))
+def test_every_edition_of_the_replies_leads_to_the_same_end(tmp_path: Path, edition: ReplyEdition) -> None:
     world = World(tmp_path, behaviour=HologramBehaviour(edition=edition))
     world.ready()
     assert world.apply().exit_code is ExitCode.DONE

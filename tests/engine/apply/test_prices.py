@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from migrator.carriers.hologram.simulator import Edition, HologramBehaviour
+from migrator.carriers.hologram.simulator import HologramBehaviour, ReplyEdition
 from migrator.core.run.results import ExitCode
 from migrator.engine.run.context import ApplyOptions
 from migrator.errors import Halted
@@ -125,8 +125,8 @@ def test_a_price_that_is_not_shown_any_more_is_no_price_that_was_confirmed(world
         {"amount_shown": True},
         {"amount_shown": {"value": "1.00"}},
         {"listed_again_at": "0.10"},
-        {"flat_amount": "0.10", "plans_edition": Edition.REF_2},
-        {"flat_amount": "0.10", "plans_edition": Edition.REF_3},
+        {"flat_amount": "0.10", "plans_edition": ReplyEdition.REF_2},
+        {"flat_amount": "0.10", "plans_edition": ReplyEdition.REF_3},
     ],
     ids=str,
 )
@@ -150,8 +150,10 @@ def test_a_plan_that_is_listed_twice_with_one_price_is_no_contradiction(world: W
     assert world.apply().exit_code is ExitCode.DONE
 
 
-@pytest.mark.parametrize("edition", [Edition.REF_2, Edition.REF_3])
-def test_an_account_on_a_tier_of_its_own_plans_and_claims_at_the_dearer_price(tmp_path: Path, edition: Edition) -> None:
+@pytest.mark.parametrize("edition", [ReplyEdition.REF_2, ReplyEdition.REF_3])
+def test_an_account_on_a_tier_of_its_own_plans_and_claims_at_the_dearer_price(
+    tmp_path: Path, edition: ReplyEdition
+) -> None:
     """Its list tells the price of BASE beside the tiers; of which one it is, the carrier does not say."""
     behaviour = HologramBehaviour(**QUICK, own_tier_amount="0.60", plans_edition=edition)
     world = World(tmp_path, behaviour=behaviour)
@@ -163,7 +165,7 @@ def test_an_account_on_a_tier_of_its_own_plans_and_claims_at_the_dearer_price(tm
 
 
 def test_a_tier_of_its_own_that_rises_past_the_confirmed_price_claims_nothing(tmp_path: Path) -> None:
-    behaviour = HologramBehaviour(**QUICK, own_tier_amount="0.60", plans_edition=Edition.REF_2)
+    behaviour = HologramBehaviour(**QUICK, own_tier_amount="0.60", plans_edition=ReplyEdition.REF_2)
     world = World(tmp_path, behaviour=behaviour)
     world.ready()
     behave(world, own_tier_amount="1.01")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from migrator.carriers.hologram.simulator import Edition, HologramBehaviour
+from migrator.carriers.hologram.simulator import HologramBehaviour, ReplyEdition
 from migrator.carriers.simulation import Fault, FaultPlan
 from migrator.core.run.results import ExitCode
 from migrator.core.run.states import StepKind
@@ -85,7 +85,7 @@ def test_nor_while_a_later_order_for_a_wave_before_is_lost(tmp_path: Path) -> No
         policy_text=f"{policy}verified_share = 0.5\n",
         options=ApplyOptions(claim_batch=4, batch=50),
         behaviour=HologramBehaviour(
-            limits_edition=Edition.REF_3, limits_locked_while_pending=True, claim_pending_s=(20.0, 20.0)
+            limits_edition=ReplyEdition.REF_3, limits_locked_while_pending=True, claim_pending_s=(20.0, 20.0)
         ),
         faults=FaultPlan(
             scripted=[Fault.NONE, Fault.NONE, Fault.NONE, Fault.LOSE_BEFORE],
@@ -107,7 +107,7 @@ def test_a_sim_whose_lock_ends_gets_its_limit_before_the_wave_ends(
         policy_text=AFTER_CLAIM,
         options=ApplyOptions(claim_batch=5, batch=5),
         behaviour=HologramBehaviour(
-            limits_edition=Edition.REF_3, limits_locked_while_pending=True, claim_pending_s=(20.0, 20.0)
+            limits_edition=ReplyEdition.REF_3, limits_locked_while_pending=True, claim_pending_s=(20.0, 20.0)
         ),
     )
     world.ready()
@@ -250,8 +250,8 @@ def test_nor_after_a_crash(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("timing", ["with_claim", "after_claim"])
-@pytest.mark.parametrize("edition", list(Edition))
-def test_a_lock_is_outlasted_whatever_the_reply_says_of_it(tmp_path: Path, edition: Edition, timing: str) -> None:
+@pytest.mark.parametrize("edition", list(ReplyEdition))
+def test_a_lock_is_outlasted_whatever_the_reply_says_of_it(tmp_path: Path, edition: ReplyEdition, timing: str) -> None:
     """Limits do not take while the SIM is pending, for an hour; one edition of the reply does not even say so."""
     behaviour = HologramBehaviour(
         limits_edition=edition, limits_locked_while_pending=True, claim_pending_s=(HOUR_S, HOUR_S)

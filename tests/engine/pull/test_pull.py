@@ -9,7 +9,14 @@ from typing import Any
 
 import pytest
 
-from migrator.carriers.onence.simulator import BeyondEnd, ListOrder, Missing, OnenceBehaviour, Totals, TotalsHeaders
+from migrator.carriers.onence.simulator import (
+    BeyondEnd,
+    ListOrder,
+    Missing,
+    OnenceBehaviour,
+    TotalsHeaders,
+    TotalsScope,
+)
 from migrator.carriers.simulation import Fault, FaultPlan
 from migrator.errors import InputError, Interrupted, Transient
 from tests.worlds.world import World
@@ -72,10 +79,10 @@ def test_a_list_without_totals_is_read_to_its_end(tmp_path: Path, beyond: Beyond
 
 
 @pytest.mark.parametrize("has_v2", [True, False])
-@pytest.mark.parametrize("totals", [Totals.ONE_PAGE, Totals.NO_PAGES])
+@pytest.mark.parametrize("totals", [TotalsScope.ONE_PAGE, TotalsScope.NO_PAGES])
 @pytest.mark.parametrize("sims", [42, 100, 250, 300])
 def test_totals_that_speak_of_one_page_do_not_end_a_list(
-    tmp_path: Path, sims: int, totals: Totals, *, has_v2: bool
+    tmp_path: Path, sims: int, totals: TotalsScope, *, has_v2: bool
 ) -> None:
     world = World(tmp_path, sims=sims, onence_behaviour=OnenceBehaviour(totals=totals, v2_available=has_v2))
     result = world.pull()
@@ -84,8 +91,10 @@ def test_totals_that_speak_of_one_page_do_not_end_a_list(
 
 
 @pytest.mark.parametrize("beyond", list(BeyondEnd))
-@pytest.mark.parametrize("totals", list(Totals))
-def test_a_full_last_page_is_followed_by_one_more_request(tmp_path: Path, totals: Totals, beyond: BeyondEnd) -> None:
+@pytest.mark.parametrize("totals", list(TotalsScope))
+def test_a_full_last_page_is_followed_by_one_more_request(
+    tmp_path: Path, totals: TotalsScope, beyond: BeyondEnd
+) -> None:
     world = World(tmp_path, sims=200, onence_behaviour=OnenceBehaviour(totals=totals, beyond_end=beyond))
     result = world.pull()
     assert (result.sims, result.settled) == (200, True)
@@ -94,7 +103,7 @@ def test_a_full_last_page_is_followed_by_one_more_request(tmp_path: Path, totals
 
 def test_totals_that_are_too_small_are_overruled_by_two_passes_that_agree_and_it_is_said(tmp_path: Path) -> None:
     """Who is told of 50 SIMs and reads the same 250 twice has the list; nobody else can tell more."""
-    world = World(tmp_path, sims=250, onence_behaviour=OnenceBehaviour(totals=Totals.ONE_PAGE))
+    world = World(tmp_path, sims=250, onence_behaviour=OnenceBehaviour(totals=TotalsScope.ONE_PAGE))
     result = world.pull()
     assert (result.passes, result.listed) == (2, 50)
     assert "totals" in result.warnings[0]
@@ -150,7 +159,7 @@ def test_a_list_that_comes_in_another_order_each_time_is_never_settled_by_its_co
 
 
 def test_a_pull_that_dies_past_the_told_end_goes_on_from_there(tmp_path: Path) -> None:
-    world = World(tmp_path, sims=450, onence_behaviour=OnenceBehaviour(totals=Totals.ONE_PAGE))
+    world = World(tmp_path, sims=450, onence_behaviour=OnenceBehaviour(totals=TotalsScope.ONE_PAGE))
     world.source.faults = FaultPlan(
         scripted=[Fault.NONE] * 3 + [Fault.LOSE_BEFORE] * 200, scripted_for=lambda _method, path: path.endswith("/sims")
     )

@@ -24,7 +24,7 @@ from migrator.ports import DevicePage
 from migrator.store import Store
 from migrator.workflows.plans.make import look
 from migrator.workflows.verify import DeviceWatch, prove_life
-from migrator.workflows.watch import MOST_FAILURES, Drift, DriftWatch, Moved, drift_of
+from migrator.workflows.watch import MOST_FAILURES, Drift, DriftWatch, NewFinding, drift_of
 from tests.support import run_virtual
 from tests.worlds.world import POLICY, World
 
@@ -184,9 +184,9 @@ def test_usage_shows_life_where_the_record_does_not(tmp_path: Path) -> None:
 
 def watched(
     world: World, *, goes_on: bool, for_s: float, beside: Callable[[float], None]
-) -> tuple[list[Moved], DriftWatch]:
+) -> tuple[list[NewFinding], DriftWatch]:
     """A watch every minute; `beside` is called before each round with the seconds since the first."""
-    told: list[Moved] = []
+    told: list[NewFinding] = []
 
     async def body() -> DriftWatch:
         stopper, began = Stopper(), anyio.current_time()

@@ -13,7 +13,7 @@ import pytest
 
 from migrator import wiring
 from migrator.carriers.hologram.adapter import HologramTarget
-from migrator.carriers.hologram.simulator import Edition, HologramBehaviour, MixedClaims
+from migrator.carriers.hologram.simulator import HologramBehaviour, MixedClaims, ReplyEdition
 from migrator.carriers.simulation import Fault, FaultPlan, LedgerEntry
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import Pair
@@ -159,7 +159,7 @@ def test_a_sim_that_is_not_as_it_could_be_claimed_takes_no_order(tmp_path: Path,
 
 def test_a_sim_that_is_left_alone_is_ordered_with_growing_pauses(tmp_path: Path) -> None:
     behaviour = HologramBehaviour(
-        limits_locked_while_pending=True, claim_pending_s=(900.0, 900.0), limits_edition=Edition.REF_2
+        limits_locked_while_pending=True, claim_pending_s=(900.0, 900.0), limits_edition=ReplyEdition.REF_2
     )
     world = World(tmp_path, sims=6, behaviour=behaviour)
     world.ready()

@@ -13,7 +13,7 @@ from migrator.inputs.settings.secrets import Secret
 from migrator.pages.door import login
 from migrator.pages.door.access import COOKIE, SESSION_S, Access, read_token
 from migrator.pages.door.guard import Guard
-from migrator.pages.server import Address, _listening, address_of
+from migrator.pages.server import ListenAddress, _listening, address_of
 from tests.pages.kit import Browser, browsing, fleet
 from tests.store.store_kit import NOW
 
@@ -238,7 +238,7 @@ def test_a_file_without_a_token_is_refused(tmp_path: Path, text: str) -> None:
     ],
 )
 def test_an_address_is_host_and_port(text: str, host: str, port: int) -> None:
-    assert address_of(text) == Address(host, port)
+    assert address_of(text) == ListenAddress(host, port)
 
 
 @pytest.mark.parametrize(
@@ -251,29 +251,29 @@ def test_anything_else_is_no_address(text: str) -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])  # noqa: S104 - refused before anybody can connect
 def test_off_loopback_a_token_is_needed(tmp_path: Path, host: str) -> None:
-    with pytest.raises(InputError) as told, _listening(Address(host, 0), None):
+    with pytest.raises(InputError) as told, _listening(ListenAddress(host, 0), None):
         pass
     assert told.value.code == "no_token"
     assert "--token-file" in told.value.hint
     assert "TLS" in told.value.hint
-    with _listening(Address(host, 0), written(tmp_path, TOKEN)) as (_, access, is_loopback):
+    with _listening(ListenAddress(host, 0), written(tmp_path, TOKEN)) as (_, access, is_loopback):
         assert not access.is_open()
         assert not is_loopback
 
 
 def test_on_loopback_none_is_needed(tmp_path: Path) -> None:
     for host in ("127.0.0.1", "localhost", "127.9.9.9"):
-        with _listening(Address(host, 0), None) as (_, access, is_loopback):
+        with _listening(ListenAddress(host, 0), None) as (_, access, is_loopback):
             assert access.is_open()
             assert is_loopback
-    with _listening(Address("127.0.0.1", 0), written(tmp_path, TOKEN)) as (_, access, _is_loopback):
+    with _listening(ListenAddress("127.0.0.1", 0), written(tmp_path, TOKEN)) as (_, access, _is_loopback):
         assert not access.is_open()
 
 
 def test_an_address_that_is_taken_is_told() -> None:
-    with _listening(Address("127.0.0.1", 0), None) as (taken, *_):
+    with _listening(ListenAddress("127.0.0.1", 0), None) as (taken, *_):
         port = taken.getsockname()[1]
-        for address in (Address("127.0.0.1", port), Address("nobody.invalid", 1)):
+        for address in (ListenAddress("127.0.0.1", port), ListenAddress("nobody.invalid", 1)):
             with pytest.raises(InputError) as told:
                 _listening(address, None).__enter__()
             assert "cannot be listened at" in told.value.message

@@ -14,7 +14,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from migrator.pages.door.connections import MOST_CONNECTIONS, Connection
-from migrator.pages.server import Address, _bound, config_of
+from migrator.pages.server import ListenAddress, _bound, config_of
 
 START_S = 20.0
 ASKING = b"GET /endless HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n"
@@ -60,7 +60,7 @@ class Pages:
 @contextmanager
 def served(connection: type[Connection]) -> Iterator[tuple[Pages, tuple[str, int]]]:
     pages = Pages()
-    with _bound(Address("127.0.0.1", 0)) as listener:
+    with _bound(ListenAddress("127.0.0.1", 0)) as listener:
         server = uvicorn.Server(config_of(pages, connection))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()

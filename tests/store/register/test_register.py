@@ -10,7 +10,7 @@ import pytest
 from migrator.core.accounts.turns import AccountState, Turn, next_turns
 from migrator.errors import InputError, StoreError, StoreLost
 from migrator.store.database.schema import migrations_folder, revisions
-from migrator.store.register import Account, Order, Register
+from migrator.store.register import Account, Register, TurnOrder
 from migrator.store.register.register import FORGOTTEN_S
 from migrator.store.register.tables import METADATA
 from tests.server import MISSING, Server, running, sql
@@ -18,7 +18,7 @@ from tests.store.store_kit import NOW
 
 pytestmark = pytest.mark.server
 READY, DONE, ATTENTION = AccountState.READY, AccountState.DONE, AccountState.ATTENTION
-ORDER = Order("p7", confirm=12, ref="CHG-1", by="ada")
+ORDER = TurnOrder("p7", confirm=12, ref="CHG-1", by="ada")
 HOUR_S = 3600.0
 
 
@@ -412,7 +412,7 @@ def test_an_order_that_was_given_during_a_job_outlives_it(register: Register) ->
     job = register.began("acme", "one")
     assert job is not None
     assert job.order is not None
-    register.go("acme", None, "bob", Order("p8", confirm=3, by="bob"))
+    register.go("acme", None, "bob", TurnOrder("p8", confirm=3, by="bob"))
     register.ended("acme", "one", Turn(DONE), order_done=job.order.at)
     found = register.account("acme")
     assert (found.order and found.order.plan, found.turn.state) == ("p8", READY)

@@ -11,14 +11,13 @@ import pytest
 
 from migrator import import_pairs, plan, pull
 from migrator.carriers.hologram.simulator import HologramBehaviour
-from migrator.core.accounts.records import Account, Order
+from migrator.core.accounts.records import Account, TurnOrder
 from migrator.core.accounts.turns import AccountState, Turn
 from migrator.core.cutover.plan import Require
 from migrator.core.cutover.rules import Demand
 from migrator.core.plan.approvals import Approval
 from migrator.core.policy.outside import NoticeEvent
-from migrator.core.run.control import Order as Hold
-from migrator.core.run.control import OrderKind
+from migrator.core.run.control import Order, OrderKind
 from migrator.core.run.results import ExitCode
 from migrator.errors import Halted, InputError, Interrupted, StoreLost
 from migrator.workflows.apply import Bounds, apply
@@ -68,14 +67,14 @@ class Planned:
         self.plan_id, self.claims = header.plan_id, header.claims
         assert self.claims > 6
 
-    def turn(self, order: Order | None = None) -> Advanced:
+    def turn(self, order: TurnOrder | None = None) -> Advanced:
         """One turn, in a process of its own."""
         with site_of(self.world, self.outside) as site:
             return advance(site, order)
 
-    def order(self, at: float, *, wave: str | None = None, max_sims: int | None = None) -> Order:
+    def order(self, at: float, *, wave: str | None = None, max_sims: int | None = None) -> TurnOrder:
         """An order to begin the plan, with the right number."""
-        return Order(self.plan_id, self.claims, wave=wave, max_sims=max_sims, by="ann", at=at)
+        return TurnOrder(self.plan_id, self.claims, wave=wave, max_sims=max_sims, by="ann", at=at)
 
     def by_hand(self, **bounds: Any) -> None:
         """A run of the plan that a person makes."""
@@ -85,7 +84,7 @@ class Planned:
     def paused(self, *, then_resumed: bool = False) -> None:
         """`run pause`, or that and `run resume`."""
         with site_of(self.world, self.outside) as site:
-            site.store.steering.give(self.plan_id, Hold(OrderKind.PAUSE, "ann", site.now()))
+            site.store.steering.give(self.plan_id, Order(OrderKind.PAUSE, "ann", site.now()))
             if then_resumed:
                 site.store.steering.withdraw(self.plan_id, by="ann", now=site.now())
 
@@ -108,7 +107,7 @@ def test_nothing_is_begun_without_an_order(tmp_path: Path) -> None:
 def test_an_order_is_carried_out_and_is_done_with_its_plan(tmp_path: Path) -> None:
     planned = Planned(tmp_path)
     with pytest.raises(InputError, match="nothing was sent"):
-        planned.turn(Order(planned.plan_id, planned.claims + 1))
+        planned.turn(TurnOrder(planned.plan_id, planned.claims + 1))
     assert planned.claimed() == 0
     turn = planned.turn(planned.order(1.0))
     assert (turn.exit_code, turn.is_order_done, planned.claimed()) == (ExitCode.DONE, True, planned.claims)
@@ -186,7 +185,7 @@ def test_a_cutover_whose_order_was_taken_back_is_left_in_the_hand_that_began_it(
     with monkeypatch.context() as patch:
         patch.setattr(planned.outside, "target", no_login)
         with pytest.raises(InputError):
-            planned.turn(Order(header.cutover_id, header.count, at=2.0))
+            planned.turn(TurnOrder(header.cutover_id, header.count, at=2.0))
     with site_of(planned.world, planned.outside) as site:
         carry_out_cutover(site, header, CutoverBounds(wave="canary"))
     off = len(planned.world.off())
@@ -204,7 +203,7 @@ def test_what_an_order_began_goes_on_within_its_bounds_though_it_was_taken_back(
 
 def test_an_order_that_can_never_be_carried_out_is_over_with_its_reason(tmp_path: Path) -> None:
     planned = Planned(tmp_path)
-    turn = planned.turn(Order("p99", 1, at=1.0))
+    turn = planned.turn(TurnOrder("p99", 1, at=1.0))
     assert (turn.exit_code, turn.is_order_done, "p99" in turn.words) == (ExitCode.INPUT, True, True)
     one, other = list(planned.world.pairs().items())[:2]
     planned.world.corrected({one[0]: other[1], other[0]: one[1]})
@@ -226,7 +225,7 @@ def test_a_cutover_that_was_begun_by_hand_is_left_alone_until_it_is_ordered(tmp_
     off = len(world.off())
     turn = planned.turn()
     assert (list(turn.did), header.cutover_id in turn.words, len(world.off())) == ([], True, off)
-    assert planned.turn(Order(header.cutover_id, header.count, at=2.0)).is_order_done
+    assert planned.turn(TurnOrder(header.cutover_id, header.count, at=2.0)).is_order_done
     assert len(world.off()) > off
 
 
@@ -265,8 +264,8 @@ def test_a_plan_that_somebody_paused_holds_up_no_other(tmp_path: Path) -> None:
     planned.turn(planned.order(1.0, wave="canary"))
     with site_of(planned.world, planned.outside) as site:
         second = plan(site, tmp_path / "policy.toml")
-        advance(site, Order(second.plan_id, second.claims, wave="canary", at=2.0))
-        site.store.steering.give(planned.plan_id, Hold(OrderKind.PAUSE, "ann", site.now()))
+        advance(site, TurnOrder(second.plan_id, second.claims, wave="canary", at=2.0))
+        site.store.steering.give(planned.plan_id, Order(OrderKind.PAUSE, "ann", site.now()))
     claimed = planned.claimed()
     turn = planned.turn()
     assert turn.exit_code is ExitCode.HALTED
@@ -285,7 +284,7 @@ def test_a_cutover_that_was_begun_goes_on_and_one_that_was_not_is_left(tmp_path:
     with site_of(world, planned.outside) as site:
         header = plan_cutover(site, site.store.plans.header(planned.plan_id), Demand(Require.TRAFFIC, 0.0, site.now()))
     assert planned.turn().did == []
-    turn = planned.turn(Order(header.cutover_id, header.count, at=2.0))
+    turn = planned.turn(TurnOrder(header.cutover_id, header.count, at=2.0))
     assert (turn.exit_code, turn.is_order_done) == (ExitCode.DONE, True)
     assert len(world.off()) >= header.count
 
@@ -295,7 +294,7 @@ def test_a_campaign_comes_first_and_again_after_its_time(tmp_path: Path) -> None
     world.began()
     world.hand_in_pairs("all.csv", zip(world.on(), world.cards, strict=False))
     with site_of(world, world.outside) as site:
-        turn = advance(site, Order("another", at=1.0), every_s=600.0)
+        turn = advance(site, TurnOrder("another", at=1.0), every_s=600.0)
         assert turn.again_at == pytest.approx(site.now() + 600.0)
     assert (turn.exit_code, turn.is_order_done) == (ExitCode.DONE, False)
     assert "waits until the campaign is ended" in turn.words
@@ -334,7 +333,7 @@ class Told(Planned):
         self.heard: list[str] = []
         self.account = ACME
 
-    def turn(self, order: Order | None = None) -> Advanced:
+    def turn(self, order: TurnOrder | None = None) -> Advanced:
         with site_of(self.world, self.outside, progress=lambda event, _values: self.heard.append(event)) as site:
             return advance(replace(site, turn_of=self.account), order)
 
@@ -356,7 +355,7 @@ def test_an_order_that_cannot_be_carried_out_is_told_once_a_day(tmp_path: Path) 
     planned = Told(tmp_path)
     for _ in range(2):
         with pytest.raises(InputError):
-            planned.turn(Order(planned.plan_id, planned.claims + 1))
+            planned.turn(TurnOrder(planned.plan_id, planned.claims + 1))
     (told,) = planned.told()
     assert "not 13" in told["reason"] or "nothing was sent" in told["reason"]
     assert (told["account"], told["state"], told["machine"]) == ("acme", "attention", "rome/7/a1")
@@ -365,7 +364,7 @@ def test_an_order_that_cannot_be_carried_out_is_told_once_a_day(tmp_path: Path) 
     assert planned.heard.count("told") == 2
     planned.world.wait(86_400.0)
     with pytest.raises(InputError):
-        planned.turn(Order(planned.plan_id, planned.claims + 1))
+        planned.turn(TurnOrder(planned.plan_id, planned.claims + 1))
     assert len(planned.told()) == 2
 
 
@@ -374,7 +373,7 @@ def test_the_same_standstill_is_told_anew_once_a_person_let_the_account_go(tmp_p
     for standstill, told in ((0, 1), (0, 1), (17, 2), (17, 2), (29, 3)):
         planned.account = replace(ACME, standstill=standstill)
         with pytest.raises(InputError):
-            planned.turn(Order(planned.plan_id, planned.claims + 1))
+            planned.turn(TurnOrder(planned.plan_id, planned.claims + 1))
         assert len(planned.told()) == told
 
 
@@ -396,14 +395,14 @@ def test_a_turn_by_hand_tells_the_state_that_the_register_has(tmp_path: Path) ->
     ):
         planned.account = replace(account, standstill=no)
         with pytest.raises(InputError):
-            planned.turn(Order(planned.plan_id, planned.claims + 1))
+            planned.turn(TurnOrder(planned.plan_id, planned.claims + 1))
         told = planned.told()[-1]
         assert (told["account"], told["state"], "then" in told) == ("acme", state, state == "attention")
 
 
 def test_an_order_for_a_plan_that_is_not_there_is_told_to_those_of_the_newest(tmp_path: Path) -> None:
     planned = Told(tmp_path)
-    turn = planned.turn(Order("p123", 7))
+    turn = planned.turn(TurnOrder("p123", 7))
     assert (turn.exit_code, turn.is_order_done) == (ExitCode.INPUT, True)
     (told,) = planned.told()
     assert (told["plan_id"], told["state"]) == ("p123", "attention")
@@ -412,7 +411,7 @@ def test_an_order_for_a_plan_that_is_not_there_is_told_to_those_of_the_newest(tm
 
 def test_a_policy_that_nobody_approved_names_no_receiver(tmp_path: Path) -> None:
     planned = Told(tmp_path, soak=APPROVALS)
-    for order in (planned.order(1.0), Order("p123", 7)):  # the plan itself, and the newest one in place of another
+    for order in (planned.order(1.0), TurnOrder("p123", 7)):  # the plan itself, and the newest one in place of another
         with suppress(Halted):
             planned.turn(order)
         assert planned.told() == []
@@ -421,7 +420,7 @@ def test_a_policy_that_nobody_approved_names_no_receiver(tmp_path: Path) -> None
         planned.turn(planned.order(1.0))
     assert planned.told() == [], "one of two"
     planned.approve("bob")
-    planned.turn(Order("p123", 7))
+    planned.turn(TurnOrder("p123", 7))
     (told,) = planned.told()
     assert (told["plan_id"], told["account"]) == ("p123", "acme")
 
@@ -435,7 +434,7 @@ def test_a_plan_that_was_begun_speaks_for_an_order_that_nobody_approved(tmp_path
     with site_of(planned.world, planned.outside) as site:
         other = plan(site, tmp_path / "policy.toml")
     with pytest.raises(Halted):
-        planned.turn(Order(other.plan_id, other.claims))
+        planned.turn(TurnOrder(other.plan_id, other.claims))
     assert [one["plan_id"] for one in planned.told()] == [capped["plan_id"], other.plan_id]
 
 
@@ -488,7 +487,7 @@ def test_a_cutover_that_cannot_begin_is_told_to_those_of_its_plan(tmp_path: Path
     with site_of(planned.world, planned.outside) as site:
         made = plan_cutover(site, site.store.plans.header(planned.plan_id), Demand(Require.VERIFIED, 0.0, site.now()))
     with pytest.raises(InputError):
-        planned.turn(Order(made.cutover_id, made.count + 1))
+        planned.turn(TurnOrder(made.cutover_id, made.count + 1))
     (told,) = planned.told()
     assert told["plan_id"] == made.cutover_id
 

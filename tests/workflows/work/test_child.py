@@ -14,7 +14,7 @@ import anyio
 import pytest
 
 from migrator.workflows.work import child as child_module
-from migrator.workflows.work.child import MOST_SAID, MOST_WORDS, Child, Ended
+from migrator.workflows.work.child import MOST_SAID, MOST_WORDS, Child, ChildEnd
 
 RESULT = """\
 import json, sys
@@ -32,13 +32,13 @@ def ended(
     during: Callable[[Child], None] | None = None,
     heard: list[str] | None = None,
     struck: Callable[[str], str] = str,
-) -> Ended:
+) -> ChildEnd:
     """The end of a process that runs a script; `during` is called once it said something."""
 
     async def is_alive() -> bool:
         return alive
 
-    async def body() -> Ended:
+    async def body() -> ChildEnd:
         def hear(line: str) -> None:
             if heard is not None:
                 heard.append(line)
@@ -54,11 +54,11 @@ def ended(
 
 def test_the_result_tells_words_time_and_order() -> None:
     at = 1796029200.0  # 2026-11-30 09:00 UTC
-    assert ended(RESULT) == Ended(7, "plan p7: 3 pending", at, order_done=1796000000.25)
+    assert ended(RESULT) == ChildEnd(7, "plan p7: 3 pending", at, order_done=1796000000.25)
 
 
 def test_a_process_without_a_result_has_its_last_line_as_words() -> None:
-    assert ended("import sys; sys.exit('no room\\n\\n')") == Ended(1, "no room")
+    assert ended("import sys; sys.exit('no room\\n\\n')") == ChildEnd(1, "no room")
 
 
 def test_its_words_are_text_that_a_database_can_keep() -> None:
@@ -71,13 +71,13 @@ def test_its_words_have_no_secret_nor_the_begin_of_one() -> None:
     found = ended(f"print({json.dumps(told)!r})", struck=lambda words: words.replace("a-key", "***"))
     assert found.words == f"*** {'x' * (MOST_WORDS - 9)} ***"
     said = ended("import sys; sys.exit('it is a-key')", struck=lambda words: words.replace("a-key", "***"))
-    assert said == Ended(1, "it is ***")
+    assert said == ChildEnd(1, "it is ***")
 
 
 def test_what_it_says_is_bounded() -> None:
     heard: list[str] = []
     found = ended("import sys; print('x' * 3_000_000); sys.exit(('a' * 99 + '\\n') * 500 + 'b' * 9_000)", heard=heard)
-    assert found == Ended(1, "b" * MOST_WORDS)
+    assert found == ChildEnd(1, "b" * MOST_WORDS)
     assert len(heard) == 501
     assert MOST_SAID < 9_000
 
@@ -161,6 +161,6 @@ def waited(look: Callable[[], Any]) -> Any:
 def test_it_says_whether_all_is_told_also_where_it_dies_after_it() -> None:
     assert not ended("import sys; sys.exit(6)").is_told
     script = 'import os, signal; print(\'{"event": "told"}\', flush=True); os.kill(os.getpid(), signal.SIGKILL)'
-    assert ended(script) == Ended(-signal.SIGKILL, "its process was killed (SIGKILL)", is_told=True)
+    assert ended(script) == ChildEnd(-signal.SIGKILL, "its process was killed (SIGKILL)", is_told=True)
     script = f"import sys; print('no room', file=sys.stderr, flush=True); {script}"
     assert ended(script).words == "its process was killed (SIGKILL); the last that it said: no room"

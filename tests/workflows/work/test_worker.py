@@ -15,7 +15,7 @@ from typing import Any
 import anyio
 import pytest
 
-from migrator.core.accounts.records import Account, Order, SecretsHere
+from migrator.core.accounts.records import Account, SecretsHere, TurnOrder
 from migrator.core.accounts.turns import AccountState, Turn
 from migrator.errors import InputError, StoreError
 from migrator.jobs.queue import PostgresQueue
@@ -141,7 +141,7 @@ class Team:
         with Register.open(self.url) as register:
             return register.account(name)
 
-    def go(self, name: str, order: Order | None = None) -> None:
+    def go(self, name: str, order: TurnOrder | None = None) -> None:
         """`fleet go`."""
         with Register.open(self.url) as register:
             register.go(name, None, "ada", order)
@@ -232,7 +232,7 @@ def test_a_time_that_a_job_told_is_kept_by_the_clock_of_the_server(team: Team) -
 
 def test_an_order_is_taken_back_once_its_job_says_that_it_is_done(team: Team) -> None:
     team.add("a", exit_code=6, errors=[{"message": "a gate"}])
-    team.go("a", Order("p7", 12))
+    team.go("a", TurnOrder("p7", 12))
     team.work()
     assert team.account("a").order is not None
     order = team.account("a").order
@@ -246,14 +246,14 @@ def test_an_order_is_taken_back_once_its_job_says_that_it_is_done(team: Team) ->
 def test_an_order_given_during_a_job_outlives_a_second_fetch_of_that_job(team: Team) -> None:
     """A worker that stood still is freed, wakes up, and is handed the job that it is at."""
     team.add("a", seconds=3.0)
-    team.go("a", Order("p7", 12))
+    team.go("a", TurnOrder("p7", 12))
     first = team.account("a").order
     assert first is not None
     team.does["a"]["data"] = {"order_done": first.at}
 
     def handed_again(_worker: Worker) -> None:
         team.said = Worker.stop
-        team.go("a", Order("p8", 3))
+        team.go("a", TurnOrder("p8", 3))
         queue = PostgresQueue(team.url)
         queue.enqueue("a", 1.0, lock="as if rescued")
         queue.close()

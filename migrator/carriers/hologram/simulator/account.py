@@ -4,16 +4,16 @@ from typing import Any
 
 from migrator.carriers.hologram.simulator.access import permissions_of, require, require_org
 from migrator.carriers.hologram.simulator.catalogue import PLANS, SimulatedPlan, Tariff
-from migrator.carriers.hologram.simulator.choices import Edition, Operation
+from migrator.carriers.hologram.simulator.choices import Operation, ReplyEdition
 from migrator.carriers.hologram.simulator.paging import page
 from migrator.carriers.hologram.simulator.reads import unknown_id
-from migrator.carriers.hologram.simulator.replies import NO_PERMISSION, Call, Refusal, Reply, ok, refusal
+from migrator.carriers.hologram.simulator.replies import NO_PERMISSION, Call, HologramReply, Refusal, ok, refusal
 from migrator.carriers.hologram.simulator.world import World
 
 __all__ = ["get_balance", "get_me", "get_organization", "get_plan", "list_organizations", "list_plans"]
 
 
-def get_me(world: World, _call: Call) -> Reply:
+def get_me(world: World, _call: Call) -> HologramReply:
     """Answer `GET /users/me`: the cheapest check of a key.
 
     The call is open to every role.
@@ -32,7 +32,7 @@ def get_me(world: World, _call: Call) -> Reply:
     )
 
 
-def list_organizations(world: World, call: Call) -> Reply:
+def list_organizations(world: World, call: Call) -> HologramReply:
     """Answer `GET /organizations`: organizations that the key sees, newest first."""
     require(world, Operation.READ)
     cursor, asked = call.number("startafter"), call.numbers("ids") or call.numbers("id")
@@ -41,13 +41,13 @@ def list_organizations(world: World, call: Call) -> Reply:
     return page(world.behaviour, call, found, id_of=int, row_of=lambda org_id: _organization(world, org_id))
 
 
-def get_organization(world: World, call: Call) -> Reply:
+def get_organization(world: World, call: Call) -> HologramReply:
     """Answer `GET /organizations/{id}`: 403 for an organization unseen by the key."""
     require(world, Operation.READ)
     return ok(_organization(world, _visible_org(world, call)))
 
 
-def get_balance(world: World, call: Call) -> Reply:
+def get_balance(world: World, call: Call) -> HologramReply:
     """Answer `GET /organizations/{id}/balance`, for the Admin role only.
 
     An invoiced organization has no balance.
@@ -73,7 +73,7 @@ def get_balance(world: World, call: Call) -> Reply:
     )
 
 
-def list_plans(world: World, call: Call) -> Reply:
+def list_plans(world: World, call: Call) -> HologramReply:
     """Answer `GET /plans`: data plans of the organization, newest first."""
     require(world, Operation.READ)
     require_org(world, call)
@@ -98,7 +98,7 @@ def list_plans(world: World, call: Call) -> Reply:
     )
 
 
-def get_plan(world: World, call: Call) -> Reply:
+def get_plan(world: World, call: Call) -> HologramReply:
     """Answer `GET /plans/{id}`."""
     require(world, Operation.READ)
     require_org(world, call)
@@ -178,15 +178,15 @@ def _priced(world: World, tariff: Tariff, amount: str | None) -> dict[str, Any]:
     }
 
 
-def _list_extras(world: World, plan: SimulatedPlan, amount: str | None, edition: Edition) -> dict[str, Any]:
+def _list_extras(world: World, plan: SimulatedPlan, amount: str | None, edition: ReplyEdition) -> dict[str, Any]:
     """Return the keys that only list entries of plans have.
 
     Source: reference, section 10.1.
     """
-    if edition == Edition.REF_1:
+    if edition == ReplyEdition.REF_1:
         return {}
     zone, tariff = next(iter(plan.zones.items()))
-    label = zone.capitalize() if edition == Edition.REF_2 else zone.lower()
+    label = zone.capitalize() if edition == ReplyEdition.REF_2 else zone.lower()
     prices = _priced(world, tariff, world.behaviour.flat_amount or amount)
     flat = {f"{name}{label}": price for name, price in prices.items()} if world.behaviour.plan_prices_shown else {}
     return {**_tiers(world, plan, amount), "zones": _zones(world, plan, amount), **flat}

@@ -23,7 +23,7 @@ from migrator.carriers.hologram.simulator.behaviour import HologramBehaviour
 from migrator.carriers.hologram.simulator.choices import StockKind
 from migrator.carriers.hologram.simulator.gate import CUTS, HANGS, PaceLimit, reply_after, reply_instead
 from migrator.carriers.hologram.simulator.model import Session, SimulatedLink
-from migrator.carriers.hologram.simulator.replies import Call, Refusal, Reply, html, ok, refusal
+from migrator.carriers.hologram.simulator.replies import Call, HologramReply, Refusal, html, ok, refusal
 from migrator.carriers.hologram.simulator.routes import answer
 from migrator.carriers.hologram.simulator.stock import IN_TEST, ClaimedAs, end_test_mode, stock
 from migrator.carriers.hologram.simulator.world import World
@@ -211,7 +211,7 @@ class HologramSimulator:
             reply = replace(reply, payload=with_echo(reply.payload, spelled("apikey", self.api_key)))
         await reply.response()(scope, receive, send)
 
-    async def _exchange(self, request: Request) -> Reply:
+    async def _exchange(self, request: Request) -> HologramReply:
         """Carry out one exchange with the carrier.
 
         The ledger has the exchange before anybody waits for the answer.
@@ -245,11 +245,15 @@ class HologramSimulator:
             with self._clock.turned_to(due_s):
                 carry_out()
 
-    def _answer(self, request: Request, query: Mapping[str, str], body: Any, *, key_in_query: str | None) -> Reply:
+    def _answer(
+        self, request: Request, query: Mapping[str, str], body: Any, *, key_in_query: str | None
+    ) -> HologramReply:
         refused = self._pace.refusal() or self._too_long(request)
         return refused if refused is not None else self._handled(request, query, body, key_in_query=key_in_query)
 
-    def _handled(self, request: Request, query: Mapping[str, str], body: Any, *, key_in_query: str | None) -> Reply:
+    def _handled(
+        self, request: Request, query: Mapping[str, str], body: Any, *, key_in_query: str | None
+    ) -> HologramReply:
         key = key_in_query or key_in_headers(request.headers)
         if key is None or not secrets.compare_digest(key.encode(), self.api_key.encode()):
             return refusal(self.behaviour.bad_key_status, "Not logged in")
@@ -264,7 +268,7 @@ class HologramSimulator:
         except Refusal as refused_by_handler:
             return refused_by_handler.reply
 
-    def _too_long(self, request: Request) -> Reply | None:
+    def _too_long(self, request: Request) -> HologramReply | None:
         longest = self.behaviour.max_url_bytes
         length = len(request.url.path) + len(request.url.query) + 1
         return html(414, "URI Too Long") if longest is not None and length > longest else None
@@ -275,13 +279,13 @@ class HologramSimulator:
         else:
             await anyio.sleep(self.behaviour.latency_s + (self.behaviour.slow_s if fault == Fault.SLOW else 0.0))
 
-    async def _control(self, request: Request) -> Reply:
+    async def _control(self, request: Request) -> HologramReply:
         """Answer the calls of tests and rehearsals outside the API."""
         asked = request.method, request.url.path.removeprefix(CONTROL)
         if asked == ("GET", "ledger"):
-            return Reply(200, self.ledger.as_dict())
+            return HologramReply(200, self.ledger.as_dict())
         if asked == ("GET", "truth"):
-            return Reply(200, {iccid: link.truth() for iccid, link in self.sims.items()})
+            return HologramReply(200, {iccid: link.truth() for iccid, link in self.sims.items()})
         if asked != ("POST", "stock"):
             return refusal(404, "No such control")
         try:

@@ -10,12 +10,12 @@ from typing import Any
 from migrator.carriers.hologram.simulator.choices import (
     Continues,
     Duplicates,
-    Edition,
     LastId,
     MixedClaims,
     NextLink,
     Operation,
     ReadKind,
+    ReplyEdition,
     Role,
     SmsIncrease,
     TagRepeat,
@@ -62,13 +62,13 @@ class HologramBehaviour:
     max_url_bytes: int | None = 8192  # longer path and query: 414; None: no bound
 
     # Wording of replies
-    edition: Edition = Edition.REF_2  # of all replies without a word of their own below
-    claim_edition: Edition | None = None  # of bulkclaim
-    state_edition: Edition | None = None  # of batch/state; REF-1 and REF-2 also require `orgid` in its query
-    limits_edition: Edition | None = None  # of batch/usagelimit; the same about `orgid`
-    tags_edition: Edition | None = None  # of the tag replies
-    plans_edition: Edition | None = None  # of plan lists
-    devices_edition: Edition | None = None  # of devices and their links
+    edition: ReplyEdition = ReplyEdition.REF_2  # of all replies without a word of their own below
+    claim_edition: ReplyEdition | None = None  # of bulkclaim
+    state_edition: ReplyEdition | None = None  # of batch/state; REF-1 and REF-2 also require `orgid` in its query
+    limits_edition: ReplyEdition | None = None  # of batch/usagelimit; the same about `orgid`
+    tags_edition: ReplyEdition | None = None  # of the tag replies
+    plans_edition: ReplyEdition | None = None  # of plan lists
+    devices_edition: ReplyEdition | None = None  # of devices and their links
     numbers_as_strings: bool = False  # ids, limits, IMSI and counts arrive as strings
     lastsession_shown: bool = True  # whether a device with traffic shows its `lastsession`
     imei_shown: bool = True  # whether a device with traffic tells its hardware; usage always does

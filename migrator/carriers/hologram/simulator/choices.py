@@ -8,12 +8,12 @@ from enum import StrEnum
 __all__ = [
     "Continues",
     "Duplicates",
-    "Edition",
     "LastId",
     "MixedClaims",
     "NextLink",
     "Operation",
     "ReadKind",
+    "ReplyEdition",
     "Role",
     "SmsIncrease",
     "StockKind",
@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 
-class Edition(StrEnum):
+class ReplyEdition(StrEnum):
     """Editions of the vendor's reference pages, three in all.
 
     The replies of the editions differ in names, types and gaps.

@@ -13,9 +13,9 @@ from typing import Any
 from migrator.carriers.hologram.simulator.access import require
 from migrator.carriers.hologram.simulator.behaviour import NO_LIMITS_AT_CLAIM
 from migrator.carriers.hologram.simulator.catalogue import PLANS, SimulatedPlan, zone_of
-from migrator.carriers.hologram.simulator.choices import Duplicates, Edition, MixedClaims, Operation, SmsIncrease
+from migrator.carriers.hologram.simulator.choices import Duplicates, MixedClaims, Operation, ReplyEdition, SmsIncrease
 from migrator.carriers.hologram.simulator.model import SimulatedLink
-from migrator.carriers.hologram.simulator.replies import NO_PERMISSION, Call, Refusal, Reply, refusal
+from migrator.carriers.hologram.simulator.replies import NO_PERMISSION, Call, HologramReply, Refusal, refusal
 from migrator.carriers.hologram.simulator.stock import default_name
 from migrator.carriers.hologram.simulator.world import World
 
@@ -48,7 +48,7 @@ class _ClaimOrder:
         return self.plan.zones[self.zone].amount * self.price_times if self.plan and self.zone else Decimal(0)
 
 
-def bulk_claim(world: World, call: Call) -> Reply:
+def bulk_claim(world: World, call: Call) -> HologramReply:
     """Activate the SIMs of the body, as the options allow.
 
     Shape: `data` is a list of new devices, or a map of bad ICCIDs to reasons (reference, section 6.3).
@@ -59,13 +59,13 @@ def bulk_claim(world: World, call: Call) -> Reply:
     return _claim(world, call, _order(world, call, _sims(world, call)))
 
 
-def single_claim(world: World, call: Call) -> Reply:
+def single_claim(world: World, call: Call) -> HologramReply:
     """Answer `POST /links/cellular/sim_{ICCID}/claim`: a claim of one SIM."""
     require(world, Operation.CLAIM, "activation")
     return _claim(world, call, _order(world, call, (call.params["iccid"],)))
 
 
-def _claim(world: World, call: Call, order: _ClaimOrder) -> Reply:
+def _claim(world: World, call: Call, order: _ClaimOrder) -> HologramReply:
     behaviour = world.behaviour
     if not behaviour.poison.isdisjoint(order.sims):
         return refusal(behaviour.claim_failure_status, "The request could not be processed")
@@ -232,44 +232,44 @@ def _activate(world: World, link: SimulatedLink, order: _ClaimOrder) -> Simulate
     return link
 
 
-def _failed(world: World, reasons: Mapping[str, str]) -> Reply:
+def _failed(world: World, reasons: Mapping[str, str]) -> HologramReply:
     """Answer `success` false without `error`, with the reasons in `data`.
 
     The vendor's own SDK reads this form.
     """
-    return Reply(world.behaviour.claim_failure_status, {"success": False, "data": dict(reasons)})
+    return HologramReply(world.behaviour.claim_failure_status, {"success": False, "data": dict(reasons)})
 
 
 def _refused(world: World, error: str) -> Refusal:
     return Refusal(refusal(world.behaviour.claim_failure_status, error))
 
 
-def _claimed(world: World, order: _ClaimOrder, claimed: list[SimulatedLink], *, quantity: int) -> Reply:
+def _claimed(world: World, order: _ClaimOrder, claimed: list[SimulatedLink], *, quantity: int) -> HologramReply:
     edition = world.edition(world.behaviour.claim_edition)
     rows = [_claimed_row(world, link, edition) for link in claimed]
     if world.behaviour.claim_reply_shuffled:
         random.Random(f"{world.seed}/order/{len(world.device_ids)}").shuffle(rows)
-    return Reply(200, {"success": True, "data": rows, **_order_data(order, edition, quantity, preview=False)})
+    return HologramReply(200, {"success": True, "data": rows, **_order_data(order, edition, quantity, preview=False)})
 
 
-def _claimed_row(world: World, link: SimulatedLink, edition: Edition) -> dict[str, Any]:
+def _claimed_row(world: World, link: SimulatedLink, edition: ReplyEdition) -> dict[str, Any]:
     shown = str if world.behaviour.numbers_as_strings else int
     row: dict[str, Any] = {"link": shown(link.link_id or 0), "sim": link.iccid}
-    row["Devices" if edition == Edition.REF_1 else "device"] = shown(link.device_id or 0)
-    if edition == Edition.REF_2:
+    row["Devices" if edition == ReplyEdition.REF_1 else "device"] = shown(link.device_id or 0)
+    if edition == ReplyEdition.REF_2:
         row["simcardid"] = shown(link.simcard_id)
-    if edition == Edition.REF_3:
+    if edition == ReplyEdition.REF_3:
         row["simcardid"] = str(link.simcard_id)
     return row
 
 
-def _previewed(world: World, order: _ClaimOrder, good: list[str]) -> Reply:
+def _previewed(world: World, order: _ClaimOrder, good: list[str]) -> HologramReply:
     rows = [{"sim": iccid, "simcardid": world.sims[iccid].simcard_id} for iccid in good]
     edition = world.edition(world.behaviour.claim_edition)
-    return Reply(200, {"success": True, "data": rows, **_order_data(order, edition, len(good), preview=True)})
+    return HologramReply(200, {"success": True, "data": rows, **_order_data(order, edition, len(good), preview=True)})
 
 
-def _order_data(order: _ClaimOrder, edition: Edition, quantity: int, *, preview: bool) -> dict[str, Any]:
+def _order_data(order: _ClaimOrder, edition: ReplyEdition, quantity: int, *, preview: bool) -> dict[str, Any]:
     purchase = {
         "preview": preview,
         "sku": "PLAN",
@@ -280,9 +280,9 @@ def _order_data(order: _ClaimOrder, edition: Edition, quantity: int, *, preview:
         "shipping_cost": 0,
         "needs_shipping": False,
     }
-    forms: dict[Edition, dict[str, Any]] = {
-        Edition.REF_1: {"order_data": purchase},
-        Edition.REF_2: {"order_data": [purchase]},
-        Edition.REF_3: {},
+    forms: dict[ReplyEdition, dict[str, Any]] = {
+        ReplyEdition.REF_1: {"order_data": purchase},
+        ReplyEdition.REF_2: {"order_data": [purchase]},
+        ReplyEdition.REF_3: {},
     }
     return forms[edition]

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from migrator.carriers.hologram.simulator.access import require, require_org
-from migrator.carriers.hologram.simulator.choices import Edition, Operation, SmsIncrease
+from migrator.carriers.hologram.simulator.choices import Operation, ReplyEdition, SmsIncrease
 from migrator.carriers.hologram.simulator.claims import SMS_MOST
 from migrator.carriers.hologram.simulator.model import SimulatedLink, is_pending
-from migrator.carriers.hologram.simulator.replies import NO_PERMISSION, Call, Refusal, Reply, ok, refusal
+from migrator.carriers.hologram.simulator.replies import NO_PERMISSION, Call, HologramReply, Refusal, ok, refusal
 from migrator.carriers.hologram.simulator.rows import stamp
 from migrator.carriers.hologram.simulator.world import Job, World
 
@@ -39,14 +39,14 @@ class _Summary:
     modified: list[int] = field(default_factory=list)
     warnings: list[dict[str, Any]] = field(default_factory=list)
 
-    def as_dict(self, world: World, edition: Edition) -> dict[str, Any]:
+    def as_dict(self, world: World, edition: ReplyEdition) -> dict[str, Any]:
         """Return the common part of replies (reference, sections 7.2 and 9.1)."""
-        warnings = [warning["message"] for warning in self.warnings] if edition == Edition.REF_1 else self.warnings
+        warnings = [warning["message"] for warning in self.warnings] if edition == ReplyEdition.REF_1 else self.warnings
         profiles = [world.by_device[device_id].link_id for device_id in self.modified]
         return {"warnings": warnings, "devices_modified": self.modified, "profiles_modified": profiles}
 
 
-def batch_state(world: World, call: Call) -> Reply:
+def batch_state(world: World, call: Call) -> HologramReply:
     """Answer `POST /devices/batch/state`: start to move each device.
 
     Pending devices are locked and left out.
@@ -57,7 +57,7 @@ def batch_state(world: World, call: Call) -> Reply:
     if command == "deactivate":
         world.forbid(call.name, "deactivate")
     require(world, Operation.STATE, "deactivate" if command == "deactivate" else None)
-    require_org(world, call, required=edition != Edition.REF_3)
+    require_org(world, call, required=edition != ReplyEdition.REF_3)
     device_ids = chosen_devices(world, call)
     ends_s = [world.clock.now_s()]
 
@@ -74,11 +74,11 @@ def batch_state(world: World, call: Call) -> Reply:
     return _job_reply(job, edition, endpoint="/1/devices/state", params=params, results=results)
 
 
-def batch_usage_limit(world: World, call: Call) -> Reply:
+def batch_usage_limit(world: World, call: Call) -> HologramReply:
     """Answer `POST /devices/batch/usagelimit`: bytes and messages, -1 for no limit."""
     require(world, Operation.LIMITS)
     edition = world.edition(world.behaviour.limits_edition)
-    require_org(world, call, required=edition != Edition.REF_3)
+    require_org(world, call, required=edition != ReplyEdition.REF_3)
     device_ids, facts = chosen_devices(world, call), _limits(world, call)
     sms_kept = "smslimit" in call.body and "sms_limit" not in facts
 
@@ -90,14 +90,14 @@ def batch_usage_limit(world: World, call: Call) -> Reply:
         return bool(facts), f"SMS limit cannot be above {SMS_MOST}" if sms_kept else None
 
     summary = _applied(world, call, device_ids, limit)
-    results = summary.as_dict(world, Edition.REF_2 if edition == Edition.REF_3 else edition)
-    if edition == Edition.REF_3:
+    results = summary.as_dict(world, ReplyEdition.REF_2 if edition == ReplyEdition.REF_3 else edition)
+    if edition == ReplyEdition.REF_3:
         job = _new_job(world, "usagelimit", len(device_ids), world.clock.now_s())
         return _job_reply(job, edition, endpoint="/1/devices/usagelimit", params={}, results=results)
     return ok(results | {f"new{key}": facts[name] for key, name in _LIMITS.items() if name in facts})
 
 
-def list_jobs(world: World, call: Call) -> Reply:
+def list_jobs(world: World, call: Call) -> HologramReply:
     """Answer `GET /devices/batch/state`: jobs without results per device.
 
     The answer is 403 for some organizations.
@@ -191,8 +191,10 @@ def _new_job(world: World, action: str, device_count: int, ends_s: float) -> Job
     return job
 
 
-def _job_reply(job: Job, edition: Edition, *, endpoint: str, params: dict[str, Any], results: dict[str, Any]) -> Reply:
-    if edition == Edition.REF_3:
+def _job_reply(
+    job: Job, edition: ReplyEdition, *, endpoint: str, params: dict[str, Any], results: dict[str, Any]
+) -> HologramReply:
+    if edition == ReplyEdition.REF_3:
         return ok({"jobid": job.job_id, "preview": False, "valid_tasks": [{}]})
     task = {
         "endpoint": endpoint,

@@ -8,13 +8,13 @@ from decimal import Decimal, InvalidOperation
 from migrator.carriers.hologram.simulator.access import require
 from migrator.carriers.hologram.simulator.catalogue import PLANS
 from migrator.carriers.hologram.simulator.choices import Operation
-from migrator.carriers.hologram.simulator.replies import Call, Refusal, Reply, ok, refusal
+from migrator.carriers.hologram.simulator.replies import Call, HologramReply, Refusal, ok, refusal
 from migrator.carriers.hologram.simulator.world import World
 
 __all__ = ["add_funds", "change_plan", "delete_device", "delete_tag", "transfer"]
 
 
-def add_funds(world: World, call: Call) -> Reply:
+def add_funds(world: World, call: Call) -> HologramReply:
     """Answer `POST /organizations/{id}/balance`: charge the card of the account."""
     world.forbid(call.name, "adds funds from the card")
     require(world, Operation.BALANCE)
@@ -25,7 +25,7 @@ def add_funds(world: World, call: Call) -> Reply:
     return ok({"balance": f"{world.balance:.2f}"})
 
 
-def transfer(world: World, call: Call) -> Reply:
+def transfer(world: World, call: Call) -> HologramReply:
     """Answer `POST /devices/transfer`: move devices to another organization."""
     world.forbid(call.name, "transfers devices")
     require(world, Operation.CLAIM)
@@ -38,7 +38,7 @@ def transfer(world: World, call: Call) -> Reply:
     return ok({"destination_orgid": org_id, "transferred_deviceids": moved, "warnings": []})
 
 
-def change_plan(world: World, call: Call) -> Reply:
+def change_plan(world: World, call: Call) -> HologramReply:
     """Answer `POST /devices/changeplan`: change the data plan of devices.
 
     The limits are gone afterwards (reference, section 6.5).
@@ -56,7 +56,7 @@ def change_plan(world: World, call: Call) -> Reply:
     return ok({"warnings": [], "devices_modified": modified, "profiles_modified": profiles, "newplanid": plan_id})
 
 
-def delete_tag(world: World, call: Call) -> Reply:
+def delete_tag(world: World, call: Call) -> HologramReply:
     """Answer `DELETE /devices/tags/{id}`: take the tag off every device."""
     world.forbid(call.name, "deletes a tag")
     require(world, Operation.TAGS)
@@ -64,13 +64,13 @@ def delete_tag(world: World, call: Call) -> Reply:
     for link in world.sims.values():
         if tag_id in link.tag_ids:
             link.tag_ids -= {tag_id}
-    return Reply(200, {"success": True})
+    return HologramReply(200, {"success": True})
 
 
-def delete_device(world: World, call: Call) -> Reply:
+def delete_device(world: World, call: Call) -> HologramReply:
     """Answer `DELETE /devices/{id}` as done, and do nothing.
 
     The call is in no documentation.
     """
     world.forbid(call.name, "deletes a device")
-    return Reply(200, {"success": True})
+    return HologramReply(200, {"success": True})

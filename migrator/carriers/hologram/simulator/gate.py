@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from migrator.carriers.hologram.simulator.behaviour import HologramBehaviour
-from migrator.carriers.hologram.simulator.replies import Reply, html, refusal
+from migrator.carriers.hologram.simulator.replies import HologramReply, html, refusal
 from migrator.carriers.hologram.simulator.world import World
 from migrator.carriers.simulation import Fault, RateLimit, TokenBucket
 
@@ -12,10 +12,10 @@ __all__ = ["CUTS", "HANGS", "PaceLimit", "reply_after", "reply_instead"]
 
 CUTS = frozenset({Fault.LOSE_BEFORE, Fault.LOSE_AFTER, Fault.LATE})
 HANGS = frozenset({Fault.HANG_BEFORE, Fault.HANG_AFTER})
-SILENCE = Reply(0, None)
+SILENCE = HologramReply(0, None)
 """Stand-in for the answer to a request that never got through."""
 
-_INSTEAD: Mapping[Fault, Reply] = MappingProxyType(
+_INSTEAD: Mapping[Fault, HologramReply] = MappingProxyType(
     {
         Fault.LOSE_BEFORE: SILENCE,
         Fault.HANG_BEFORE: SILENCE,
@@ -26,13 +26,13 @@ _INSTEAD: Mapping[Fault, Reply] = MappingProxyType(
 )
 
 
-def too_many(retry_after_s: int | None) -> Reply:
+def too_many(retry_after_s: int | None) -> HologramReply:
     """Return a 429 in the carrier's words; no header without a value."""
     headers = {} if retry_after_s is None else {"retry-after": str(retry_after_s)}
-    return Reply(429, {"success": False, "error": "API rate limit exceeded"}, headers)
+    return HologramReply(429, {"success": False, "error": "API rate limit exceeded"}, headers)
 
 
-def reply_instead(fault: Fault, behaviour: HologramBehaviour) -> Reply | None:
+def reply_instead(fault: Fault, behaviour: HologramBehaviour) -> HologramReply | None:
     """Return the reply of a fault that stops the request, or None.
 
     None means that the fault lets the request through to the handlers.
@@ -42,7 +42,7 @@ def reply_instead(fault: Fault, behaviour: HologramBehaviour) -> Reply | None:
     return too_many(None) if fault == Fault.TOO_MANY_SILENT else _INSTEAD.get(fault)
 
 
-def reply_after(fault: Fault, reply: Reply, behaviour: HologramBehaviour) -> Reply:
+def reply_after(fault: Fault, reply: HologramReply, behaviour: HologramBehaviour) -> HologramReply:
     """Return the answer to a finished request, as the fault changes it."""
     if fault == Fault.HTML_OK:
         return html(200, "Please sign in")
@@ -63,7 +63,7 @@ class PaceLimit:
         self._made_for: tuple[RateLimit, int] | None = None
         self._admitted = 0
 
-    def refusal(self) -> Reply | None:
+    def refusal(self) -> HologramReply | None:
         """Return a 429 for one more request now; None if it passes."""
         behaviour = self._world.behaviour
         if behaviour.rate_limit is not None and not self._current(behaviour.rate_limit).admits():

@@ -4,19 +4,19 @@ from typing import Any
 
 from migrator.carriers.hologram.simulator.access import require, require_org
 from migrator.carriers.hologram.simulator.behaviour import BULK_RENAME
-from migrator.carriers.hologram.simulator.choices import Edition, Operation, TagRepeat
+from migrator.carriers.hologram.simulator.choices import Operation, ReplyEdition, TagRepeat
 from migrator.carriers.hologram.simulator.commands import chosen_devices
 from migrator.carriers.hologram.simulator.model import SimulatedLink, SimulatedTag
 from migrator.carriers.hologram.simulator.paging import page_limit
 from migrator.carriers.hologram.simulator.reads import unknown_id
-from migrator.carriers.hologram.simulator.replies import NO_PERMISSION, Call, Refusal, Reply, ok, refusal
+from migrator.carriers.hologram.simulator.replies import NO_PERMISSION, Call, HologramReply, Refusal, ok, refusal
 from migrator.carriers.hologram.simulator.rows import device_row
 from migrator.carriers.hologram.simulator.world import World
 
 __all__ = ["create_tag", "link_tag", "list_tags", "rename_device", "rename_devices", "unlink_tag"]
 
 
-def rename_device(world: World, call: Call) -> Reply:
+def rename_device(world: World, call: Call) -> HologramReply:
     """Answer `PUT /devices/{id}`: set the name exactly.
 
     An `orgid` in the body moves the device away.
@@ -34,7 +34,7 @@ def rename_device(world: World, call: Call) -> Reply:
     return ok(device_row(world, link, link.at(world.clock.now_s())))
 
 
-def rename_devices(world: World, call: Call) -> Reply:
+def rename_devices(world: World, call: Call) -> HologramReply:
     """Answer `POST /devices/names`: give names by a prefix.
 
     A name is the prefix and the last five digits of the ICCID, or the prefix alone.
@@ -54,10 +54,10 @@ def rename_devices(world: World, call: Call) -> Reply:
         return ok(list(names.values())[:10])
     for iccid, name in names.items():
         world.sims[iccid].name = name
-    return Reply(200, {"success": True})
+    return HologramReply(200, {"success": True})
 
 
-def list_tags(world: World, call: Call) -> Reply:
+def list_tags(world: World, call: Call) -> HologramReply:
     """Answer `GET /devices/tags`."""
     require(world, Operation.READ)
     org_id, tag_id = require_org(world, call), call.number("id")
@@ -68,7 +68,7 @@ def list_tags(world: World, call: Call) -> Reply:
     return _tags_reply(world, tags[: page_limit(world.behaviour, call)])
 
 
-def create_tag(world: World, call: Call) -> Reply:
+def create_tag(world: World, call: Call) -> HologramReply:
     """Answer `POST /devices/tags?orgid=`: make a tag.
 
     The new tag is put on the devices of the body if there are any.
@@ -89,7 +89,7 @@ def create_tag(world: World, call: Call) -> Reply:
     return _tags_reply(world, [tag])
 
 
-def link_tag(world: World, call: Call) -> Reply:
+def link_tag(world: World, call: Call) -> HologramReply:
     """Answer `POST /devices/tags/{id}/link`: a repetition changes nothing."""
     tag, links = _tagging(world, call)
     for link in links:
@@ -97,7 +97,7 @@ def link_tag(world: World, call: Call) -> Reply:
     return _tags_reply(world, [tag])
 
 
-def unlink_tag(world: World, call: Call) -> Reply:
+def unlink_tag(world: World, call: Call) -> HologramReply:
     """Answer `POST /devices/tags/{id}/unlink`."""
     tag, links = _tagging(world, call)
     for link in links:
@@ -142,7 +142,7 @@ def _cut(world: World, name: str) -> str:
     return name[: world.behaviour.max_name]
 
 
-def _tags_reply(world: World, tags: list[SimulatedTag]) -> Reply:
+def _tags_reply(world: World, tags: list[SimulatedTag]) -> HologramReply:
     """Return tags in the form of the edition.
 
     REF-1 has a bare list, the other editions have an object around the list (reference, section 10.3).
@@ -157,5 +157,5 @@ def _tags_reply(world: World, tags: list[SimulatedTag]) -> Reply:
         }
         for tag in tags
     ]
-    bare = world.edition(world.behaviour.tags_edition) == Edition.REF_1
+    bare = world.edition(world.behaviour.tags_edition) == ReplyEdition.REF_1
     return ok(rows if bare else {"tags": rows})

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from migrator.carriers.hologram.simulator.behaviour import HologramBehaviour
 from migrator.carriers.hologram.simulator.choices import Continues, LastId, NextLink
-from migrator.carriers.hologram.simulator.replies import Call, Refusal, Reply, ok, refusal
+from migrator.carriers.hologram.simulator.replies import Call, HologramReply, Refusal, ok, refusal
 
 __all__ = ["page", "page_limit"]
 
@@ -27,7 +27,7 @@ def page(
     *,
     id_of: Callable[[T], int],
     row_of: Callable[[T], dict[str, Any]],
-) -> Reply:
+) -> HologramReply:
     """Return one page of `found`.
 
     `found` comes newest first, and already starts below the cursor.

@@ -10,7 +10,7 @@ from migrator.carriers.hologram.simulator.access import require, require_org
 from migrator.carriers.hologram.simulator.choices import Operation, ReadKind
 from migrator.carriers.hologram.simulator.model import Condition, Session, SimulatedLink
 from migrator.carriers.hologram.simulator.paging import page
-from migrator.carriers.hologram.simulator.replies import Call, Refusal, Reply, ok, refusal
+from migrator.carriers.hologram.simulator.replies import Call, HologramReply, Refusal, ok, refusal
 from migrator.carriers.hologram.simulator.rows import device_row, link_row, session_row, stamp
 from migrator.carriers.hologram.simulator.world import World, ids_below
 
@@ -34,7 +34,7 @@ The id orders the list: a device id or a link id.
 Test: TypeAlias = Callable[[SimulatedLink, Condition], bool]
 
 
-def list_devices(world: World, call: Call) -> Reply:
+def list_devices(world: World, call: Call) -> HologramReply:
     """Answer `GET /devices`: newest first; every filter narrows the list."""
     kind = ReadKind.BY_SIM if "sim" in call.query else ReadKind.LIST
     found = _devices(world, call, kind)
@@ -47,12 +47,12 @@ def list_devices(world: World, call: Call) -> Reply:
     )
 
 
-def count_devices(world: World, call: Call) -> Reply:
+def count_devices(world: World, call: Call) -> HologramReply:
     """Answer `GET /devices/count`: a bare number."""
     return ok(sum(1 for _ in _devices(world, call, ReadKind.LIST)))
 
 
-def get_device(world: World, call: Call) -> Reply:
+def get_device(world: World, call: Call) -> HologramReply:
     """Answer `GET /devices/{id}`."""
     require(world, Operation.READ)
     require_org(world, call)
@@ -77,7 +77,7 @@ def unknown_id(world: World) -> Refusal:
     return Refusal(refusal(world.behaviour.unknown_id_status, "No such object, or no permissions to see it"))
 
 
-def list_links(world: World, call: Call) -> Reply:
+def list_links(world: World, call: Call) -> HologramReply:
     """Answer `GET /links/cellular`: by ICCIDs and other filters, newest first."""
     require(world, Operation.READ)
     at_s, orgs = world.read_at_s(ReadKind.LINKS), _orgs(world, call)
@@ -97,13 +97,13 @@ def list_links(world: World, call: Call) -> Reply:
     )
 
 
-def get_link(world: World, call: Call) -> Reply:
+def get_link(world: World, call: Call) -> HologramReply:
     """Answer `GET /links/cellular/{id}`."""
     link, now = _visible_link(world, call)
     return ok(link_row(world, link, now, call.params["link_id"]))
 
 
-def link_history(world: World, call: Call) -> Reply:
+def link_history(world: World, call: Call) -> HologramReply:
     """Answer `GET /links/cellular/{id}/history`: changes of state, newest first."""
     link, _ = _visible_link(world, call)
     at_s = world.read_at_s(ReadKind.LINKS)
@@ -122,7 +122,7 @@ def link_history(world: World, call: Call) -> Reply:
     return ok(rows)
 
 
-def list_sessions(world: World, call: Call) -> Reply:
+def list_sessions(world: World, call: Call) -> HologramReply:
     """Answer `GET /usage/data`: sessions, newest first.
 
     A filter by device id is ignored, as nobody documents such a filter.

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, Response
 
 from migrator.core.fleet.spelling import escaped
 
-__all__ = ["NO_PERMISSION", "Call", "Refusal", "Reply", "html", "ok", "refusal"]
+__all__ = ["NO_PERMISSION", "Call", "HologramReply", "Refusal", "html", "ok", "refusal"]
 
 NO_PERMISSION = "No permissions to perform operation"
 _PAGE = "<!DOCTYPE html><html><head><title>{0}</title></head><body><h1>{0}</h1><hr>proxy</body></html>"
@@ -83,7 +83,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class HologramReply:
     """Reply of a handler.
 
     `payload` is JSON, or HTML where it is a text.
@@ -104,24 +104,24 @@ class Reply:
 class Refusal(Exception):
     """Refusal by a handler, with the answer to send."""
 
-    def __init__(self, reply: Reply) -> None:
+    def __init__(self, reply: HologramReply) -> None:
         super().__init__(reply.status)
         self.reply = reply
 
 
-def ok(data: Any, **more: Any) -> Reply:
+def ok(data: Any, **more: Any) -> HologramReply:
     """Return a 200 with `data` in the envelope."""
-    return Reply(200, {"success": True, "data": data, **more})
+    return HologramReply(200, {"success": True, "data": data, **more})
 
 
-def refusal(status: int, error: str, **more: Any) -> Reply:
+def refusal(status: int, error: str, **more: Any) -> HologramReply:
     """Return an answer with `success` false."""
-    return Reply(status, {"success": False, "error": error, **more})
+    return HologramReply(status, {"success": False, "error": error, **more})
 
 
-def html(status: int, title: str, headers: Mapping[str, str] | None = None) -> Reply:
+def html(status: int, title: str, headers: Mapping[str, str] | None = None) -> HologramReply:
     """Return a page of a proxy that answers instead of the API."""
-    return Reply(status, _PAGE.format(f"{status} {title}"), headers or {})
+    return HologramReply(status, _PAGE.format(f"{status} {title}"), headers or {})
 
 
 def _number(key: str, value: Any) -> int:

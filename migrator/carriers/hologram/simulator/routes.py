@@ -11,12 +11,12 @@ from typing import Any
 from starlette.routing import compile_path
 
 from migrator.carriers.hologram.simulator import account, claims, commands, forbidden, naming, reads
-from migrator.carriers.hologram.simulator.replies import Call, Reply, refusal
+from migrator.carriers.hologram.simulator.replies import Call, HologramReply, refusal
 from migrator.carriers.hologram.simulator.world import World
 
 __all__ = ["answer"]
 
-Handler = Callable[[World, Call], Reply]
+Handler = Callable[[World, Call], HologramReply]
 
 _TABLE: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/users/me", account.get_me),
@@ -69,7 +69,7 @@ def _compiled(method: str, path: str, handler: Handler) -> _Route:
 _ROUTES = tuple(_compiled(*line) for line in _TABLE)
 
 
-def answer(world: World, call: Call) -> Reply:
+def answer(world: World, call: Call) -> HologramReply:
     """Return the answer of the handler that matches the call.
 
     Raises: Refusal.

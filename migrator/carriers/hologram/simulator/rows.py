@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from migrator.carriers.hologram.simulator.catalogue import PLANS
-from migrator.carriers.hologram.simulator.choices import Edition
+from migrator.carriers.hologram.simulator.choices import ReplyEdition
 from migrator.carriers.hologram.simulator.model import Condition, Session, SimulatedLink
 from migrator.carriers.hologram.simulator.world import World
 
@@ -70,8 +70,8 @@ def device_row(world: World, link: SimulatedLink, now: Condition) -> dict[str, A
         "manufacturer": "Unknown",
         "links": {"cellular": _profiles(world, link, now, edition)},
     }
-    row |= {} if edition == Edition.REF_1 else {"simcardid": link.simcard_id}
-    row |= {"async_change_requests": []} if edition == Edition.REF_3 else {}
+    row |= {} if edition == ReplyEdition.REF_1 else {"simcardid": link.simcard_id}
+    row |= {"async_change_requests": []} if edition == ReplyEdition.REF_3 else {}
     if last and world.behaviour.lastsession_shown:
         hidden = {} if world.behaviour.imei_shown else {"imei": ""}
         row["lastsession"] = _loose(world, _last_session(last, now)) | hidden
@@ -124,7 +124,7 @@ def session_row(world: World, session: Session, link_id: int | None) -> dict[str
     return _loose(world, row)
 
 
-def _profiles(world: World, link: SimulatedLink, now: Condition, edition: Edition) -> list[dict[str, Any]]:
+def _profiles(world: World, link: SimulatedLink, now: Condition, edition: ReplyEdition) -> list[dict[str, Any]]:
     """Return the profiles of a device, the disabled profile first.
 
     So "the first one" is the wrong one.
@@ -134,7 +134,7 @@ def _profiles(world: World, link: SimulatedLink, now: Condition, edition: Editio
 
 
 def _device_link(
-    world: World, link: SimulatedLink, now: Condition, edition: Edition, *, is_spare: bool
+    world: World, link: SimulatedLink, now: Condition, edition: ReplyEdition, *, is_spare: bool
 ) -> dict[str, Any]:
     spare, last = (link.spare, None) if is_spare else (None, _latest(link))
     connected = None if is_spare else _connected(link, last)
@@ -142,18 +142,18 @@ def _device_link(
         **_profile_facts(link, now, iccid=spare.iccid if spare else link.iccid, is_spare=is_spare),
         "id": spare.link_id if spare else now.link_id,
         "deviceid": now.device_id,
-        "carrier" if edition == Edition.REF_3 else "carrierid": 13,
-        "datathreshold" if edition == Edition.REF_1 else "data_threshold": now.threshold,
+        "carrier" if edition == ReplyEdition.REF_3 else "carrierid": 13,
+        "datathreshold" if edition == ReplyEdition.REF_1 else "data_threshold": now.threshold,
         "plan": _plan(now),
         "last_network_used": "Invented Mobile" if connected else "",
         "last_connect_time": stamp(connected) if connected and world.behaviour.last_connect_shown else "",
         "cur_billing_data_used": sum(session.bytes_ for session in link.sessions) if last else 0,
         "last_billing_data_used": 0,
     }
-    row |= {} if edition == Edition.REF_1 else {"simcardid": link.simcard_id}
-    if edition == Edition.REF_1:
+    row |= {} if edition == ReplyEdition.REF_1 else {"simcardid": link.simcard_id}
+    if edition == ReplyEdition.REF_1:
         row["euicc_state"] = row.pop("profile_state")
-    if edition == Edition.REF_3:
+    if edition == ReplyEdition.REF_3:
         row |= {"orgid": now.org_id, "zone": 1, "async_change_requests": []}
     return _loose(world, _without_hidden(world, row))
 
@@ -187,9 +187,9 @@ def _plan(now: Condition) -> dict[str, Any]:
     return {"id": plan.plan_id, "zone": now.zone, "name": plan.name, "data": plan.data} if plan else {}
 
 
-def _tags(world: World, now: Condition, edition: Edition) -> list[Any]:
+def _tags(world: World, now: Condition, edition: ReplyEdition) -> list[Any]:
     tags = [world.tags[tag_id] for tag_id in sorted(now.tag_ids)]
-    if edition == Edition.REF_3:
+    if edition == ReplyEdition.REF_3:
         return [tag.name for tag in tags]
     return [{"id": tag.tag_id, "name": tag.name} for tag in tags]
 

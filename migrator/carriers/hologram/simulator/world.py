@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from migrator.carriers.hologram.simulator.behaviour import HologramBehaviour
-from migrator.carriers.hologram.simulator.choices import Edition, ReadKind
+from migrator.carriers.hologram.simulator.choices import ReadKind, ReplyEdition
 from migrator.carriers.hologram.simulator.model import (
     Condition,
     Session,
@@ -73,7 +73,7 @@ class World:
         sees_other = self.other_org_visible or self.behaviour.other_org_visible
         return frozenset({self.org_id, self.other_org_id} if sees_other else {self.org_id})
 
-    def edition(self, own: Edition | None) -> Edition:
+    def edition(self, own: ReplyEdition | None) -> ReplyEdition:
         """Return the edition of one reply: its own, or the common edition."""
         return own or self.behaviour.edition
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from migrator.carriers.onence.simulator.behaviour import OnenceBehaviour
 from migrator.carriers.onence.simulator.choices import UnknownSim
 from migrator.carriers.onence.simulator.fleet import SimulatedFleet
-from migrator.carriers.onence.simulator.messages import Call, refusal
+from migrator.carriers.onence.simulator.messages import OnenceCall, refusal
 from migrator.carriers.onence.simulator.model import SimulatedSourceSim
 from migrator.carriers.simulation import Ledger, SimulatedClock
 from migrator.carriers.simulation.effects import Effect, still_waiting
-from migrator.carriers.simulation.messages import Refused, Reply, html_reply
+from migrator.carriers.simulation.messages import Refused, SimulatedReply, html_reply
 
 __all__ = ["CustomerAccount", "unknown_sim"]
 
@@ -41,11 +41,11 @@ class CustomerAccount:
         if self.effects:
             self.effects = still_waiting(self.effects, self.clock)
 
-    def shows(self, sim: SimulatedSourceSim, call: Call) -> bool:
+    def shows(self, sim: SimulatedSourceSim, call: OnenceCall) -> bool:
         """True if the called version of the API knows `sim` at all."""
         return not (sim.platform2 and call.version == "v1" and self.behaviour.v1_hides_platform2)
 
-    def find(self, call: Call, iccid: str) -> SimulatedSourceSim | None:
+    def find(self, call: OnenceCall, iccid: str) -> SimulatedSourceSim | None:
         """Return the SIM that `iccid` names, or None.
 
         None means that the called version does not know the SIM.
@@ -56,7 +56,7 @@ class CustomerAccount:
             sim = sim if sim is not None and sim.iccid_with_luhn == iccid else None
         return sim if sim is not None and self.shows(sim, call) else None
 
-    def known(self, call: Call, iccid: str) -> SimulatedSourceSim:
+    def known(self, call: OnenceCall, iccid: str) -> SimulatedSourceSim:
         """Return the SIM that `iccid` names.
 
         Raises: Refused, for a SIM that the called version does not know.
@@ -67,10 +67,10 @@ class CustomerAccount:
         return sim
 
 
-def unknown_sim(call: Call, behaviour: OnenceBehaviour) -> Reply:
+def unknown_sim(call: OnenceCall, behaviour: OnenceBehaviour) -> SimulatedReply:
     """Return the answer about a SIM that is not there."""
     if call.version == "v2":
         return refusal(call, 404, "Element not found")
     if behaviour.unknown_sim is UnknownSim.HTML_404:
         return html_reply(404, "404 Not Found")
-    return Reply(200 if behaviour.unknown_sim is UnknownSim.EMPTY_200 else 404)
+    return SimulatedReply(200 if behaviour.unknown_sim is UnknownSim.EMPTY_200 else 404)

@@ -16,7 +16,7 @@ from migrator.carriers.onence.simulator.behaviour import OnenceBehaviour
 from migrator.carriers.onence.simulator.fleet import SimulatedFleet
 from migrator.carriers.onence.simulator.gate import RateGate, too_many
 from migrator.carriers.onence.simulator.generator import FleetGenerator
-from migrator.carriers.onence.simulator.messages import Call, read_call
+from migrator.carriers.onence.simulator.messages import OnenceCall, read_call
 from migrator.carriers.onence.simulator.model import SimulatedSourceSim
 from migrator.carriers.onence.simulator.noise import with_noise
 from migrator.carriers.onence.simulator.routes import Routes
@@ -25,7 +25,7 @@ from migrator.carriers.onence.simulator.writes import is_forbidden
 from migrator.carriers.simulation import ConnectionCut, Fault, FaultPlan, Ledger, LedgerEntry, SimulatedClock
 from migrator.carriers.simulation.echo import spelled, with_echo
 from migrator.carriers.simulation.exchange import HANGS, through
-from migrator.carriers.simulation.messages import Refused, Reply, json_reply, live, send_reply
+from migrator.carriers.simulation.messages import Refused, SimulatedReply, json_reply, live, send_reply
 
 __all__ = ["OnenceSimulator"]
 
@@ -142,7 +142,7 @@ class OnenceSimulator:
             reply = inside or self._echoed(call, await self._exchange(call))
             await send_reply(reply, send, compressed=compressed)
 
-    def _echoed(self, call: Call, reply: Reply) -> Reply:
+    def _echoed(self, call: OnenceCall, reply: SimulatedReply) -> SimulatedReply:
         """Add the customer's credentials to the answer, if an option says so."""
         if not self.behaviour.echoes_credentials or not (reply.content_type or "").startswith("application/json"):
             return reply
@@ -151,7 +151,7 @@ class OnenceSimulator:
         body = with_echo(json.loads(reply.body), words if call.is_login else (*words, bearer))
         return json_reply(body, reply.status, headers=reply.headers)
 
-    async def _exchange(self, call: Call) -> Reply:
+    async def _exchange(self, call: OnenceCall) -> SimulatedReply:
         """Answer one request, after the time that the answer takes.
 
         The answer is decided and noted at once.
@@ -167,18 +167,18 @@ class OnenceSimulator:
             reply = with_noise(reply, seed=self._account.seed, nth=len(self.ledger.entries))
         return reply
 
-    def _faulty(self, call: Call, fault: Fault) -> Reply | None:
+    def _faulty(self, call: OnenceCall, fault: Fault) -> SimulatedReply | None:
         """Return the answer as the fault changes it, or None.
 
         None means that the connection breaks.
         """
 
-        def refused(is_told: bool) -> Reply:  # noqa: FBT001 - the one argument of the port
+        def refused(is_told: bool) -> SimulatedReply:  # noqa: FBT001 - the one argument of the port
             return too_many(self.behaviour, self.behaviour.too_many_retry_after_s if is_told else None)
 
         return through(fault, lambda: self._answer(call), too_many=refused, carrier="1NCE")
 
-    def _answer(self, call: Call) -> Reply:
+    def _answer(self, call: OnenceCall) -> SimulatedReply:
         """Return the carrier's answer to the request."""
         account, clock = self._account, self._account.clock
         account.settle()
@@ -190,7 +190,7 @@ class OnenceSimulator:
         refused = self._tokens.refusal(call, self.behaviour, now_s=clock.now_s(), now=clock.now())
         return refused or self._routes.answer(account, call)
 
-    def _login(self, call: Call) -> Reply:
+    def _login(self, call: OnenceCall) -> SimulatedReply:
         try:
             return self._tokens.login(call, self.behaviour, self._account.clock.now_s())
         except Refused as refused:
@@ -201,7 +201,7 @@ class OnenceSimulator:
             return self.behaviour.hang_s
         return self.behaviour.latency_s + (self.behaviour.slow_s if fault is Fault.SLOW else 0.0)
 
-    def _note(self, call: Call, *, at_s: float, status: int | None, fault: Fault) -> None:
+    def _note(self, call: OnenceCall, *, at_s: float, status: int | None, fault: Fault) -> None:
         """Write the request into the ledger.
 
         Nothing of a login is kept, since credentials may stand in its query or body.
@@ -211,7 +211,7 @@ class OnenceSimulator:
         if is_forbidden(call):
             self.ledger.forbidden.append(f"{call.method} {call.path}")
 
-    def _inside(self, call: Call) -> Reply | None:
+    def _inside(self, call: OnenceCall) -> SimulatedReply | None:
         """Answer the two control calls, which are no part of 1NCE.
 
         The result is None for any other call.

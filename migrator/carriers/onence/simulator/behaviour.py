@@ -23,8 +23,8 @@ from migrator.carriers.onence.simulator.choices import (
     SelectableLimits,
     StatusWords,
     TopUpTotal,
-    Totals,
     TotalsHeaders,
+    TotalsScope,
     UnknownSim,
     UsageCall,
     V1Retired,
@@ -81,7 +81,7 @@ class OnenceBehaviour:
     list_order: ListOrder = ListOrder.FIXED  # where no sort is honoured
     sort_honoured: bool = False  # whether sort=ip_address,-imei has an effect; unverified for the real service
     totals_headers: TotalsHeaders = TotalsHeaders.MIXED_CASE  # X-Total-Count and its companions
-    totals: Totals = Totals.LIST  # what they speak of
+    totals: TotalsScope = TotalsScope.LIST  # what they speak of
     told_too_many: int = 0  # SIMs that X-Total-Count tells of and no page shows
     pages_promised: int | None = None  # what X-Total-Pages says in place of the true number
     listed_twice: int = 0  # how many SIMs of the head of the list come once more at its end

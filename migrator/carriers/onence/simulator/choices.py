@@ -21,8 +21,8 @@ __all__ = [
     "SelectableLimits",
     "StatusWords",
     "TopUpTotal",
-    "Totals",
     "TotalsHeaders",
+    "TotalsScope",
     "UnknownSim",
     "UsageCall",
     "V1Retired",
@@ -60,7 +60,7 @@ class TotalsHeaders(StrEnum):
     ABSENT = "absent"  # not at all
 
 
-class Totals(StrEnum):
+class TotalsScope(StrEnum):
     """Scope of X-Total-Count and X-Total-Pages."""
 
     LIST = "list"  # the whole list, as recorded

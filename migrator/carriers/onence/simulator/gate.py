@@ -1,17 +1,17 @@
 """Front door: the rate limits, and the answers to calls above them."""
 
 from migrator.carriers.onence.simulator.behaviour import OnenceBehaviour
-from migrator.carriers.onence.simulator.messages import Call
+from migrator.carriers.onence.simulator.messages import OnenceCall
 from migrator.carriers.simulation import FreshBucket, SimulatedClock
-from migrator.carriers.simulation.messages import Reply
+from migrator.carriers.simulation.messages import SimulatedReply
 
 __all__ = ["RateGate", "too_many"]
 
 
-def too_many(behaviour: OnenceBehaviour, retry_after_s: int | None) -> Reply:
+def too_many(behaviour: OnenceBehaviour, retry_after_s: int | None) -> SimulatedReply:
     """Return a 429; the body of the real service is not known."""
     headers = () if retry_after_s is None else (("Retry-After", str(retry_after_s)),)
-    return Reply(429, behaviour.too_many_body.encode(), "application/json", headers)
+    return SimulatedReply(429, behaviour.too_many_body.encode(), "application/json", headers)
 
 
 class RateGate:
@@ -24,7 +24,7 @@ class RateGate:
         self._logins, self._sims = FreshBucket(), FreshBucket()
         self._calls = 0
 
-    def refusal(self, call: Call, behaviour: OnenceBehaviour, clock: SimulatedClock) -> Reply | None:
+    def refusal(self, call: OnenceCall, behaviour: OnenceBehaviour, clock: SimulatedClock) -> SimulatedReply | None:
         """Return a 429 if `call` comes too soon, else None."""
         if not (call.is_login or call.is_under_sims):
             return None

@@ -10,14 +10,14 @@ from migrator.carriers.onence.simulator.choices import (
     BeyondEnd,
     ExpiredSims,
     ListOrder,
-    Totals,
     TotalsHeaders,
+    TotalsScope,
 )
-from migrator.carriers.onence.simulator.messages import Call, refusal
+from migrator.carriers.onence.simulator.messages import OnenceCall, refusal
 from migrator.carriers.onence.simulator.model import SimulatedSourceSim
 from migrator.carriers.onence.simulator.shapes import sim_object
 from migrator.carriers.simulation.chance import ArbitraryOrder
-from migrator.carriers.simulation.messages import Refused, Reply, json_reply
+from migrator.carriers.simulation.messages import Refused, SimulatedReply, json_reply
 
 __all__ = ["SimList"]
 
@@ -35,7 +35,7 @@ class SimList:
     def __init__(self) -> None:
         self._views: dict[tuple[str, str, str], tuple[int, list[SimulatedSourceSim]]] = {}
 
-    def page(self, account: CustomerAccount, call: Call) -> Reply:
+    def page(self, account: CustomerAccount, call: OnenceCall) -> SimulatedReply:
         """Return one page of the list (reference, section 4)."""
         behaviour = account.behaviour
         size = _page_size(call, behaviour)
@@ -59,7 +59,7 @@ class SimList:
         _drift(account, rows)
         return json_reply({"results": body} if behaviour.results_wrapped else body, headers=_totals(behaviour, totals))
 
-    def _rows(self, account: CustomerAccount, call: Call, page: int) -> Sequence[SimulatedSourceSim]:
+    def _rows(self, account: CustomerAccount, call: OnenceCall, page: int) -> Sequence[SimulatedSourceSim]:
         """Return all SIMs of this list, in order.
 
         The result is the fleet itself where nothing is left out or sorted.
@@ -81,7 +81,7 @@ class SimList:
         return view
 
 
-def _listed(account: CustomerAccount, call: Call, sim: SimulatedSourceSim, filters: str) -> bool:
+def _listed(account: CustomerAccount, call: OnenceCall, sim: SimulatedSourceSim, filters: str) -> bool:
     if not account.shows(sim, call) or (sim.is_expired and account.behaviour.expired is ExpiredSims.UNLISTED):
         return False
     wanted = (part.partition(":") for part in filters.split(",") if part)
@@ -101,7 +101,7 @@ def _sorted(sims: list[SimulatedSourceSim], sort: str) -> list[SimulatedSourceSi
 
 
 def _slice(
-    account: CustomerAccount, call: Call, rows: Sequence[SimulatedSourceSim], *, start: int, size: int
+    account: CustomerAccount, call: OnenceCall, rows: Sequence[SimulatedSourceSim], *, start: int, size: int
 ) -> list[SimulatedSourceSim]:
     behaviour = account.behaviour
     is_sorted = behaviour.sort_honoured and "sort" in call.query
@@ -111,7 +111,7 @@ def _slice(
     return [rows[order.at(index)] for index in range(start, min(start + size, len(rows)))]
 
 
-def _page_size(call: Call, behaviour: OnenceBehaviour) -> int:
+def _page_size(call: OnenceCall, behaviour: OnenceBehaviour) -> int:
     """Return the page size of the call.
 
     Raises: Refused, for a size out of bounds where the options refuse the size.
@@ -130,9 +130,9 @@ def _whole(text: str) -> int | None:
 
 def _spoken_of(behaviour: OnenceBehaviour, *, sims: int, pages: int, shown: int) -> tuple[int, int]:
     """Return the numbers of SIMs and pages that the headers report."""
-    if behaviour.totals is Totals.ONE_PAGE:
+    if behaviour.totals is TotalsScope.ONE_PAGE:
         return shown, 1
-    told = 0 if behaviour.totals is Totals.NO_PAGES else pages
+    told = 0 if behaviour.totals is TotalsScope.NO_PAGES else pages
     return sims + behaviour.told_too_many, told if behaviour.pages_promised is None else behaviour.pages_promised
 
 

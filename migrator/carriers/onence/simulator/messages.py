@@ -7,9 +7,9 @@ from typing import Any
 
 from starlette.requests import Request
 
-from migrator.carriers.simulation.messages import Reply, json_reply
+from migrator.carriers.simulation.messages import SimulatedReply, json_reply
 
-__all__ = ["Call", "read_call", "refusal"]
+__all__ = ["OnenceCall", "read_call", "refusal"]
 
 PREFIX = "/management-api"
 V2_ERRORS = {400: (1001, "BadRequest"), 404: (1000, "NotFound"), 422: (1002, "UnprocessableEntity")}
@@ -20,7 +20,7 @@ V2_ERRORS = {400: (1001, "BadRequest"), 404: (1000, "NotFound"), 422: (1002, "Un
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class OnenceCall:
     """Request to the simulated 1NCE.
 
     `path` has no `/management-api` in front; `body` is parsed JSON, None for anything else.
@@ -52,7 +52,7 @@ class Call:
         return self.path.startswith(("/v1/sims", "/v2/sims"))
 
 
-async def read_call(request: Request) -> Call:
+async def read_call(request: Request) -> OnenceCall:
     """Read a request to its end."""
     raw = await request.body()
     path: str = request.scope["path"]
@@ -62,10 +62,10 @@ async def read_call(request: Request) -> Call:
         body = json.loads(raw) if raw else None
     except ValueError:
         body = None
-    return Call(request.method, path, dict(request.query_params), body, raw, request.headers)
+    return OnenceCall(request.method, path, dict(request.query_params), body, raw, request.headers)
 
 
-def refusal(call: Call, status: int, message: str) -> Reply:
+def refusal(call: OnenceCall, status: int, message: str) -> SimulatedReply:
     """Return an error in the manner of the called version.
 
     v2 explains itself, v1 mostly does not.
@@ -75,4 +75,4 @@ def refusal(call: Call, status: int, message: str) -> Reply:
     if call.version == "v2":
         code, token = V2_ERRORS[status]
         return json_reply({"error_code": code, "error_token": token, "message": message}, status)
-    return Reply(status) if status == 404 else json_reply({"message": message}, status)  # noqa: PLR2004
+    return SimulatedReply(status) if status == 404 else json_reply({"message": message}, status)  # noqa: PLR2004

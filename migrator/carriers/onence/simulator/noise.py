@@ -6,7 +6,7 @@ The real front end sends such headers (reference, section 1).
 from dataclasses import replace
 
 from migrator.carriers.simulation.chance import Draws
-from migrator.carriers.simulation.messages import Reply
+from migrator.carriers.simulation.messages import SimulatedReply
 
 __all__ = ["with_noise"]
 
@@ -17,7 +17,7 @@ A client need not send the cookies of the nodes back.
 """
 
 
-def with_noise(reply: Reply, *, seed: int, nth: int) -> Reply:
+def with_noise(reply: SimulatedReply, *, seed: int, nth: int) -> SimulatedReply:
     """Return `reply` with the headers of the `nth` answer."""
     draws = Draws("noise", seed, nth)
     request_id = f"{draws.below(16**8):08x}-{draws.below(16**4):04x}-4{draws.below(16**3):03x}-8000-{nth:012x}"

@@ -5,11 +5,11 @@ from typing import Any
 from migrator.carriers.onence.simulator.account import CustomerAccount, unknown_sim
 from migrator.carriers.onence.simulator.behaviour import OnenceBehaviour
 from migrator.carriers.onence.simulator.choices import ExpiredSims, NoLimit, SelectableLimits, UsageCall
-from migrator.carriers.onence.simulator.messages import Call, refusal
+from migrator.carriers.onence.simulator.messages import OnenceCall, refusal
 from migrator.carriers.onence.simulator.model import SimulatedSourceSim
 from migrator.carriers.onence.simulator.shapes import quota_v1, quota_v2, sim_object
 from migrator.carriers.onence.simulator.usage import is_in_a_unit, usage
-from migrator.carriers.simulation.messages import Refused, Reply, json_reply
+from migrator.carriers.simulation.messages import Refused, SimulatedReply, json_reply
 
 __all__ = ["EXPIRED_TEXT", "connectivity", "limits", "quota", "selectable_limits", "single", "usage_rows"]
 
@@ -25,7 +25,7 @@ Source: one customer's program (reference, section 9.2); the 16 MB are the contr
 """
 
 
-def single(account: CustomerAccount, call: Call, iccid: str) -> Reply:
+def single(account: CustomerAccount, call: OnenceCall, iccid: str) -> SimulatedReply:
     """Answer GET /sims/{iccid}."""
     sim = _readable(account, call, iccid)
     if iccid in account.behaviour.single_reads_of_others:
@@ -34,7 +34,7 @@ def single(account: CustomerAccount, call: Call, iccid: str) -> Reply:
     return json_reply(sim_object(sim, account.behaviour, words=words, single=True))
 
 
-def quota(account: CustomerAccount, call: Call, iccid: str, service: str) -> Reply:
+def quota(account: CustomerAccount, call: OnenceCall, iccid: str, service: str) -> SimulatedReply:
     """Answer GET /sims/{iccid}/quota/{service}.
 
     Nothing is known of a SIM without a quota record: the SIM is answered as if unknown.
@@ -46,7 +46,7 @@ def quota(account: CustomerAccount, call: Call, iccid: str, service: str) -> Rep
     return json_reply(write(sim, service, account.behaviour))
 
 
-def usage_rows(account: CustomerAccount, call: Call, iccid: str) -> Reply:
+def usage_rows(account: CustomerAccount, call: OnenceCall, iccid: str) -> SimulatedReply:
     """Answer GET /sims/{iccid}/usage.
 
     Nothing is known of v2's shape: the shape of v1 is assumed.
@@ -60,7 +60,7 @@ def usage_rows(account: CustomerAccount, call: Call, iccid: str) -> Reply:
     return json_reply(usage(sim, call.query, today=today, with_total=account.behaviour.usage_total_row))
 
 
-def connectivity(account: CustomerAccount, call: Call, iccid: str) -> Reply:
+def connectivity(account: CustomerAccount, call: OnenceCall, iccid: str) -> SimulatedReply:
     """Answer GET /sims/{iccid}/status: if the network sees the SIM.
 
     The answer does not report if the SIM may connect.
@@ -73,7 +73,7 @@ def connectivity(account: CustomerAccount, call: Call, iccid: str) -> Reply:
     return json_reply({"status": status, "location": location, "services": ["GPRS"]})
 
 
-def limits(account: CustomerAccount, _call: Call) -> Reply:
+def limits(account: CustomerAccount, _call: OnenceCall) -> SimulatedReply:
     """Answer GET /v1/sims/limits: caps per SIM and calendar month.
 
     The caps are the same for all SIMs (reference, section 9.1).
@@ -83,7 +83,7 @@ def limits(account: CustomerAccount, _call: Call) -> Reply:
     return json_reply({key: entry for key, entry in entries.items() if entry is not None or not hidden})
 
 
-def selectable_limits(account: CustomerAccount, call: Call, service: str) -> Reply:
+def selectable_limits(account: CustomerAccount, call: OnenceCall, service: str) -> SimulatedReply:
     """Answer GET /v1/sims/{service}/limits.
 
     The case of the service's name does not matter.
@@ -110,7 +110,7 @@ def _limit(behaviour: OnenceBehaviour, key: str) -> dict[str, Any] | None:
     return {"id": ids.get(value, 1), "limit": value, "unit": unit}
 
 
-def _readable(account: CustomerAccount, call: Call, iccid: str) -> SimulatedSourceSim:
+def _readable(account: CustomerAccount, call: OnenceCall, iccid: str) -> SimulatedSourceSim:
     sim = account.known(call, iccid)
     if sim.is_expired and account.behaviour.expired is ExpiredSims.UNREADABLE:
         raise Refused(refusal(call, 422, EXPIRED_TEXT))

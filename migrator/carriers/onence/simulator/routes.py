@@ -8,12 +8,12 @@ from migrator.carriers.onence.simulator import reads, writes
 from migrator.carriers.onence.simulator.account import CustomerAccount
 from migrator.carriers.onence.simulator.choices import V1Retired
 from migrator.carriers.onence.simulator.listing import SimList
-from migrator.carriers.onence.simulator.messages import Call, refusal
-from migrator.carriers.simulation.messages import Refused, Reply, html_reply, json_reply
+from migrator.carriers.onence.simulator.messages import OnenceCall, refusal
+from migrator.carriers.simulation.messages import Refused, SimulatedReply, html_reply, json_reply
 
 __all__ = ["Routes"]
 
-Handler = Callable[..., Reply]
+Handler = Callable[..., SimulatedReply]
 BOTH, V1 = ("v1", "v2"), ("v1",)
 
 
@@ -54,14 +54,14 @@ class Routes:
             _route("DELETE", rf"{one}/sms/[^/]+", BOTH, writes.never_called),
         )
 
-    def answer(self, account: CustomerAccount, call: Call) -> Reply:
+    def answer(self, account: CustomerAccount, call: OnenceCall) -> SimulatedReply:
         """Return the carrier's answer to a call that was let in."""
         try:
             return self._absent_version(account, call) or self._matching(account, call)
         except Refused as refused:
             return refused.reply
 
-    def _matching(self, account: CustomerAccount, call: Call) -> Reply:
+    def _matching(self, account: CustomerAccount, call: OnenceCall) -> SimulatedReply:
         version, rest = call.version, call.path[1 + len(call.version) :]
         for route in self._routes:
             match = route.pattern.fullmatch(rest)
@@ -69,7 +69,7 @@ class Routes:
                 return route.handler(account, call, *match.groups())
         return refusal(call, 404, "Element not found") if version == "v2" else html_reply(404, "404 Not Found")
 
-    def _absent_version(self, account: CustomerAccount, call: Call) -> Reply | None:
+    def _absent_version(self, account: CustomerAccount, call: OnenceCall) -> SimulatedReply | None:
         if call.version == "v1" and account.behaviour.v1_retired is not V1Retired.NO:
             gone = account.behaviour.v1_retired is V1Retired.GONE
             return json_reply({"message": "Gone"}, 410) if gone else html_reply(404, "404 Not Found")

@@ -9,8 +9,8 @@ from urllib.parse import parse_qsl
 
 from migrator.carriers.onence.simulator.behaviour import OnenceBehaviour
 from migrator.carriers.onence.simulator.choices import BadBearer, BadLogin
-from migrator.carriers.onence.simulator.messages import Call
-from migrator.carriers.simulation.messages import Refused, Reply, json_reply
+from migrator.carriers.onence.simulator.messages import OnenceCall
+from migrator.carriers.simulation.messages import Refused, SimulatedReply, json_reply
 
 __all__ = ["TokenDesk"]
 
@@ -51,7 +51,7 @@ class TokenDesk:
         self._tokens: dict[str, Token] = {}
         self._latest: Token | None = None
 
-    def login(self, call: Call, behaviour: OnenceBehaviour, now_s: float) -> Reply:
+    def login(self, call: OnenceCall, behaviour: OnenceBehaviour, now_s: float) -> SimulatedReply:
         """Answer a token request (reference, section 2)."""
         self._check_body(call, behaviour)
         self._check_credentials(call, behaviour)
@@ -68,7 +68,9 @@ class TokenDesk:
             indent=2,
         )
 
-    def refusal(self, call: Call, behaviour: OnenceBehaviour, *, now_s: float, now: datetime) -> Reply | None:
+    def refusal(
+        self, call: OnenceCall, behaviour: OnenceBehaviour, *, now_s: float, now: datetime
+    ) -> SimulatedReply | None:
         """Return the refusal of `call`, or None if its token is good.
 
         The call counts against the token's calls.
@@ -84,7 +86,7 @@ class TokenDesk:
             return _unauthorised(call, behaviour, now, "The token is expired")
         return None
 
-    def _check_body(self, call: Call, behaviour: OnenceBehaviour) -> None:
+    def _check_body(self, call: OnenceCall, behaviour: OnenceBehaviour) -> None:
         content_type = call.headers.get("content-type", "").partition(";")[0].strip().lower()
         if content_type == "application/json":
             fields = call.body if isinstance(call.body, dict) else {}
@@ -95,7 +97,7 @@ class TokenDesk:
         if fields.get("grant_type") != "client_credentials":
             raise _refused("BodyValidationError", "Request body validation error: Missing attributes 'grant_type'")
 
-    def _check_credentials(self, call: Call, behaviour: OnenceBehaviour) -> None:
+    def _check_credentials(self, call: OnenceCall, behaviour: OnenceBehaviour) -> None:
         user, password = _basic(call.headers.get("authorization", ""))
         for name, value in (("username", user), ("password", password)):
             if not value:
@@ -103,7 +105,7 @@ class TokenDesk:
         if (user, password) == (self.client_id, self.client_secret):
             return
         if behaviour.bad_login is BadLogin.EMPTY_401:
-            raise Refused(Reply(401))
+            raise Refused(SimulatedReply(401))
         code = "BadCredentials" if behaviour.bad_login is BadLogin.BAD_CREDENTIALS else "CognitoAuthenticationError"
         raise _refused(code, WRONG_PASSWORD if user == self.client_id else UNKNOWN_USER)
 
@@ -135,9 +137,9 @@ def _refused(code: str, message: str) -> Refused:
     return Refused(json_reply({"statusCode": 400, "errorCode": code, "message": message}, 400, indent=2))
 
 
-def _unauthorised(call: Call, behaviour: OnenceBehaviour, now: datetime, message: str) -> Reply:
+def _unauthorised(call: OnenceCall, behaviour: OnenceBehaviour, now: datetime, message: str) -> SimulatedReply:
     if behaviour.bad_bearer is BadBearer.EMPTY:
-        return Reply(401)
+        return SimulatedReply(401)
     if behaviour.bad_bearer is BadBearer.GATEWAY:
         return json_reply({"message": "Unauthorized"}, 401)
     body: dict[str, Any] = {

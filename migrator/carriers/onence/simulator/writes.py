@@ -10,11 +10,11 @@ from typing import Any
 
 from migrator.carriers.onence.simulator.account import CustomerAccount, unknown_sim
 from migrator.carriers.onence.simulator.choices import OmittedFields
-from migrator.carriers.onence.simulator.messages import Call, refusal
+from migrator.carriers.onence.simulator.messages import OnenceCall, refusal
 from migrator.carriers.onence.simulator.model import SimStatus, SimulatedSourceSim
 from migrator.carriers.onence.simulator.reads import EXPIRED_TEXT
 from migrator.carriers.simulation.effects import Effect
-from migrator.carriers.simulation.messages import Refused, Reply
+from migrator.carriers.simulation.messages import Refused, SimulatedReply
 
 __all__ = ["is_forbidden", "never_called", "update_many", "update_one"]
 
@@ -28,7 +28,7 @@ A test asks whether anything was charged, not how much.
 STATUS_WORDS = {"Enabled": SimStatus.ENABLED, "Disabled": SimStatus.DISABLED}
 
 
-def is_forbidden(call: Call) -> bool:
+def is_forbidden(call: OnenceCall) -> bool:
     """True for a write that the migrator must never send.
 
     Logins and updates of SIMs are the only allowed writes.
@@ -36,7 +36,7 @@ def is_forbidden(call: Call) -> bool:
     return call.method not in SAFE_METHODS and not ALLOWED_WRITES.fullmatch(f"{call.method} {call.path}")
 
 
-def update_one(account: CustomerAccount, call: Call, iccid: str) -> Reply:
+def update_one(account: CustomerAccount, call: OnenceCall, iccid: str) -> SimulatedReply:
     """Answer PUT /sims/{iccid}: 200 without a body.
 
     The change shows after a while.
@@ -49,10 +49,10 @@ def update_one(account: CustomerAccount, call: Call, iccid: str) -> Reply:
     if sim.is_expired:
         return refusal(call, 422, EXPIRED_TEXT)
     _queue(account, call, sim, call.body, account.behaviour.put_effect_s)
-    return Reply(200)
+    return SimulatedReply(200)
 
 
-def update_many(account: CustomerAccount, call: Call) -> Reply:
+def update_many(account: CustomerAccount, call: OnenceCall) -> SimulatedReply:
     """Answer POST /v1/sims: 201 without a body once the list is queued.
 
     The answer has no word on single SIMs (reference, section 10).
@@ -68,10 +68,10 @@ def update_many(account: CustomerAccount, call: Call) -> Reply:
     for update, sim in found:
         if sim is not None and not sim.is_expired:
             _queue(account, call, sim, update, account.behaviour.bulk_effect_s)
-    return Reply(201)
+    return SimulatedReply(201)
 
 
-def never_called(account: CustomerAccount, call: Call, iccid: str = "") -> Reply:
+def never_called(account: CustomerAccount, call: OnenceCall, iccid: str = "") -> SimulatedReply:
     """Answer top-ups, extensions, transfers and the like with 201.
 
     The answer is as if all were well, and the money is gone.
@@ -80,16 +80,16 @@ def never_called(account: CustomerAccount, call: Call, iccid: str = "") -> Reply
     for charged in _iccids(call, iccid) if costs else ():
         account.ledger.charge(charged, TOP_UP_PRICE)
     location = f"https://api.1nce.com/management-api/v1/orders/{7000 + sum(account.ledger.charges.values())}"
-    return Reply(201, headers=(("Location", location),) if costs else ())
+    return SimulatedReply(201, headers=(("Location", location),) if costs else ())
 
 
-def _iccids(call: Call, iccid: str) -> Iterable[str]:
+def _iccids(call: OnenceCall, iccid: str) -> Iterable[str]:
     listed = call.body.get("iccids", ()) if isinstance(call.body, dict) else call.body
     return [iccid] if iccid else [str(entry) for entry in listed or ()]
 
 
 def _queue(
-    account: CustomerAccount, call: Call, sim: SimulatedSourceSim, update: dict[str, Any], delay_s: float
+    account: CustomerAccount, call: OnenceCall, sim: SimulatedSourceSim, update: dict[str, Any], delay_s: float
 ) -> None:
     values = _values(account, call, update)
     if account.behaviour.writes_applied:
@@ -97,7 +97,7 @@ def _queue(
         account.settle()
 
 
-def _values(account: CustomerAccount, call: Call, update: dict[str, Any]) -> dict[str, Any]:
+def _values(account: CustomerAccount, call: OnenceCall, update: dict[str, Any]) -> dict[str, Any]:
     """Return the values that an update sets.
 
     Raises: Refused, with 400, where the update cannot be read or lacks what is required.

@@ -12,7 +12,7 @@ from migrator.carriers.onomondo.simulator.fleet import OnomondoFleet
 from migrator.carriers.onomondo.simulator.model import SimulatedOnomondoSim
 from migrator.carriers.simulation import Ledger, SimulatedClock
 from migrator.carriers.simulation.effects import Effect, still_waiting
-from migrator.carriers.simulation.messages import Refused, Reply, json_reply
+from migrator.carriers.simulation.messages import Refused, SimulatedReply, json_reply
 
 __all__ = ["OnomondoAccount", "OnomondoCall", "read_call", "refusal"]
 
@@ -41,7 +41,7 @@ async def read_call(request: Request) -> OnomondoCall:
     return OnomondoCall(request.method, request.scope["path"], dict(request.query_params), body, request.headers)
 
 
-def refusal(status: int, message: str) -> Reply:
+def refusal(status: int, message: str) -> SimulatedReply:
     """Return an error; the bodies of the true Onomondo are not known."""
     return json_reply({"message": message}, status)
 

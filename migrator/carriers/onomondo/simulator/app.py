@@ -28,14 +28,14 @@ from migrator.carriers.simulation import (
 )
 from migrator.carriers.simulation.echo import spelled, with_echo
 from migrator.carriers.simulation.exchange import HANGS, through
-from migrator.carriers.simulation.messages import Refused, Reply, json_reply, live, send_reply
+from migrator.carriers.simulation.messages import Refused, SimulatedReply, json_reply, live, send_reply
 
 __all__ = ["OnomondoSimulator"]
 
 EPOCH = datetime(2026, 11, 20, tzinfo=UTC)
 INVENTED_KEY = "onok_inventedFor.theSimulatorAlone-0000"
 
-_ROUTES: tuple[tuple[str, re.Pattern[str], Callable[..., Reply]], ...] = (
+_ROUTES: tuple[tuple[str, re.Pattern[str], Callable[..., SimulatedReply]], ...] = (
     ("GET", re.compile(r"/sims"), reads.sim_list),
     ("GET", re.compile(r"/sims/find"), reads.find),
     ("GET", re.compile(r"/sims/([^/]+)"), reads.single),
@@ -124,14 +124,14 @@ class OnomondoSimulator:
             compressed = self.behaviour.gzip and "gzip" in call.headers.get("accept-encoding", "")
             await send_reply(reply, send, compressed=compressed)
 
-    def _echoed(self, call: OnomondoCall, reply: Reply) -> Reply:
+    def _echoed(self, call: OnomondoCall, reply: SimulatedReply) -> SimulatedReply:
         """Add the key that was sent, if an option says so."""
         if not self.behaviour.echoes_credentials or not (reply.content_type or "").startswith("application/json"):
             return reply
         sent = call.headers.get("authorization", "").removeprefix("Bearer ")
         return json_reply(with_echo(json.loads(reply.body), spelled("", sent)), reply.status)
 
-    async def _exchange(self, call: OnomondoCall) -> Reply:
+    async def _exchange(self, call: OnomondoCall) -> SimulatedReply:
         """Answer one request, after the time that the answer takes.
 
         The answer is decided and noted at once.
@@ -148,7 +148,7 @@ class OnomondoSimulator:
             raise ConnectionCut(fault)
         return reply
 
-    def _answer(self, call: OnomondoCall) -> Reply:
+    def _answer(self, call: OnomondoCall) -> SimulatedReply:
         """Return the carrier's answer to the request."""
         self._account.settle()
         refused = self._too_soon() or self._not_let_in(call)
@@ -163,7 +163,7 @@ class OnomondoSimulator:
                     return no.reply
         return refusal(404, "not_found")
 
-    def _too_soon(self) -> Reply | None:
+    def _too_soon(self) -> SimulatedReply | None:
         limit, every = self.behaviour.rate_limit, self.behaviour.too_many_every
         if limit is not None and not self._bucket.admits(limit, self._account.clock):
             return _too_many(limit.retry_after_s)
@@ -171,10 +171,10 @@ class OnomondoSimulator:
         is_refused = every is not None and self._calls % every == 0
         return _too_many(self.behaviour.too_many_retry_after_s) if is_refused else None
 
-    def _too_many(self, is_told: bool) -> Reply:  # noqa: FBT001 - the one argument of the port
+    def _too_many(self, is_told: bool) -> SimulatedReply:  # noqa: FBT001 - the one argument of the port
         return _too_many(self.behaviour.too_many_retry_after_s if is_told else None)
 
-    def _not_let_in(self, call: OnomondoCall) -> Reply | None:
+    def _not_let_in(self, call: OnomondoCall) -> SimulatedReply | None:
         """Return a 401 unless the account takes the key."""
         bearer = {KeyForm.BEARER, KeyForm.EITHER}
         taken = {f"Bearer {self.api_key}"} if self.behaviour.key_form in bearer else set()
@@ -186,7 +186,7 @@ class OnomondoSimulator:
             return self.behaviour.hang_s
         return self.behaviour.latency_s + (self.behaviour.slow_s if fault is Fault.SLOW else 0.0)
 
-    def _inside(self, call: OnomondoCall) -> Reply | None:
+    def _inside(self, call: OnomondoCall) -> SimulatedReply | None:
         """Answer the two control calls, which are no part of Onomondo.
 
         The result is None for any other call.
@@ -198,8 +198,8 @@ class OnomondoSimulator:
         return None
 
 
-def _too_many(retry_after_s: int | None) -> Reply:
+def _too_many(retry_after_s: int | None) -> SimulatedReply:
     """Return a 429; no header without a value."""
     headers = () if retry_after_s is None else (("Retry-After", str(retry_after_s)),)
     reply = refusal(429, "too many requests")
-    return Reply(reply.status, reply.body, reply.content_type, headers)
+    return SimulatedReply(reply.status, reply.body, reply.content_type, headers)

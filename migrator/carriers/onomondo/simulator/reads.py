@@ -8,7 +8,7 @@ from typing import Any
 from migrator.carriers.onomondo.simulator.account import OnomondoAccount, OnomondoCall, refusal
 from migrator.carriers.onomondo.simulator.behaviour import AboveLargestLimit, LastToken, OnomondoUsage, TokenPlace
 from migrator.carriers.onomondo.simulator.model import SimulatedOnomondoSim
-from migrator.carriers.simulation.messages import Refused, Reply, json_reply
+from migrator.carriers.simulation.messages import Refused, SimulatedReply, json_reply
 
 __all__ = ["find", "sim_list", "single", "usage"]
 
@@ -18,7 +18,7 @@ CHUNKS = ("00:30:00", "11:00:00", "23:30:00")
 """Times of a day's rows of usage."""
 
 
-def sim_list(account: OnomondoAccount, call: OnomondoCall) -> Reply:
+def sim_list(account: OnomondoAccount, call: OnomondoCall) -> SimulatedReply:
     """Answer GET /sims.
 
     A token names the SIM behind which the page begins, so that SIMs that come or go shift nothing.
@@ -106,7 +106,7 @@ def _due(account: OnomondoAccount, every: int | None) -> bool:
 # --- one SIM ------------------------------------------------------------------------------------------------------
 
 
-def find(account: OnomondoAccount, call: OnomondoCall) -> Reply:
+def find(account: OnomondoAccount, call: OnomondoCall) -> SimulatedReply:
     """Answer GET /sims/find.
 
     It looks for part of a SIM id or label, or for an ICCID.
@@ -119,7 +119,7 @@ def find(account: OnomondoAccount, call: OnomondoCall) -> Reply:
     return json_reply(body | {"sims": [_listed(account, sim, today) for sim in found[:size]]})
 
 
-def single(account: OnomondoAccount, _call: OnomondoCall, name: str) -> Reply:
+def single(account: OnomondoAccount, _call: OnomondoCall, name: str) -> SimulatedReply:
     """Answer GET /sims/{id}, where an ICCID does as well."""
     sim = account.known(name)
     if sim.iccid in account.behaviour.single_reads_of_others:
@@ -174,7 +174,7 @@ def _odd(account: OnomondoAccount, sim: SimulatedOnomondoSim) -> dict[str, Any]:
 # --- usage --------------------------------------------------------------------------------------------------------
 
 
-def usage(account: OnomondoAccount, call: OnomondoCall, iccid: str = "") -> Reply:
+def usage(account: OnomondoAccount, call: OnomondoCall, iccid: str = "") -> SimulatedReply:
     """Answer GET /usage and GET /usage/{iccid}: rows of one day.
 
     A SIM that used nothing has no rows (public client code reads them so).

@@ -8,7 +8,7 @@ from migrator.carriers.onomondo.simulator.account import OnomondoAccount, Onomon
 from migrator.carriers.onomondo.simulator.behaviour import BulkLine
 from migrator.carriers.onomondo.simulator.reads import record
 from migrator.carriers.simulation.effects import Effect
-from migrator.carriers.simulation.messages import Refused, Reply, json_reply
+from migrator.carriers.simulation.messages import Refused, SimulatedReply, json_reply
 
 __all__ = ["is_forbidden", "update_many", "update_one"]
 
@@ -29,7 +29,7 @@ def is_forbidden(call: OnomondoCall) -> bool:
     return not is_bulk or any(not isinstance(one, dict) or set(one) != {"id", "activated"} for one in sims or ())
 
 
-def update_one(account: OnomondoAccount, call: OnomondoCall, name: str) -> Reply:
+def update_one(account: OnomondoAccount, call: OnomondoCall, name: str) -> SimulatedReply:
     """Answer PATCH /sims/{id} with the SIM's record."""
     sim = account.known(name)
     if not isinstance(call.body, dict):
@@ -38,7 +38,7 @@ def update_one(account: OnomondoAccount, call: OnomondoCall, name: str) -> Reply
     return json_reply(record(account, sim))
 
 
-def update_many(account: OnomondoAccount, call: OnomondoCall) -> Reply:
+def update_many(account: OnomondoAccount, call: OnomondoCall) -> SimulatedReply:
     """Answer PATCH /sims/bulk.
 
     The answer is text, with an object for each SIM on a line.
@@ -54,7 +54,7 @@ def update_many(account: OnomondoAccount, call: OnomondoCall) -> Reply:
     if account.behaviour.bulk_reversed:
         lines.reverse()
     text = "".join(f"{json.dumps(line, separators=(',', ':'))}\n" for line in lines)
-    return Reply(200, text.encode(), "text/plain; charset=utf-8")
+    return SimulatedReply(200, text.encode(), "text/plain; charset=utf-8")
 
 
 def _line(account: OnomondoAccount, update: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -8,7 +8,13 @@ import anyio
 import httpx
 import pytest
 
-from migrator.carriers.hologram.simulator import Duplicates, Edition, HologramBehaviour, HologramSimulator, MixedClaims
+from migrator.carriers.hologram.simulator import (
+    Duplicates,
+    HologramBehaviour,
+    HologramSimulator,
+    MixedClaims,
+    ReplyEdition,
+)
 from migrator.carriers.simulation import Fault, FaultPlan, InProcessTransport
 from tests.carriers.hologram.hologram_api import (
     INSTANT,
@@ -169,16 +175,16 @@ async def test_an_account_without_limits_at_claim_refuses_only_claims_that_have_
 @virtual
 async def test_the_claim_reply_speaks_every_edition() -> None:
     seen = {}
-    for edition, iccid in zip(Edition, SIMS, strict=False):
+    for edition, iccid in zip(ReplyEdition, SIMS, strict=False):
         api = with_stock(edition=edition)
         answer = (await api.claim(iccid)).json()
         row = answer["data"][0]
         device = next(key for key in row if key.lower().startswith("device"))
         seen[edition] = (device, type(row.get("simcardid")), type(answer.get("order_data")))
     assert seen == {
-        Edition.REF_1: ("Devices", type(None), dict),
-        Edition.REF_2: ("device", int, list),
-        Edition.REF_3: ("device", str, type(None)),
+        ReplyEdition.REF_1: ("Devices", type(None), dict),
+        ReplyEdition.REF_2: ("device", int, list),
+        ReplyEdition.REF_3: ("device", str, type(None)),
     }
 
 

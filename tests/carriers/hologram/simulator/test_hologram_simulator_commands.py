@@ -6,7 +6,7 @@ from typing import Any
 import anyio
 import pytest
 
-from migrator.carriers.hologram.simulator import Edition, HologramSimulator, SmsIncrease, TagRepeat
+from migrator.carriers.hologram.simulator import HologramSimulator, ReplyEdition, SmsIncrease, TagRepeat
 from tests.carriers.hologram.hologram_api import INSTANT, SIMS, A, Api, B, virtual, with_claimed, with_stock
 
 
@@ -72,7 +72,7 @@ async def test_what_the_carrier_paused_the_api_cannot_resume() -> None:
 @virtual
 async def test_batch_state_and_its_job_list_speak_every_edition() -> None:
     jobs = {}
-    for edition in Edition:
+    for edition in ReplyEdition:
         api = with_claimed(edition=edition, state_pending_s=(60, 60), job_status="odd word")
         await api.command("state", A, state="pause")
         data = (await api.command("state", A, state="pause"))["data"]
@@ -81,7 +81,11 @@ async def test_batch_state_and_its_job_list_speak_every_edition() -> None:
         tasks = (await api.get("devices/batch/state", orgid=api.sim.org_id))["data"]["tasks"]
         assert str(tasks[0]["job_id"]) == str(data["jobid"])
         assert tasks[0]["status"] == "odd word"
-    assert jobs == {Edition.REF_1: (str, str), Edition.REF_2: (str, dict), Edition.REF_3: (int, type(None))}
+    assert jobs == {
+        ReplyEdition.REF_1: (str, str),
+        ReplyEdition.REF_2: (str, dict),
+        ReplyEdition.REF_3: (int, type(None)),
+    }
 
 
 @virtual
@@ -135,7 +139,7 @@ async def test_limits_of_pending_sims_can_be_locked() -> None:
 
 @virtual
 async def test_a_limit_command_may_answer_with_a_job_only() -> None:
-    api = with_claimed(limits_edition=Edition.REF_3)
+    api = with_claimed(limits_edition=ReplyEdition.REF_3)
     assert (await api.command("usagelimit", A, overagelimit=1))["data"]["valid_tasks"] == [{}]
     assert api.sim.sims[A].overage_limit == 1
 
@@ -183,7 +187,7 @@ async def test_a_tag_of_a_name_that_exists(repeat: TagRepeat, status: int, tags:
 
 @virtual
 async def test_a_claim_brings_its_tag_along() -> None:
-    api = with_stock(tags_edition=Edition.REF_1)
+    api = with_stock(tags_edition=ReplyEdition.REF_1)
     tag = (await api.http.post("devices/tags", params={"orgid": api.sim.org_id}, json={"name": "field"})).json()
     await api.claim(A, tagid=tag["data"][0]["id"])
     assert api.sim.sims[A].tags == {"field"}
@@ -191,7 +195,7 @@ async def test_a_claim_brings_its_tag_along() -> None:
 
 @virtual
 async def test_the_older_editions_want_the_organization_in_the_query() -> None:
-    for edition, status in ((Edition.REF_1, 400), (Edition.REF_2, 400), (Edition.REF_3, 200)):
+    for edition, status in ((ReplyEdition.REF_1, 400), (ReplyEdition.REF_2, 400), (ReplyEdition.REF_3, 200)):
         api = with_claimed(edition=edition)
         body = {"deviceids": [api.sim.sims[A].device_id], "state": "pause", "overagelimit": 1}
         for path in ("devices/batch/state", "devices/batch/usagelimit"):

@@ -8,12 +8,12 @@ import pytest
 
 from migrator.carriers.hologram.simulator import (
     Continues,
-    Edition,
     HologramBehaviour,
     HologramSimulator,
     LastId,
     NextLink,
     ReadKind,
+    ReplyEdition,
 )
 from tests.carriers.hologram.hologram_api import SIMS, UNKNOWN, A, Api, B, C, D, virtual, with_claimed, with_stock
 
@@ -182,7 +182,7 @@ async def test_a_device_with_several_profiles_lists_the_disabled_one_first() -> 
 @virtual
 async def test_device_records_differ_by_edition_and_gaps() -> None:
     shapes = {}
-    for edition in Edition:
+    for edition in ReplyEdition:
         api = with_claimed(edition=edition, limits_shown=False)
         await api.http.post(
             "devices/tags",
@@ -194,9 +194,9 @@ async def test_device_records_differ_by_edition_and_gaps() -> None:
         assert not {"overagelimit", "smslimit"} & link.keys()
         shapes[edition] = ("simcardid" in device, "carrier" in link, type(device["tags"][0]))
     assert shapes == {
-        Edition.REF_1: (False, False, dict),
-        Edition.REF_2: (True, False, dict),
-        Edition.REF_3: (True, True, str),
+        ReplyEdition.REF_1: (False, False, dict),
+        ReplyEdition.REF_2: (True, False, dict),
+        ReplyEdition.REF_3: (True, True, str),
     }
 
 
