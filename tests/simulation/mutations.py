@@ -194,6 +194,8 @@ MUTATIONS = (
         "migrator/engine/apply/settle.py",
         "        if secure is not None:\n",
         "        if secure is not None and not absent:\n",
+        test="tests/engine/apply/test_securing.py::"
+        "test_what_a_lost_claim_made_ours_gets_its_limits_while_the_others_are_waited_for",
     ),
     Mutation(
         "no orders once verified",
@@ -262,6 +264,7 @@ MUTATIONS = (
         "migrator/core/run/doubts.py",
         "        Doubt.LOCKED: Settling(),",
         "        Doubt.LOCKED: Settling(tries=6, kinds=_SETTINGS - {StepKind.STATE}),",
+        test="tests/engine/apply/test_securing.py::test_a_lock_is_outlasted_whatever_the_reply_says_of_it",
     ),
     Mutation(
         "limits that follow the claim are seen through",
@@ -392,6 +395,7 @@ MUTATIONS = (
         "    if sim.imei_lock is None:\n",
         "    if False:\n",
         "cutover",
+        test="tests/engine/cutover/test_cutover_runs.py::test_a_lock_that_1nce_does_not_tell_is_not_guessed",
     ),
     Mutation(
         "cutover: what is done is not ordered again",
@@ -428,12 +432,14 @@ MUTATIONS = (
         "await send(ctx, StepKind.PAUSE, before, order, vouch=known.vouch,",
         "await send(ctx, StepKind.PAUSE, before, order, vouch=lambda: None,",
         "cutover",
+        seed=5,
     ),
     Mutation(
         "no claim leaves on an old look",
         "migrator/engine/apply/claim.py",
         "        look.vouch()\n",
         "",
+        seed=88,
     ),
     Mutation(
         "rollback: no pause before the old SIM is proved on",
@@ -441,6 +447,7 @@ MUTATIONS = (
         "return is_settled_as_wanted(item, StepKind.SOURCE) and is_open",
         "return is_open",
         "cutover",
+        seed=4,
     ),
     Mutation(
         "rollback: the old SIM is read once more before the pause",
@@ -448,6 +455,7 @@ MUTATIONS = (
         "            if not _is_on(looks[item.key]):\n",
         "            if False:\n",
         "cutover",
+        seed=19,
     ),
     Mutation(
         "onomondo: a limit that is not for a month waits for a word",
@@ -462,6 +470,7 @@ MUTATIONS = (
         "if step.kind in {StepKind.TAG, StepKind.UNTAG} and item.target is not None and item.target.tags is None:",
         "if False:",
         source="onomondo",
+        seed=48,
     ),
     Mutation(
         "onomondo: no further tag after one that went wrong",
@@ -469,6 +478,7 @@ MUTATIONS = (
         "                        del lacking[item.key]\n",
         "                        pass\n",
         source="onomondo",
+        seed=6,
     ),
     Mutation(
         "onomondo: a key's form is found by one request at a time",

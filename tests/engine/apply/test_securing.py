@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from migrator.carriers.hologram.simulator import HologramBehaviour, ReplyEdition
+from migrator.carriers.hologram.simulator import HologramBehaviour, MixedClaims, ReplyEdition
 from migrator.carriers.simulation import Fault, FaultPlan
 from migrator.core.run.results import ExitCode
 from migrator.core.run.states import StepKind
@@ -51,6 +51,23 @@ def test_while_an_order_of_limits_is_lost_nothing_else_goes_on(
     orders = [entry for entry in world.target.ledger.entries if entry.method != "GET"]
     lost = next(number for number, entry in enumerate(orders) if entry.fault == Fault.LOSE_BEFORE)
     assert "usagelimit" in orders[lost + 1].path, f"{orders[lost + 1].path} went out before the limits were through"
+
+
+def test_what_a_lost_claim_made_ours_gets_its_limits_while_the_others_are_waited_for(tmp_path: Path) -> None:
+    """One of the SIMs cannot be claimed: for minutes nobody knows whether its claim may still come."""
+    behaviour = HologramBehaviour(claim_policy=MixedClaims.FALSE_BUT_SOME)
+    world = World(tmp_path, sims=6, policy_text=AFTER_CLAIM, behaviour=behaviour)
+    world.pull()
+    targets = new_sims(6)
+    world.target.stock(targets[1:])
+    world.target.stock_foreign(targets[:1])
+    world.pair(targets)
+    world.plan()
+    world.target.faults = FaultPlan(scripted=[Fault.LOSE_AFTER], scripted_for=lambda _verb, path: "bulkclaim" in path)
+    assert world.apply_until_quiet().exit_code is ExitCode.ATTENTION
+    first, second = (at_s for at_s, _ in world.claims_sent())
+    assert second - first > LAG_S + 10
+    assert unlimited_s(world) < LAG_S
 
 
 def assert_nothing_came_between(world: World, lost_at: int) -> None:
