@@ -12,6 +12,8 @@ from migrator.core.policy.policy import CampaignPolicy, Policy
 from migrator.errors import InputError
 from migrator.inputs.policy.file import LoadedPolicy, read_policy, stored_policy
 from migrator.store.campaigns.campaigns import Campaign, CampaignApproval
+from migrator.workflows.notices.deliver import deliver_after_run
+from migrator.workflows.notices.done import done_notices
 from migrator.workflows.plans.refusals import must_know_users
 from migrator.workflows.site import Site, named_person
 
@@ -112,9 +114,17 @@ def resume_campaign(site: Site, *, by: str | None = None) -> Campaign:
 
 
 def end_campaign(site: Site, *, by: str | None = None) -> Campaign:
-    """End the campaign for good; its plans stay as they are."""
-    campaign = site.store.campaigns.required()
-    site.store.campaigns.end(campaign, named_person(by, option="--by"), site.now())
+    """End the campaign for good; its plans stay as they are.
+
+    The kept receivers are told what is done and was not told yet: no other call will.
+    """
+    store, campaign, who = site.store, site.store.campaigns.required(), named_person(by, option="--by")
+    day = site.clock.now().astimezone(ZoneInfo(bounds_of(campaign).time_zone)).date()
+    to, ref = kept_policy(campaign).notify, store.campaigns.ref(campaign)
+    rest, _ = done_notices(site, campaign, str(day), to, ref=ref, is_end=True)
+    store.campaigns.end(campaign, who, site.now(), notices=rest)
+    if rest:
+        deliver_after_run(site)
     return campaign
 
 
