@@ -203,6 +203,17 @@ def test_what_a_killed_call_did_is_told_by_the_next_one(tmp_path: Path, stage: s
     assert len(told(world, NoticeEvent.WAVE_DONE)) == 1, "what was told before is not told again after a kill"
 
 
+def test_a_day_without_news_keeps_the_day_of_the_last_notice(tmp_path: Path) -> None:
+    """Else what is done later on that day would wait for the next one."""
+    world = CampaignWorld(tmp_path, sims=14, seed=3)
+    world.began(more=RECEIVER)
+    world.tick()
+    world.hand_in_pairs("first.csv", [(world.on()[0], world.cards[0])])
+    world.wait(900)
+    world.tick()
+    assert [one["counts"] for one in told(world, NoticeEvent.WAVE_DONE)] == [{"plans": 1, "ok": 1}]
+
+
 def test_a_cutover_that_a_person_runs_tells_by_itself_and_is_not_summed(tmp_path: Path) -> None:
     world = began(tmp_path, cutover="ask")
     world.tick()
