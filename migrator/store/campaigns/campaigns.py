@@ -10,12 +10,14 @@ from sqlalchemy import Connection, insert, select, update
 
 from migrator.chunks import chunks
 from migrator.core.audit.campaign import APPROVED, MADE, OWNED, POLICY_TEXT
+from migrator.core.campaign.notices import Notice
 from migrator.core.plan.approvals import people_of
 from migrator.errors import InputError
 from migrator.store.database.database import Database
 from migrator.store.database.rows import AnyRow
 from migrator.store.database.sql import insert as upsert
 from migrator.store.log import note
+from migrator.store.notices import add_notices
 from migrator.store.tables.campaigns import campaign_approvals, campaigns, claim_retries
 from migrator.store.tables.plans import plans
 
@@ -228,10 +230,10 @@ class Campaigns:
 
         self._update(campaign, changed, now, "resumed", {"name": campaign.name, "by": by})
 
-    def end(self, campaign: Campaign, by: str, now: float) -> None:
-        """End a campaign for good."""
+    def end(self, campaign: Campaign, by: str, now: float, *, notices: Iterable[Notice] = ()) -> None:
+        """End a campaign for good, in one transaction with its notices."""
         values = {"state": CampaignState.ENDED, "ended_at": now}
-        self._update(campaign, lambda _: values, now, "ended", {"name": campaign.name, "by": by})
+        self._update(campaign, lambda _: values, now, "ended", {"name": campaign.name, "by": by}, notices=notices)
 
     def retry(self, keys: Iterable[str], by: str, now: float) -> int:
         """Let refused claims of some old SIMs go again; return how many."""
@@ -290,11 +292,14 @@ class Campaigns:
         now: float,
         word: str,
         told: Mapping[str, Any],
+        *,
+        notices: Iterable[Notice] = (),
     ) -> None:
         """Change a campaign by what it is as the change is written."""
         with self._db.write() as connection:
             connection.execute(_this(campaign).values(**changed(_fresh(connection, campaign))))
             note(connection, now, f"campaign.{word}", None, told)
+            add_notices(connection, notices, now)
 
 
 def _fresh(connection: Connection, campaign: Campaign) -> Campaign:

@@ -61,6 +61,15 @@ class Done:
         back = {row.plan_id for row in self._db.rows(_ROLLBACKS, ids=json_list(ids))}
         return self._untold(NoticeEvent.CUTOVER_DONE, ((one, "") for one in ids if one not in back), last)
 
+    def told_to(self, event: NoticeEvent, campaign: Campaign) -> int:
+        """Return the last event that a notice of the campaign tells.
+
+        It is a number of the log; 0 without a notice.
+        """
+        keys = notices.c.key.startswith(f"{event}:campaign {campaign.campaign_no}:", autoescape=True)
+        newest = select(notices.c.key).where(notices.c.event == event, keys).order_by(notices.c.notice_no.desc())
+        return next((int(row.key.rpartition(":")[2]) for row in self._db.rows(newest.limit(1))), 0)
+
     def _noted(self, campaign: Campaign, after: int, kind: str) -> tuple[int, Sequence[AnyRow]]:
         last = int(self._db.rows(_LAST)[0][0])
         return last, self._db.rows(_NOTED, campaign_no=campaign.campaign_no, after=after, last=last, kind=kind)

@@ -1,17 +1,21 @@
 """Making a campaign, and the orders that people give for it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from migrator import wiring
 from migrator.core.campaign.calendar import is_over
 from migrator.core.campaign.life import ExceptionCode
+from migrator.core.campaign.notices import Notice
 from migrator.core.plan.refs import LONGEST_REF, ref_of
 from migrator.core.policy.policy import CampaignPolicy, Policy
 from migrator.errors import InputError
 from migrator.inputs.policy.file import LoadedPolicy, read_policy, stored_policy
 from migrator.store.campaigns.campaigns import Campaign, CampaignApproval
+from migrator.workflows.notices.deliver import deliver_after_run
+from migrator.workflows.notices.done import done_notices
 from migrator.workflows.plans.refusals import must_know_users
 from migrator.workflows.site import Site, named_person
 
@@ -112,10 +116,25 @@ def resume_campaign(site: Site, *, by: str | None = None) -> Campaign:
 
 
 def end_campaign(site: Site, *, by: str | None = None) -> Campaign:
-    """End the campaign for good; its plans stay as they are."""
-    campaign = site.store.campaigns.required()
-    site.store.campaigns.end(campaign, named_person(by, option="--by"), site.now())
+    """End the campaign for good; its plans stay as they are.
+
+    The kept receivers are told what is done and was not told yet: no other call will.
+    """
+    store, campaign, who = site.store, site.store.campaigns.required(), named_person(by, option="--by")
+    rest: Sequence[Notice] = ()
+    with suppress(InputError):  # a kept policy that this version cannot read must not keep a campaign from ending
+        rest = _not_told(site, campaign)
+    store.campaigns.end(campaign, who, site.now(), notices=rest)
+    if rest:
+        deliver_after_run(site)
     return campaign
+
+
+def _not_told(site: Site, campaign: Campaign) -> Sequence[Notice]:
+    """Return the notices of waves and cutovers that wait for the next day."""
+    day = site.clock.now().astimezone(ZoneInfo(bounds_of(campaign).time_zone)).date()
+    to, ref = kept_policy(campaign).notify, site.store.campaigns.ref(campaign)
+    return done_notices(site, campaign, str(day), to, ref=ref, is_end=True)[0]
 
 
 def retry_refused(

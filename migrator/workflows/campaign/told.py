@@ -1,6 +1,5 @@
 """Results of a tick for others: exceptions, report, changed units, notices."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,15 +11,12 @@ from migrator.core.campaign.notices import (
     Notice,
     bounds_notices,
     daily_notice,
-    done_notice,
     end_notices,
     sims_notice,
 )
-from migrator.core.fleet.units import counted, money, n_sims
+from migrator.core.fleet.units import money, n_sims
 from migrator.core.policy.outside import NoticeEvent, Receiver
 from migrator.core.run.results import ExitCode
-from migrator.core.run.states import StepKind, StepState
-from migrator.core.run.steps import Verdict
 from migrator.files import placed_text
 from migrator.reports.campaign.documents import exception_lines
 from migrator.store.campaigns.campaigns import Campaign
@@ -29,6 +25,7 @@ from migrator.workflows.campaign.make import kept_policy
 from migrator.workflows.campaign.report import campaign_report
 from migrator.workflows.campaign.tick import GRAVITY, Held, Tick
 from migrator.workflows.handover.export import handover
+from migrator.workflows.notices.done import DONE, done_notices
 from migrator.workflows.notices.stopped import Standstill, told_of_turn, without_secrets
 from migrator.workflows.site import Site, holding
 
@@ -53,12 +50,6 @@ _EVENTS = {
     ExceptionCode.MISMATCH: (NoticeEvent.DRIFT, "not as planned at Hologram"),
 }
 """Exceptions that are events of their own."""
-
-DONE = "done_told"
-"""Name of what was told of waves and cutovers, in a tick.
-
-For each there is the day, and the last event of the log.
-"""
 
 CURSOR, WAITS = "handover.cursor", "handover_waits"
 OF_FILES = {"intake", "intake again", "discovery", "exceptions", "report", HANDOVER}
@@ -129,7 +120,8 @@ def notices_of(tick: Tick, ended: ExitCode) -> list[Notice]:
     The day in numbers is told by its first tick. A tick that merely waits, as for the end of quiet hours, is not told.
     """
     to, name, day = tick.receivers(), tick.campaign.name, tick.now().astimezone(tick.zone).date()
-    done = _of_done(tick, str(day), to)  # also where nobody is told: a new receiver hears what is done from then on
+    # also where nobody is told: a new receiver hears what is done from then on
+    done, tick.told[DONE] = done_notices(tick.site, tick.campaign, str(day), to, ref=tick.ref())
     if not to:
         return []
     store, ref, number = tick.site.store, tick.ref(), tick.campaign.campaign_no
@@ -159,51 +151,6 @@ def notices_of(tick: Tick, ended: ExitCode) -> list[Notice]:
     }
     used = bounds_notices(bounds_used(tick.bounds, spent), number, {**told, "next": RAISE}, to=to)
     return [*ends, *_of_sims(tick, told, to), *done, *used, daily_notice(number, day, told | numbers, to)]
-
-
-def _of_done(tick: Tick, day: str, to: tuple[Receiver, ...]) -> list[Notice]:
-    """Return the notices of waves and cutovers that are done.
-
-    Each is told once a day. What is done after the notice of a day is told by the first tick of the next one, and what
-    a killed tick did by the tick after it: the tick that tells it notes how far it read the log.
-    """
-    store, campaign = tick.site.store, tick.campaign
-    before: Mapping[str, Any] = store.ticks.last_told(campaign.campaign_no, DONE) or {}
-    notices, noted = list[Notice](), dict[str, Any]()
-    for event, read, sums in (
-        (NoticeEvent.WAVE_DONE, store.done.waves, _sum_of_waves),
-        (NoticeEvent.CUTOVER_DONE, store.done.cutovers, _sum_of_cutovers),
-    ):
-        was, is_asked = before.get(event, {"day": "", "seq": 0}), any(event in one.on for one in to)
-        if is_asked and was["day"] == day:
-            noted[event] = was
-            continue
-        done = read(campaign, was["seq"])
-        is_told = bool(is_asked and done.ids)
-        noted[event] = {"day": day if is_told else was["day"], "seq": done.seq}
-        if is_told:
-            told = {"campaign": campaign.name, "ref": tick.ref(), **sums(tick, done.ids)}
-            told["next"] = "`migrator campaign status` shows how far it is"
-            notices.append(done_notice(event, campaign.campaign_no, done.seq, told, to))
-    tick.told[DONE] = noted
-    return notices
-
-
-def _sum_of_waves(tick: Tick, waves: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    verdicts = Counter[str]()
-    for plan_id, wave in waves:
-        verdicts.update(tick.site.store.journal.verdicts(plan_id, wave))
-    words = f"SIMs that are verified: {verdicts[Verdict.OK]} of {verdicts.total()}, in {counted(len(waves), 'plan')}"
-    return {"reason": words, "counts": {"plans": len(waves), **{str(one): n for one, n in verdicts.items() if n}}}
-
-
-def _sum_of_cutovers(tick: Tick, cutovers: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    off = 0
-    for cutover_id, _ in cutovers:
-        steps = tick.site.store.journal.step_codes(cutover_id)
-        off += sum(n for (kind, state, _), n in steps.items() if (kind, state) == (StepKind.SOURCE, StepState.DONE))
-    words = f"old SIMs that were switched off: {off}, in {counted(len(cutovers), 'cutover')}"
-    return {"reason": words, "counts": {"cutovers": len(cutovers), "switched_off": off}}
 
 
 def _of_sims(tick: Tick, told: Mapping[str, Any], to: tuple[Receiver, ...]) -> list[Notice]:

@@ -1,6 +1,8 @@
 """Waves and cutovers of a campaign are told by its calls: summed, once a day, and none is lost."""
 
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +87,45 @@ def test_plans_of_a_day_are_told_once_a_day_and_none_is_lost(tmp_path: Path) -> 
     ]
 
 
+def test_the_end_of_a_campaign_tells_the_rest_once(tmp_path: Path) -> None:
+    world = CampaignWorld(tmp_path, sims=14, seed=3)
+    world.began(more=RECEIVER)
+    units = world.on()
+    for number in range(2):
+        world.hand_in_pairs(f"{number}.csv", [(units[number], world.cards[number])])
+        world.tick()
+    with site_of(world, world.outside) as site:
+        assert len(site.store.outbox.newest(99)) == 1
+        end_campaign(site, by="ann")
+        told_at_end = site.store.outbox.newest(99)
+    assert [one.told["counts"] for one in told_at_end] == [{"plans": 1, "ok": 1}] * 2
+    assert told_at_end[-1].tries == 1, "no other call would deliver it"
+
+
+@pytest.mark.parametrize("wave", ["before", "after"])
+def test_a_call_that_is_at_work_at_the_end_tells_nothing_twice_and_loses_nothing(tmp_path: Path, wave: str) -> None:
+    """A day's second wave is done as the campaign is ended, and the end tells it; or it is done after that."""
+    world = CampaignWorld(tmp_path, sims=14, seed=3)
+    world.began(more=RECEIVER)
+    units, seen = world.on(), list[str]()
+    world.hand_in_pairs("first.csv", [(units[0], world.cards[0])])
+    world.tick()
+    world.hand_in_pairs("second.csv", [(units[1], world.cards[1])])
+
+    def ends(event: str, values: Mapping[str, Any]) -> None:
+        seen.append(values.get("stage", ""))
+        is_there = seen[-1] == "discovery" if wave == "before" else event != "campaign_stage" and "claims" in seen
+        if is_there and "ended" not in seen:
+            seen.append("ended")
+            with site_of(world, world.outside) as site:
+                end_campaign(site, by="ann")
+            assert len(told(world, NoticeEvent.WAVE_DONE)) == (2 if wave == "before" else 1)
+
+    world.tick(ends)
+    assert "ended" in seen
+    assert [one["counts"] for one in told(world, NoticeEvent.WAVE_DONE)] == [{"plans": 1, "ok": 1}] * 2
+
+
 def test_a_call_that_failed_as_a_whole_makes_none_be_told_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,6 +205,17 @@ def test_what_a_killed_call_did_is_told_by_the_next_one(tmp_path: Path, stage: s
     assert len(told(world, NoticeEvent.WAVE_DONE)) == 1, "what was told before is not told again after a kill"
 
 
+def test_a_day_without_news_keeps_the_day_of_the_last_notice(tmp_path: Path) -> None:
+    """Else what is done later on that day would wait for the next one."""
+    world = CampaignWorld(tmp_path, sims=14, seed=3)
+    world.began(more=RECEIVER)
+    world.tick()
+    world.hand_in_pairs("first.csv", [(world.on()[0], world.cards[0])])
+    world.wait(900)
+    world.tick()
+    assert [one["counts"] for one in told(world, NoticeEvent.WAVE_DONE)] == [{"plans": 1, "ok": 1}]
+
+
 def test_a_cutover_that_a_person_runs_tells_by_itself_and_is_not_summed(tmp_path: Path) -> None:
     world = began(tmp_path, cutover="ask")
     world.tick()
@@ -219,3 +271,12 @@ def test_a_clock_that_was_set_back_loses_nothing(tmp_path: Path) -> None:
     world.wait(DAY_S)
     world.tick()
     assert len(told(world, NoticeEvent.WAVE_DONE)) == 2
+
+
+def test_a_kept_policy_that_cannot_be_read_keeps_no_campaign_from_ending(tmp_path: Path) -> None:
+    world = began(tmp_path, cutover="ask")
+    with closing(sqlite3.connect(tmp_path / "state.db")) as plain, plain:
+        assert plain.execute("UPDATE campaigns SET policy_text = '[claim'").rowcount == 1
+    with site_of(world, world.outside) as site:
+        end_campaign(site, by="ann")
+        assert site.store.campaigns.open() is None

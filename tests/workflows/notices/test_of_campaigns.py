@@ -6,13 +6,15 @@ from unittest import mock
 
 import pytest
 
+from migrator import wiring
 from migrator.carriers.hologram.simulator import HologramBehaviour
 from migrator.carriers.simulation import Fault, FaultPlan
 from migrator.core.policy.outside import NoticeEvent
 from migrator.core.run.results import ExitCode
-from migrator.errors import InputError, Interrupted, LeaseLost, StoreError, StoreLost
+from migrator.errors import InputError, Interrupted, LeaseLost, NoStore, StoreError, StoreLost
 from migrator.store.campaigns.outbox import Delivery
 from migrator.workflows.campaign.make import create_campaign
+from migrator.workflows.notices.stopped import telling_failure
 from tests.worlds.campaigned import CampaignWorld
 from tests.worlds.outside import SimulatedOutside, site_of
 from tests.worlds.world import Crash, new_sims
@@ -225,3 +227,12 @@ def test_calls_that_die_again_and_again_are_told_by_the_next_one_as_it_begins(tm
     world.wait(DAY_S)
     world.tick()
     assert len(told(world, NoticeEvent.STOPPED)) == 1
+
+
+@pytest.mark.parametrize("error", [NoStore("none"), StoreError("torn")])
+def test_trouble_with_the_store_is_told_by_no_least_settings(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    asked = mock.Mock()
+    monkeypatch.setattr(wiring, "least_settings", asked)
+    with pytest.raises(type(error)), telling_failure(None, mock.Mock()):
+        raise error
+    asked.assert_not_called()
