@@ -20,7 +20,7 @@ from migrator.store.campaigns import campaigns as keeping
 from migrator.store.log import note
 from migrator.store.tables.campaigns import ticks
 from migrator.workflows import evidence as gathering
-from migrator.workflows.campaign.make import create_campaign, end_campaign
+from migrator.workflows.campaign.make import create_campaign, end_campaign, pause_campaign, resume_campaign
 from migrator.workflows.cutover.apply import CutoverBounds, carry_out_cutover
 from migrator.workflows.cutover.make import make_rollback
 from migrator.workflows.evidence import gather, gather_campaign
@@ -130,6 +130,12 @@ FORGERIES: dict[str, tuple[dict[str, Edit | None], str]] = {
     "the policy of now": ({"policy.toml": replacing("claims_per_day = 4", "claims_per_day = 9")}, "policy.toml"),
     "the campaign's hash": ({"campaign.json": line(0, policy_sha256="0" * 64)}, "campaign.json"),
     "the campaign's name": ({"campaign.json": line(0, name="another")}, "another campaign"),
+    "the campaign's state": ({"campaign.json": line(0, state="ended")}, "state in campaign.json is ended"),
+    "who made it": ({"campaign.json": line(0, created_by="eve")}, "created_by in campaign.json is eve"),
+    "when it was made": ({"campaign.json": line(0, created_at="2020-01-01T00:00:00Z")}, "created_at in campaign.json"),
+    "its approval's time": ({"campaign.json": line(0, approved_at="2020-01-01T00:00:00Z")}, "approved_at in campaign"),
+    "its approval": ({"campaign.json": line(0, approved_at=None)}, "approved_at in campaign.json is None"),
+    "its end": ({"campaign.json": line(0, ended_at="2030-01-01T00:00:00Z")}, "ended_at in campaign.json"),
     "the head of the log": ({"events.jsonl": lambda data: b"".join(data.splitlines(keepends=True)[:-1])}, "the head"),
     "an unknown member": ({"plans/notes.txt": lambda _: b"all is well"}, "plans/notes.txt is no part"),
     "a plan without a log's word": ({"plans/p0/plan.jsonl": lambda _: b"{}\n"}, "plans/p0/: the log does not tell"),
@@ -302,3 +308,45 @@ def test_a_campaign_that_an_older_version_began_holds(tmp_path: Path, monkeypatc
         gather_campaign(site.store, tmp_path / "campaign.zip", now=site.now())
     manifest, found = evidence_problems(tmp_path / "campaign.zip")
     assert (len(manifest["plans"]), found) == (2, [])
+
+
+def test_every_standing_of_a_campaign_holds_and_no_other(tmp_path: Path) -> None:
+    """Two people must approve; a changed policy needs both again, and a pause outlives it."""
+    world, file = CampaignWorld(tmp_path, sims=2, seed=3), tmp_path / "campaign.zip"
+
+    def assert_told(state: str, *, is_approved: bool) -> None:
+        with site_of(world, world.outside) as site:
+            gather_campaign(site.store, file, now=site.now())
+        (row,) = rows(file, "campaign.json")
+        assert (row["state"], row["approved_at"] is not None) == (state, is_approved)
+        assert evidence_problems(file)[1] == []
+        for other in {"made", "approved", "paused", "ended"} - {state}:
+            found = evidence_problems(forged(file, tmp_path, {"campaign.json": line(0, state=other)}))[1]
+            assert found == [f"state in campaign.json is {other}, and the log tells {state}"]
+        world.wait(60)
+
+    world.began(approve=False, claims_per_day="500\napprovals = 2")
+    assert_told("made", is_approved=False)
+    world.approve("ann@desk")
+    world.approve("ANN@desk")
+    assert_told("made", is_approved=False)
+    world.approve("bob@desk")
+    world.wait(60)
+    world.approve("cem@desk")
+    assert_told("approved", is_approved=True)
+    world.write_policy(claims_per_day="1\napprovals = 2")
+    world.approve("ann@desk")
+    assert_told("made", is_approved=False)
+    world.write_policy(claims_per_day="500\napprovals = 2")
+    world.approve("bob@desk")
+    assert_told("made", is_approved=False)
+    with site_of(world, world.outside) as site:
+        pause_campaign(site, by="ann")
+    world.approve("ann@desk")
+    assert_told("paused", is_approved=True)
+    with site_of(world, world.outside) as site:
+        resume_campaign(site, by="ann")
+    assert_told("approved", is_approved=True)
+    with site_of(world, world.outside) as site:
+        end_campaign(site, by="ann")
+    assert_told("ended", is_approved=True)

@@ -1,14 +1,16 @@
 """Check of what the evidence of a campaign tells over its plans."""
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from migrator.core.audit.campaign import APPROVED, MADE, OWNED, POLICY_TEXT, CampaignEvents
+from migrator.core.audit.campaign import APPROVED, MADE, OWNED, POLICY_TEXT, CampaignEvents, StandingTold
 from migrator.core.audit.chain import AuditEvent
 from migrator.reports.evidence.file import APPROVALS, CAMPAIGN, MANIFEST, POLICIES, POLICY, POLICY_READ, plan_folder
 from migrator.reports.evidence.zip_file import EvidenceZip
+from migrator.reports.model import moment
 
 __all__ = ["CampaignCheck", "policy_member"]
 
@@ -31,7 +33,8 @@ class CampaignCheck:
         which = evidence.manifest.get("campaign")
         self.which: Mapping[str, Any] = which if isinstance(which, Mapping) else {}
         self._own = CampaignEvents(str(self.which.get("name")), self.which.get("created_s", 0.0))
-        self._is_made, self._lists_plans, self._sha256 = False, False, ""
+        self._is_made, self._lists_plans = False, False
+        self._standing = StandingTold()
         self._texts: list[tuple[str, str]] = []
         self._owned: set[str] = set()
         self._approved: Counter[tuple[Any, ...]] = Counter()
@@ -44,6 +47,7 @@ class CampaignCheck:
         if not self._own.has(event):
             return
         detail = event.detail
+        self._standing.take(event)
         if event.kind == MADE:  # by a version that tells its plans, if it tells the policy's text
             self._is_made, self._lists_plans = True, POLICY_TEXT in detail
         if event.kind == APPROVED:
@@ -51,10 +55,8 @@ class CampaignCheck:
             self._approved[(event.at, *named, detail.get("database_user"))] += 1
         elif event.kind == OWNED:
             self._owned.add(str(event.plan_id))
-        elif "policy_sha256" in detail:
-            self._sha256 = detail["policy_sha256"]
-            if POLICY_TEXT in detail:
-                self._texts.append((self._sha256, detail[POLICY_TEXT]))
+        elif POLICY_TEXT in detail:
+            self._texts.append((detail["policy_sha256"], detail[POLICY_TEXT]))
 
     def checks(self) -> Iterator[tuple[tuple[str, ...], Callable[[], Iterable[str]]]]:
         """Yield each check, with the members that it reads."""
@@ -71,8 +73,27 @@ class CampaignCheck:
         if [row.get(name) for name in _WHICH] != [self.which.get(name) for name in _WHICH]:
             yield f"{CAMPAIGN} and {MANIFEST} tell another campaign"
         read = self.zip.whole(POLICY_READ).decode().removesuffix("\n")
-        if {row.get("policy_sha256"), hashlib.sha256(read.encode()).hexdigest()} != {self._sha256}:
+        if {row.get("policy_sha256"), hashlib.sha256(read.encode()).hexdigest()} != {self._standing.sha256}:
             yield f"{POLICY_READ} or the policy's hash in {CAMPAIGN} is not what the log tells"
+        for name, told in self._told(json.loads(read)).items():
+            if row.get(name) != told:
+                yield f"{name} in {CAMPAIGN} is {row.get(name)}, and the log tells {told}"
+
+    def _told(self, policy: Mapping[str, Any]) -> dict[str, str | None]:
+        """Return the campaign's standing by the log, spelled as its member.
+
+        Args:
+            policy: the policy in force, which says how many people must approve it.
+        """
+        standing, users = self._standing, policy.get("database_users") is True
+        approved_s = standing.approved_s(policy["campaign"]["approvals"], database_users=users)
+        return {
+            "state": standing.state(approved_s),
+            "created_by": standing.made_by,
+            "created_at": moment(standing.made_s),
+            "approved_at": moment(approved_s),
+            "ended_at": moment(standing.ended_s),
+        }
 
     def _policies(self) -> Iterator[str]:
         for number, (sha256, text) in enumerate(self._texts, 1):

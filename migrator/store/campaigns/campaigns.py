@@ -9,9 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from migrator.chunks import chunks
-from migrator.core.audit.campaign import APPROVED, MADE, OWNED, POLICY_TEXT
+from migrator.core.audit.campaign import APPROVED, MADE, OWNED, POLICY_TEXT, people_for
 from migrator.core.campaign.notices import Notice
-from migrator.core.plan.approvals import people_of
 from migrator.errors import InputError
 from migrator.store.database.database import Database
 from migrator.store.database.rows import AnyRow
@@ -325,17 +324,9 @@ def _approval(row: AnyRow) -> CampaignApproval:
 
 
 def _people(given: Iterable[CampaignApproval], campaign: Campaign) -> list[str]:
-    """Return who approved the campaign's policy, each person once.
-
-    Approvals from before another policy was approved do not count: nobody alone brings a former policy back.
-    """
-    of_now: list[tuple[str, str | None]] = []
-    for one in given:
-        if one.policy_sha256 != campaign.policy_sha256:
-            of_now.clear()
-        else:
-            of_now.append((one.approved_by, one.db_user))
-    return list(people_of(of_now, database_users=campaign.asks_for_users))
+    """Return who approved the campaign's policy, each person once."""
+    told = ((one.policy_sha256, one.approved_by, one.db_user) for one in given)
+    return list(people_for(told, campaign.policy_sha256, database_users=campaign.asks_for_users))
 
 
 def _this(campaign: Campaign) -> Any:

@@ -131,7 +131,7 @@ def end_campaign(site: Site, *, by: str | None = None) -> Campaign:
 
 
 def _not_told(site: Site, campaign: Campaign) -> Sequence[Notice]:
-    """Return the notices of waves and cutovers that wait for the next day."""
+    """Return the notices that wait for the next day."""
     day = site.clock.now().astimezone(ZoneInfo(bounds_of(campaign).time_zone)).date()
     to, ref = kept_policy(campaign).notify, site.store.campaigns.ref(campaign)
     return done_notices(site, campaign, str(day), to, ref=ref, is_end=True)[0]
