@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import insert
 
+from migrator.cli.tools.audit import verify
 from migrator.core.audit.campaign import OWNED, POLICY_TEXT
 from migrator.core.cutover.plan import Direction
 from migrator.core.run.results import ExitCode
 from migrator.errors import InputError
-from migrator.reports.evidence.check import evidence_problems
+from migrator.reports.evidence.check import UNLISTED, evidence_problems
 from migrator.store.campaigns import campaigns as keeping
 from migrator.store.log import note
 from migrator.store.tables.campaigns import ticks
@@ -308,6 +310,9 @@ def test_a_campaign_that_an_older_version_began_holds(tmp_path: Path, monkeypatc
         gather_campaign(site.store, tmp_path / "campaign.zip", now=site.now())
     manifest, found = evidence_problems(tmp_path / "campaign.zip")
     assert (len(manifest["plans"]), found) == (2, [])
+    assert manifest["log_lists_plans"] is False
+    told = CliRunner().invoke(verify, [str(tmp_path / "campaign.zip")])
+    assert UNLISTED in " ".join(told.output.split())
 
 
 def test_every_standing_of_a_campaign_holds_and_no_other(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from migrator.core.audit.chain import event_document
 from migrator.core.fleet.units import counted
 from migrator.core.run.results import ExitCode
 from migrator.errors import Problem
-from migrator.reports.evidence.check import CAMPAIGN_RESTING, RESTING, evidence_problems
+from migrator.reports.evidence.check import CAMPAIGN_RESTING, RESTING, UNLISTED, evidence_problems
 from migrator.reports.model import moment
 from migrator.store import Store
 
@@ -107,6 +107,8 @@ def _evidence(file: Path, head: str | None, noted: str | None) -> Outcome:
     }
     campaign = manifest.get("campaign")
     rests = RESTING if campaign is None else CAMPAIGN_RESTING
+    if manifest.get("log_lists_plans") is False:
+        rests = (*rests, UNLISTED)
     data["rests_on_manifest"] = list(rests)
     resting = "" if noted else f"Only the manifest holds {'; '.join(rests)}: give it as --manifest, as it was noted."
     if campaign is None:

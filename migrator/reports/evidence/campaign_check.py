@@ -33,7 +33,7 @@ class CampaignCheck:
         which = evidence.manifest.get("campaign")
         self.which: Mapping[str, Any] = which if isinstance(which, Mapping) else {}
         self._own = CampaignEvents(str(self.which.get("name")), self.which.get("created_s", 0.0))
-        self._is_made, self._lists_plans = False, False
+        self._is_made, self.lists_plans = False, False
         self._standing = StandingTold()
         self._texts: list[tuple[str, str]] = []
         self._owned: set[str] = set()
@@ -49,7 +49,7 @@ class CampaignCheck:
         detail = event.detail
         self._standing.take(event)
         if event.kind == MADE:  # by a version that tells its plans, if it tells the policy's text
-            self._is_made, self._lists_plans = True, POLICY_TEXT in detail
+            self._is_made, self.lists_plans = True, POLICY_TEXT in detail
         if event.kind == APPROVED:
             named = (detail[name] for name in ("by", "policy_sha256", "ref", "note"))
             self._approved[(event.at, *named, detail.get("database_user"))] += 1
@@ -118,5 +118,5 @@ class CampaignCheck:
     def _plans(self) -> Iterator[str]:
         for plan_id in sorted(self._owned - self.zip.plans.keys()):
             yield f"{plan_folder(plan_id)} is missing: the log tells that the plan is one of the campaign"
-        for plan_id in sorted(self.zip.plans.keys() - self._owned if self._lists_plans else ()):
+        for plan_id in sorted(self.zip.plans.keys() - self._owned if self.lists_plans else ()):
             yield f"{plan_folder(plan_id)}: the log does not tell that the plan is one of the campaign"

@@ -36,7 +36,7 @@ from migrator.reports.evidence.file import (
 )
 from migrator.reports.evidence.zip_file import EvidenceZip, manifest_problems, opened
 
-__all__ = ["CAMPAIGN_RESTING", "RESTING", "evidence_problems"]
+__all__ = ["CAMPAIGN_RESTING", "RESTING", "UNLISTED", "evidence_problems"]
 
 RESTING = ("answers, runs, approvals, steps, verdicts, and what Hologram showed last",)
 """Facts that the check does not compare with the log.
@@ -49,6 +49,9 @@ CAMPAIGN_RESTING = ("answers, runs, ticks, steps, verdicts, the report, and what
 
 Its standing approvals are compared.
 """
+
+UNLISTED = "which plans are the campaign's (an older version began it, and its log does not tell)"
+"""The same of a campaign whose plans could be taken out unnoticed."""
 
 Row = Mapping[str, Any]
 Named = tuple[tuple[str, ...], Callable[[], Iterable[str]]]
@@ -66,6 +69,7 @@ def evidence_problems(
         manifest_sha256: SHA-256 of the manifest that was noted when the zip was written.
 
     Returns: the manifest with its `sha256` (empty, if the manifest cannot be read), and what does not hold, in words.
+        Of a campaign the manifest also has `log_lists_plans`: an older version's log does not tell its plans.
     Raises: InputError, if the file is no evidence.
     """
     archive = opened(path)
@@ -74,10 +78,14 @@ def evidence_problems(
     with archive:
         evidence = EvidenceZip(archive)
         evidence.look()
-        found = list(manifest_problems(evidence.manifest, manifest_sha256)) if evidence.manifest else []
+        manifest = evidence.manifest
+        found = list(manifest_problems(manifest, manifest_sha256)) if manifest else []
         if EVENTS in evidence.readable:
-            found += _Check(evidence, head).problems()
-        return evidence.manifest, [*evidence.problems, *found]
+            check = _Check(evidence, head)
+            found += check.problems()
+            if check.campaign is not None:
+                manifest = {**manifest, "log_lists_plans": check.campaign.lists_plans}
+        return manifest, [*evidence.problems, *found]
 
 
 class _Check:
