@@ -106,7 +106,7 @@ def _evidence(file: Path, head: str | None, noted: str | None) -> Outcome:
         "problems": found,
     }
     campaign = manifest.get("campaign")
-    rests = RESTING if campaign is None else CAMPAIGN_RESTING
+    rests: tuple[str, ...] = RESTING if campaign is None else CAMPAIGN_RESTING
     if manifest.get("log_lists_plans") is False:
         rests = (*rests, UNLISTED)
     data["rests_on_manifest"] = list(rests)
