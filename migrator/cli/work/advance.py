@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -15,12 +15,12 @@ from migrator.cli.app.progress import watching
 from migrator.core.accounts.records import EVERY_S, TurnOrder
 from migrator.core.fleet.units import counted
 from migrator.core.run.results import ExitCode
-from migrator.errors import MigratorError, NoStore, Problem, StoreBusy, StoreError
+from migrator.errors import NoStore, Problem, StoreBusy, StoreError
 from migrator.ports import Progress
 from migrator.programs import end_with_parent
 from migrator.reports.model import moment
 from migrator.workflows.notices.deliver import deliver
-from migrator.workflows.notices.stopped import Standstill, may_deliver, telling_failure
+from migrator.workflows.notices.stopped import Standstill, telling_failure
 from migrator.workflows.site import Site
 from migrator.workflows.work.advance import Advanced, advance, registered, tell_standstill, tell_turn
 
@@ -65,7 +65,7 @@ def _advance(shared: Globals) -> Outcome:
     end_with_parent(os.environ)
     with ExitStack() as opened:
         progress = opened.enter_context(watching(shared))
-        with telling_failure(shared.config, partial(_tell_failure, progress)):
+        with telling_failure(shared.config, partial(_tell_failure, progress), registered):
             chosen = wiring.settings(shared.config)
             account = registered(chosen.state)
             store = opened.enter_context(wiring.open_store(chosen.state))
@@ -80,8 +80,6 @@ def _advance(shared: Globals) -> Outcome:
 
 def _tell_failure(progress: Progress, site: Site, stop: Standstill) -> None:
     """Tell by the store alone that the settings cannot be used."""
-    with suppress(MigratorError):  # the register may be what is in trouble
-        site = replace(site, turn_of=registered(site.settings.state))
     order = None if site.turn_of is None else site.turn_of.order
     tell_turn(replace(site, progress=progress), order, stop)
 
@@ -104,7 +102,7 @@ def _tell(shared: Globals) -> Outcome:
             if account.is_untold:
                 hint = f"`migrator fleet show {account.name}` tells what was done"
                 tell_standstill(site, account.order, Standstill(ExitCode.ERROR, account.turn.words, hint))
-            deliver(site, may=partial(may_deliver, store))
+            deliver(site)
             waiting = len(store.outbox.open())
     except NoStore:
         return Outcome({"told": False}, ("Nothing is to be told: the account has no store.",))

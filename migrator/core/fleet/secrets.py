@@ -174,8 +174,10 @@ def forms_of(secret: str, user: str = "") -> frozenset[str]:
     `user` is the name that goes with the secret where both are sent together (RFC 7617).
     """
     pairs = [secret, f"{user}:{secret}"]
-    coded = {encode(pair.encode()).decode() for pair in pairs for encode in (b64encode, urlsafe_b64encode)}
-    quoted = {quote(text, safe="") for text in (secret, *coded)} | {quote_plus(secret), html.escape(secret)}
+    sent = [pair.encode("utf-8", "surrogateescape") for pair in pairs]  # a variable may be no UTF-8
+    coded = {encode(pair).decode() for pair in sent for encode in (b64encode, urlsafe_b64encode)}
+    quoted = {quote(text, safe="", errors="surrogateescape") for text in (secret, *coded)}
+    quoted |= {quote_plus(secret, errors="surrogateescape"), html.escape(secret)}
     plain = {secret, *quoted, *coded, *(text.rstrip("=") for text in coded)}
     return frozenset(plain | {_lower_escapes(text) for text in quoted})
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import select, text
 
+from migrator.errors import StoreError, StoreLost
 from migrator.store.campaigns.outbox import is_due
 from migrator.store.database.database import Database
 from migrator.store.database.postgresql.address import schema_of
@@ -32,10 +33,22 @@ def names_with_due_notices(database: Database, names: Iterable[str], now: float)
     wanted = {schema_of(name): name for name in names}
     with database.read() as connection:
         there = connection.execute(_THERE, {"outbox": deliveries.name, "names": list(wanted)}).scalars().all()
-        found = set()
-        for schema in there:
-            one = select(deliveries.c.notice_no).where(is_due(now)).limit(1)
-            at = {"schema_translate_map": {None: schema}}
-            if connection.execute(one, execution_options=at).first() is not None:
-                found.add(wanted[schema])
-    return found
+    return {wanted[schema] for schema in there if _has_due(database, schema, now)}
+
+
+def _has_due(database: Database, schema: str, now: float) -> bool:
+    """True if a notice is due in a schema.
+
+    A store in trouble has none: its next turn tells of the trouble, and the others are looked at.
+
+    Raises: StoreLost.
+    """
+    one = select(deliveries.c.notice_no).where(is_due(now)).limit(1)
+    try:
+        with database.read() as connection:
+            found = connection.execute(one, execution_options={"schema_translate_map": {None: schema}}).first()
+    except StoreLost:
+        raise
+    except StoreError:
+        return False
+    return found is not None

@@ -10,6 +10,7 @@ from migrator.core.campaign.calendar import is_over
 from migrator.core.campaign.life import ExceptionCode
 from migrator.core.campaign.notices import Notice
 from migrator.core.plan.refs import LONGEST_REF, ref_of
+from migrator.core.policy.outside import Receiver, ReceiverKind
 from migrator.core.policy.policy import CampaignPolicy, Policy
 from migrator.errors import InputError
 from migrator.inputs.policy.file import LoadedPolicy, read_policy, stored_policy
@@ -27,6 +28,7 @@ __all__ = [
     "end_campaign",
     "kept_policy",
     "pause_campaign",
+    "receivers_of",
     "resume_campaign",
     "retry_refused",
     "with_bounds",
@@ -133,7 +135,7 @@ def end_campaign(site: Site, *, by: str | None = None) -> Campaign:
 def _not_told(site: Site, campaign: Campaign) -> Sequence[Notice]:
     """Return the notices that wait for the next day."""
     day = site.clock.now().astimezone(ZoneInfo(bounds_of(campaign).time_zone)).date()
-    to, ref = kept_policy(campaign).notify, site.store.campaigns.ref(campaign)
+    to, ref = receivers_of(campaign), site.store.campaigns.ref(campaign)
     return done_notices(site, campaign, str(day), to, ref=ref, is_end=True)[0]
 
 
@@ -177,6 +179,15 @@ def kept_policy(campaign: Campaign) -> Policy:
     Its file may say something else by now.
     """
     return stored_policy(campaign.policy_text, name=f"policy of campaign {campaign.name}")
+
+
+def receivers_of(campaign: Campaign) -> tuple[Receiver, ...]:
+    """Return the receivers of a campaign, by its kept policy.
+
+    Programs only once it is approved: a call, and a worker, would run what one person alone wrote into a file.
+    """
+    to = kept_policy(campaign).notify
+    return to if campaign.approved_s is not None else tuple(one for one in to if one.to is not ReceiverKind.COMMAND)
 
 
 def bounds_of(campaign: Campaign) -> CampaignPolicy:

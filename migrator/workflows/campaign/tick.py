@@ -21,7 +21,7 @@ from migrator.store import Owner
 from migrator.store.campaigns.campaigns import Campaign, CampaignState
 from migrator.store.campaigns.ticks import KeptTick
 from migrator.workflows.apply import Bounds
-from migrator.workflows.campaign.make import kept_policy
+from migrator.workflows.campaign.make import receivers_of
 from migrator.workflows.site import Site
 
 __all__ = ["GRAVITY", "PLACE", "Held", "Look", "Tick", "unusable"]
@@ -181,9 +181,7 @@ class Tick:
 
         An edit of the file that nobody approved changes neither who is told nor which programs run.
         """
-        if self.campaign.policy_sha256 == self.loaded.fingerprint:
-            return self.loaded.policy.notify
-        return kept_policy(self.campaign).notify
+        return receivers_of(self.campaign)
 
     def _unapproved(self) -> Held | None:
         if self.trouble is not None:

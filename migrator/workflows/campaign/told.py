@@ -21,7 +21,7 @@ from migrator.files import placed_text
 from migrator.reports.campaign.documents import exception_lines
 from migrator.store.campaigns.campaigns import Campaign
 from migrator.store.campaigns.ticks import HELD
-from migrator.workflows.campaign.make import kept_policy
+from migrator.workflows.campaign.make import kept_policy, receivers_of
 from migrator.workflows.campaign.report import campaign_report
 from migrator.workflows.campaign.tick import GRAVITY, Held, Tick
 from migrator.workflows.handover.export import handover
@@ -232,7 +232,7 @@ def campaign_stopped(site: Site, campaign: Campaign, stop: Standstill, ref: str 
         {"campaign": campaign.name, **stop.told, **told_of_turn(site, stop.exit_code), "ref": ref},
         cause=stop.cause or stop.words,
         day=site.clock.now().astimezone(ZoneInfo(policy.campaign.time_zone)).date(),
-        to=policy.notify,
+        to=receivers_of(campaign),
         plan_id=f"campaign {campaign.name}",
         standstill=site.standstill,
     )

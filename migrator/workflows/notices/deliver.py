@@ -1,7 +1,7 @@
 """Delivery of what waits in the outbox."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import anyio
@@ -16,6 +16,7 @@ from migrator.store import Store
 from migrator.store.campaigns.outbox import Delivery
 from migrator.wiring.outside import hand_over
 from migrator.wiring.withheld import Withheld, withheld
+from migrator.workflows.notices.allowed import may_deliver
 from migrator.workflows.site import Site
 
 __all__ = ["GIVE_UP_S", "TOTAL_S", "deliver", "deliver_after_run", "deliver_due", "next_try_s"]
@@ -47,43 +48,41 @@ def deliver_after_run(site: Site) -> None:
         site.warn(f"not delivered: {counted(bad, 'notice')}; `migrator notify list` says why")
 
 
-def deliver(
-    site: Site, *, most_s: float = TOTAL_S, may: Callable[[Delivery], bool] | None = None
-) -> Counter[DeliveryState]:
+def deliver(site: Site, *, most_s: float = TOTAL_S) -> Counter[DeliveryState]:
     """Try every delivery that is due, each receiver by itself.
+
+    In a turn only those that a worker may deliver.
 
     Args:
         site: the store with the outbox.
         most_s: how long it may take in all.
-        may: chooses deliveries; None for all.
 
     Returns: the deliveries that were tried, by what became of them.
     Raises: StoreError.
     """
 
     async def body(stopper: Stopper) -> Counter[DeliveryState]:
-        return await deliver_due(site, stopper, most_s=most_s, may=may)
+        return await deliver_due(site, stopper, most_s=most_s)
 
     return site.outside.run_async(body) if site.store.outbox.due(site.now()) else Counter()
 
 
-async def deliver_due(
-    site: Site, stopper: Stopper, *, most_s: float = TOTAL_S, may: Callable[[Delivery], bool] | None = None
-) -> Counter[DeliveryState]:
+async def deliver_due(site: Site, stopper: Stopper, *, most_s: float = TOTAL_S) -> Counter[DeliveryState]:
     """Try every delivery that is due, within a run.
+
+    In a turn only those that a worker may deliver.
 
     Args:
         site: the store with the outbox.
         stopper: ends it.
         most_s: how long it may take in all.
-        may: chooses deliveries; None for all.
 
     Raises: StoreError.
     """
     done = Counter[DeliveryState]()
     due: dict[Receiver, list[Delivery]] = {}
     for one in site.store.outbox.due(site.now()):
-        if may is not None and not may(one):
+        if site.turn_of is not None and not may_deliver(site.store, one):
             continue
         due.setdefault(one.receiver, []).append(one)
     kept = withheld(site.settings, site.store.outbox.secret_names())  # also of receivers of which nothing is due

@@ -8,28 +8,25 @@ from pathlib import Path
 from typing import Any
 
 from migrator import wiring
-from migrator.core.accounts.records import HELD
+from migrator.core.accounts.records import HELD, Account
 from migrator.core.accounts.turns import AccountState, after_job
 from migrator.core.campaign.notices import Notice, end_notices
-from migrator.core.policy.outside import NoticeEvent, Receiver
+from migrator.core.policy.outside import Receiver
 from migrator.core.run.results import ExitCode
-from migrator.errors import Halted, Interrupted, MigratorError, NoStore, StoreBusy, StoreError, StoreLost
+from migrator.errors import Interrupted, MigratorError, NoStore, StoreBusy, StoreError, StoreLost
 from migrator.inputs.policy.file import stored_policy
 from migrator.reports.accounts.values import state_words
 from migrator.reports.model import moment
-from migrator.store import PlanState, Store
-from migrator.store.campaigns.outbox import Delivery
+from migrator.store import Store
 from migrator.wiring.withheld import withheld
+from migrator.workflows.notices.allowed import may_tell, migration_of
 from migrator.workflows.notices.deliver import deliver
-from migrator.workflows.plans.refusals import require_approvals
 from migrator.workflows.site import Site
 
 __all__ = [
     "NOT_TOLD",
     "TOLD",
     "Standstill",
-    "may_deliver",
-    "may_tell",
     "plans_stopped",
     "standstill_of",
     "telling_failure",
@@ -98,7 +95,11 @@ def without_secrets(site: Site, stop: Standstill) -> Standstill:
 
 
 @contextmanager
-def telling_failure(config: Path | None, tell: Callable[[Site, Standstill], object]) -> Iterator[None]:
+def telling_failure(
+    config: Path | None,
+    tell: Callable[[Site, Standstill], object],
+    turn_of: Callable[[str], Account | None] = lambda _state: None,
+) -> Iterator[None]:
     """Tell by the store alone that the settings cannot be used.
 
     The error goes on as it is, also where nobody can be told. Trouble with the store is no matter of the settings.
@@ -106,6 +107,7 @@ def telling_failure(config: Path | None, tell: Callable[[Site, Standstill], obje
     Args:
         config: the settings file, as the command names it.
         tell: called with a site whose settings are the least that can be known, and with the reason.
+        turn_of: finds the account whose turn it is, by the address of its store; by default it is nobody's.
     """
     try:
         yield
@@ -115,7 +117,10 @@ def telling_failure(config: Path | None, tell: Callable[[Site, Standstill], obje
         with suppress(Exception):
             least = wiring.least_settings(config)
             with wiring.open_store(least.state, upgrade=False) as store:
-                site = Site(store, least)
+                account = None
+                with suppress(MigratorError):  # the register may be what is in trouble
+                    account = turn_of(least.state)
+                site = Site(store, least, turn_of=account)
                 tell(site, standstill_of(error))
                 deliver(site)
         raise
@@ -170,44 +175,8 @@ def plans_stopped(site: Site, plan_ids: Sequence[str], stop: Standstill, about: 
     )
 
 
-def may_tell(store: Store, plan_id: str) -> bool:
-    """True if a plan's receivers may be told by a worker.
-
-    A receiver may be a program, and a worker has the account's store: only a plan that was begun, or that as many
-    people approved as its policy asks for, names one. Of a cutover or rollback it is the plan behind it.
-    """
-    named = _migration(store, plan_id)
-    state = store.plans.exists(named)
-    if state is None or state is PlanState.DRAFT:
-        return False
-    if state is not PlanState.CREATED:
-        return True
-    try:
-        require_approvals(store, store.plans.header(named))
-    except Halted:
-        return False
-    return True
-
-
-def may_deliver(store: Store, one: Delivery) -> bool:
-    """True if a worker may deliver a notice.
-
-    What a person found with `verify` is told to receivers of any plan, also of one that may not tell: that notice is
-    left to the commands of persons.
-    """
-    is_found = one.event in {NoticeEvent.DRIFT, NoticeEvent.SILENT}
-    if not is_found or one.plan_id is None or store.plans.exists(one.plan_id) is None:
-        return True
-    return may_tell(store, one.plan_id)
-
-
 def _receivers(store: Store, plan_id: str) -> tuple[Receiver, ...]:
     if not may_tell(store, plan_id):
         return ()
-    plan_id = _migration(store, plan_id)
+    plan_id = migration_of(store, plan_id)
     return stored_policy(store.plans.policy_text(plan_id), name=f"policy of {plan_id}").notify
-
-
-def _migration(store: Store, plan_id: str) -> str:
-    """Return the plan behind a cutover or rollback, or the plan itself."""
-    return plan_id if store.cutovers.exists(plan_id) is None else store.cutovers.header(plan_id).plan_id

@@ -23,12 +23,12 @@ from migrator.workflows.cutover.apply import (
     cutover_must_be_confirmed,
     cutover_must_be_ready,
 )
+from migrator.workflows.notices.allowed import may_tell
 from migrator.workflows.notices.deliver import deliver
 from migrator.workflows.notices.stopped import (
     NOT_TOLD,
     TOLD,
     Standstill,
-    may_tell,
     plans_stopped,
     standstill_of,
     told_of_turn,

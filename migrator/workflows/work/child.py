@@ -15,6 +15,7 @@ import anyio
 from anyio import to_thread
 from anyio.abc import ByteReceiveStream, Process
 
+from migrator.core.run.results import ExitCode
 from migrator.programs import PARENT
 from migrator.workflows.notices.stopped import TOLD
 
@@ -153,14 +154,22 @@ class Child:
         if exit_code < 0 and not self._result:
             said = f"; the last that it said: {last}" if last else ""
             last = f"its process was killed ({_signal(exit_code)}){said}"
-        words = self._why or first or data.get("words") or ("" if self._result else last)
+        words = str(self._why or first or data.get("words") or ("" if self._result else last))
+        if exit_code != ExitCode.DONE:  # of what went well the words are our own: no vault is asked for each turn
+            words = self._struck(words)
         return ChildEnd(
             exit_code,
-            "".join(one if one.isprintable() else " " for one in self.struck(str(words))[:MOST_WORDS]).strip(),
+            "".join(one if one.isprintable() else " " for one in words[:MOST_WORDS]).strip(),
             None if data.get("again_at") is None else datetime.fromisoformat(data["again_at"]).timestamp(),
             data.get("order_done"),
             self._is_told,
         )
+
+    def _struck(self, words: str) -> str:
+        try:
+            return self.struck(words)
+        except Exception as error:  # noqa: BLE001 - the end of a job is noted whatever is wrong with a secret
+            return f"its words are not shown, as the secrets in them could not be found ({type(error).__name__})"
 
     # --- its signs of life ----------------------------------------------------------------------------------------
 

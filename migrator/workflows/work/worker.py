@@ -54,6 +54,9 @@ Also those until the process that delivers them for an account is begun again, a
 reach has a time of its own in the outbox.
 """
 
+DELIVERY_S = 30.0
+"""Most seconds that a draining worker waits for notices under way."""
+
 MOST_LOOKED = 50
 """Outboxes that are looked at together."""
 
@@ -145,6 +148,8 @@ class Worker:
                 tasks.start_soon(self._keep_secrets_known)
                 tasks.start_soon(self._keep_told)
                 await (self._work_once() if once else self._work())
+                with anyio.move_on_after(DELIVERY_S):  # one that is cut off would be sent again
+                    await self._one_tells.acquire()
                 tasks.cancel_scope.cancel()
             with suppress(MigratorError):
                 await self._desk.ask(lambda register: register.left(self.name))
@@ -289,7 +294,9 @@ class Worker:
             serves = set(self._serves())
             free = [one for one in self._known.values() if one.candidate is not None and one.name in serves]
             due = await self._with_due_notices([one.name for one in free])
-            for account in free:
+            for account in sorted(free, key=lambda one: not one.is_untold):
+                if self._stop.is_set():
+                    return
                 if (account.is_untold or account.name in due) and self._may_try(account):
                     await self._tell_of(account)
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrator.core.fleet.secrets import shown, shown_title
+from migrator.core.fleet.secrets import forms_of, shown, shown_title, struck
 
 ICCID = "8944500000000000014"
 
@@ -55,3 +55,7 @@ def test_titles_are_shown(title: str) -> None:
 @pytest.mark.parametrize("value", ["4111", "42", "55500001", "PUK 55500001", "3f00a1b2c3d4e5f6"])
 def test_values_where_a_title_should_be_are_not(value: str) -> None:
     assert not any(word in shown_title(value) for word in value.split() if word != "PUK")
+
+
+def test_a_secret_that_is_no_utf8_is_struck_all_the_same() -> None:
+    assert struck("it is \udce9-key-12345", forms_of("\udce9-key-12345")).count("12345") == 0

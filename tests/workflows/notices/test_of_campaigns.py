@@ -28,6 +28,13 @@ on = ["stopped", "needs_attention", "spend_80", "silent", "drift"]
 """
 
 
+UNREACHED = """
+[[notify]]
+to = "slack"
+url_from = "NO_SUCH_VARIABLE"
+"""
+
+
 def began(folder: Path, *, behaviour: HologramBehaviour | None = None, more: str = "", **values: Any) -> CampaignWorld:
     """A campaign with all its pairs in the intake, and somebody who is told."""
     world = CampaignWorld(folder, sims=14, seed=3, behaviour=behaviour or HologramBehaviour())
@@ -43,7 +50,7 @@ def told(world: CampaignWorld, *events: NoticeEvent) -> list[Delivery]:
 
 
 def test_what_stops_the_campaign_and_what_needs_a_person_hide_nothing_of_each_other(tmp_path: Path) -> None:
-    world = began(tmp_path, approve=False)
+    world = began(tmp_path, approve=False, more=UNREACHED)
     world.tick()
     for name in ("one.csv", "two.csv"):
         world.hand_in(name, [("colour", "size"), ("red", "9")])
@@ -58,6 +65,13 @@ def test_what_stops_the_campaign_and_what_needs_a_person_hide_nothing_of_each_ot
     world.hand_in("three.csv", [("colour", "size"), ("red", "9")])
     world.tick()
     assert len(told(world, NoticeEvent.NEEDS_ATTENTION)) == 2, "a further cause on the same day is told, too"
+
+
+def test_no_program_runs_for_a_campaign_that_nobody_approved(tmp_path: Path) -> None:
+    """Whoever may write a policy would run a program on the machine of the call; other receivers are told."""
+    world = began(tmp_path, approve=False, more=RECEIVER + UNREACHED)
+    assert world.tick().exit_code is ExitCode.HALTED
+    assert [one.name for one in told(world, NoticeEvent.STOPPED)] == ["1:slack"]
 
 
 def test_an_edit_that_nobody_approved_changes_neither_who_is_told_nor_what_runs(tmp_path: Path) -> None:
@@ -153,7 +167,7 @@ def test_cards_that_stay_silent_and_cards_that_were_changed_are_told_once_each(t
 
 
 def test_a_later_campaign_of_the_same_name_is_told_of_its_own(tmp_path: Path) -> None:
-    world = began(tmp_path, approve=False)
+    world = began(tmp_path, approve=False, more=UNREACHED)
     for folder in ("campaign", "other"):
         world.tick()
         with site_of(world, world.outside) as site:
@@ -164,13 +178,6 @@ def test_a_later_campaign_of_the_same_name_is_told_of_its_own(tmp_path: Path) ->
 
 
 # --- calls that do not end ----------------------------------------------------------------------------------------
-
-
-UNREACHED = """
-[[notify]]
-to = "slack"
-url_from = "NO_SUCH_VARIABLE"
-"""
 
 
 def fails(error: BaseException, at: str = "claims") -> Any:

@@ -68,10 +68,25 @@ def test_its_words_are_text_that_a_database_can_keep() -> None:
 
 def test_its_words_have_no_secret_nor_the_begin_of_one() -> None:
     told = {"event": "result", "errors": [{"message": f"a-key {'x' * (MOST_WORDS - 9)} a-key"}]}
-    found = ended(f"print({json.dumps(told)!r})", struck=lambda words: words.replace("a-key", "***"))
+    script = f"import sys; print({json.dumps(told)!r}); sys.exit(3)"
+    found = ended(script, struck=lambda words: words.replace("a-key", "***"))
     assert found.words == f"*** {'x' * (MOST_WORDS - 9)} ***"
     said = ended("import sys; sys.exit('it is a-key')", struck=lambda words: words.replace("a-key", "***"))
     assert said == ChildEnd(1, "it is ***")
+
+
+def test_no_secret_is_looked_for_after_a_good_turn() -> None:
+    """Its words are our own, and a vault would be asked at the end of each turn."""
+    told = {"event": "result", "data": {"words": "all is done"}}
+    assert ended(f"print({json.dumps(told)!r})", struck=lambda _words: "asked").words == "all is done"
+
+
+def test_its_end_is_known_also_where_a_secret_cannot_be_found() -> None:
+    def fails(_words: str) -> str:
+        raise UnicodeEncodeError("utf-8", "\udce9", 0, 1, "surrogates not allowed")
+
+    found = ended("import sys; sys.exit('a-key')", struck=fails)
+    assert (found.exit_code, "a-key" in found.words, "UnicodeEncodeError" in found.words) == (1, False, True)
 
 
 def test_what_it_says_is_bounded() -> None:

@@ -509,6 +509,33 @@ def test_a_notice_that_is_due_is_delivered_by_a_process_of_its_own(team: Team) -
     assert team.tellers() == ["a"]
 
 
+def test_an_outbox_in_trouble_keeps_no_other_from_its_receivers(team: Team) -> None:
+    team.add("a", "b", exit_code=6, data={"words": "a gate"}, told=True)
+    has_due_notice(team, "a")
+    sql(team.url, "ALTER TABLE a_a.deliveries DROP COLUMN next_at")
+    has_due_notice(team, "b")
+    team.work()
+    assert team.tellers() == ["b"]
+
+
+def test_a_worker_that_drains_waits_for_the_delivery_under_way(team: Team) -> None:
+    """One that is cut off would be sent again."""
+    team.add("a", exit_code=6, errors=[{"message": "a gate"}])
+    team.tells = {"seconds": 1.0}
+    worker = team.worker()
+
+    async def body() -> None:
+        with anyio.fail_after(20.0):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(worker.run)
+                while not team.tellers():  # noqa: ASYNC110 - what is awaited is done in other processes
+                    await anyio.sleep(0.05)
+                worker.stop()
+
+    anyio.run(body)
+    assert not team.account("a").is_untold
+
+
 def test_a_notice_that_was_put_into_the_outbox_is_told_though_its_receiver_is_away(team: Team) -> None:
     """The outbox says when it is tried again."""
     team.add("a", exit_code=6, errors=[{"message": "a gate"}])
