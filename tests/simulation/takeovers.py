@@ -226,6 +226,11 @@ class Tenant:
         ((value,),) = sql(self.url, f"SELECT value FROM a_{self.name}.meta WHERE name = 'lease_fence'")  # noqa: S608 - our own
         return int(value)
 
+    def held_by(self) -> str:
+        """The process that has the account's lease, as it tells the carriers; "" for none."""
+        rows = sql(self.url, f"SELECT pid FROM a_{self.name}.lease")  # noqa: S608 - our own
+        return f"{self.name}-{rows[0][0]}" if rows else ""
+
     def holder(self) -> Worker | None:
         """The worker that asked the carrier last, if it is still there and runs."""
         last = self.carriers.asked[-1].sender if self.carriers.asked else ""

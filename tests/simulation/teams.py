@@ -336,9 +336,13 @@ class Team:
         self._remember(machine)
 
     def _remember(self, machine: Machine) -> None:
-        """Note what its processes are at, so that it can be told whether others took over."""
+        """Note what its processes are at, so that it can be told whether others took over.
+
+        One that has not got the lease yet replaces others later, and may write then.
+        """
         for account, sender in senders_of(machine):
-            self.woken[sender] = account, self.tenants[account].fence()
+            if self.tenants[account].held_by() == sender:
+                self.woken[sender] = account, self.tenants[account].fence()
 
     def check(self, *, audit: bool = True) -> None:
         """Compare the carriers' ledgers with the stores."""
