@@ -487,6 +487,8 @@ MUTATIONS = (
         "            if True:\n",
         "cutover",
         "onomondo",
+        test="tests/carriers/onomondo/test_onomondo_reads.py::"
+        "test_the_form_is_found_once_also_where_many_ask_at_the_same_moment",
     ),
 )
 
