@@ -341,7 +341,8 @@ MUTATIONS = (
         "if demand.require is Require.VERIFIED:",
         "if demand.require is not None:",
         "cutover",
-        seed=13,
+        test="tests/cli/cutover/test_cutover.py::"
+        "test_the_policy_says_what_a_new_sim_must_have_shown_and_an_option_wins",
     ),
     Mutation(
         "cutover: a new SIM in another unit leaves the old one on",
