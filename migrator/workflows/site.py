@@ -7,6 +7,7 @@ from pathlib import Path
 
 from migrator import wiring
 from migrator.core.accounts.records import Account
+from migrator.core.campaign.state import CampaignState
 from migrator.engine.run.context import Stopper, quiet
 from migrator.errors import InputError
 from migrator.inputs.settings.account_names import at_account, at_state
@@ -14,7 +15,6 @@ from migrator.inputs.settings.settings import Settings
 from migrator.ports import Clock, Progress
 from migrator.reports.remedies import CAMPAIGN_GOES_ON
 from migrator.store import Owner, Store
-from migrator.store.campaigns.campaigns import CampaignState
 
 __all__ = ["Site", "going_on", "holding", "living_holder", "named_person", "open_site", "required_inventory"]
 

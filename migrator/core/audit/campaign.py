@@ -4,11 +4,25 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from migrator.core.audit.chain import AuditEvent
+from migrator.core.campaign.state import CampaignState
 from migrator.core.plan.approvals import people_of
 
-__all__ = ["APPROVED", "MADE", "OWNED", "POLICY_TEXT", "CampaignEvents", "StandingTold", "people_for"]
+__all__ = [
+    "APPROVED",
+    "ENDED",
+    "MADE",
+    "OWNED",
+    "PAUSED",
+    "POLICY",
+    "POLICY_TEXT",
+    "RESUMED",
+    "CampaignEvents",
+    "StandingTold",
+    "people_for",
+]
 
-MADE, APPROVED, OWNED = "campaign.made", "campaign.approved", "campaign.plan"
+MADE, POLICY, APPROVED, OWNED = "campaign.made", "campaign.policy", "campaign.approved", "campaign.plan"
+PAUSED, RESUMED, ENDED = "campaign.paused", "campaign.resumed", "campaign.ended"
 POLICY_TEXT = "policy_toml"
 """Name of the policy's text in the events that tell a policy.
 
@@ -78,20 +92,19 @@ class StandingTold:
 
         Raises: KeyError, for an event that lacks what it should tell.
         """
-        detail = event.detail
-        match event.kind:
-            case "campaign.made":
-                self.made_s, self.made_by, self.sha256 = event.at, detail["by"], detail["policy_sha256"]
-            case "campaign.policy":  # former approvals made the campaign an approved one no more
-                self.sha256 = detail["policy_sha256"]
-                self._since.clear()
-            case "campaign.approved":
-                self._since[len(self._given)] = event.at
-                self._given.append((detail["policy_sha256"], detail["by"], detail.get("database_user")))
-            case "campaign.paused" | "campaign.resumed":
-                self._is_paused = event.kind == "campaign.paused"
-            case "campaign.ended":
-                self.ended_s = event.at
+        kind, detail = event.kind, event.detail
+        if kind == MADE:
+            self.made_s, self.made_by, self.sha256 = event.at, detail["by"], detail["policy_sha256"]
+        elif kind == POLICY:  # former approvals made the campaign an approved one no more
+            self.sha256 = detail["policy_sha256"]
+            self._since.clear()
+        elif kind == APPROVED:
+            self._since[len(self._given)] = event.at
+            self._given.append((detail["policy_sha256"], detail["by"], detail.get("database_user")))
+        elif kind in {PAUSED, RESUMED}:
+            self._is_paused = kind == PAUSED
+        elif kind == ENDED:
+            self.ended_s = event.at
 
     def approved_s(self, required: int, *, database_users: bool) -> float | None:
         """Return when enough people had approved the last policy, or None."""
@@ -102,10 +115,10 @@ class StandingTold:
                 return at
         return None
 
-    def state(self, approved_s: float | None) -> str:
-        """Return the word for the campaign's state."""
+    def state(self, approved_s: float | None) -> CampaignState:
+        """Return the campaign's state."""
         if self.ended_s is not None:
-            return "ended"
+            return CampaignState.ENDED
         if self._is_paused:
-            return "paused"
-        return "made" if approved_s is None else "approved"
+            return CampaignState.PAUSED
+        return CampaignState.MADE if approved_s is None else CampaignState.APPROVED

@@ -33,7 +33,7 @@ class CampaignCheck:
         which = evidence.manifest.get("campaign")
         self.which: Mapping[str, Any] = which if isinstance(which, Mapping) else {}
         self._own = CampaignEvents(str(self.which.get("name")), self.which.get("created_s", 0.0))
-        self._is_made, self.lists_plans = False, False
+        self.lists_plans = False
         self._standing = StandingTold()
         self._texts: list[tuple[str, str]] = []
         self._owned: set[str] = set()
@@ -49,7 +49,7 @@ class CampaignCheck:
         detail = event.detail
         self._standing.take(event)
         if event.kind == MADE:  # by a version that tells its plans, if it tells the policy's text
-            self._is_made, self.lists_plans = True, POLICY_TEXT in detail
+            self.lists_plans = POLICY_TEXT in detail
         if event.kind == APPROVED:
             named = (detail[name] for name in ("by", "policy_sha256", "ref", "note"))
             self._approved[(event.at, *named, detail.get("database_user"))] += 1
@@ -66,7 +66,7 @@ class CampaignCheck:
         yield (MANIFEST,), self._plans
 
     def _campaign(self) -> Iterator[str]:
-        if not self._is_made:
+        if self._standing.made_s is None:
             yield f"the log does not tell that campaign {self.which.get('name')} was made"
             return
         row = next(self.zip.rows(CAMPAIGN), {})

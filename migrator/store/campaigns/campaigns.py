@@ -3,14 +3,14 @@
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
 from migrator.chunks import chunks
-from migrator.core.audit.campaign import APPROVED, MADE, OWNED, POLICY_TEXT, people_for
+from migrator.core.audit.campaign import APPROVED, ENDED, MADE, OWNED, PAUSED, POLICY, POLICY_TEXT, RESUMED, people_for
 from migrator.core.campaign.notices import Notice
+from migrator.core.campaign.state import CampaignState
 from migrator.errors import InputError
 from migrator.store.database.database import Database
 from migrator.store.database.rows import AnyRow
@@ -20,16 +20,7 @@ from migrator.store.notices import add_notices
 from migrator.store.tables.campaigns import campaign_approvals, campaigns, claim_retries
 from migrator.store.tables.plans import plans
 
-__all__ = ["Campaign", "CampaignApproval", "CampaignState", "Campaigns", "open_bounds"]
-
-
-class CampaignState(StrEnum):
-    """State of a campaign."""
-
-    MADE = "made"  # enough people have not approved it yet
-    APPROVED = "approved"
-    PAUSED = "paused"  # by a person: nothing is sent
-    ENDED = "ended"
+__all__ = ["Campaign", "CampaignApproval", "Campaigns", "open_bounds"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +157,7 @@ class Campaigns:
             state = CampaignState.PAUSED if was.state is CampaignState.PAUSED else CampaignState.MADE
             return {**values, "state": state, "approved_at": None}
 
-        self._update(campaign, changed, now, "policy", told)
+        self._update(campaign, changed, now, POLICY, told)
         return self.required()
 
     def approve(self, campaign: Campaign, given: CampaignApproval, *, required: int) -> Campaign:
@@ -215,7 +206,7 @@ class Campaigns:
     def pause(self, campaign: Campaign, by: str, now: float) -> None:
         """Hold a campaign: nothing is sent until somebody resumes it."""
         told = {"name": campaign.name, "by": by}
-        self._update(campaign, lambda _: {"state": CampaignState.PAUSED}, now, "paused", told)
+        self._update(campaign, lambda _: {"state": CampaignState.PAUSED}, now, PAUSED, told)
 
     def resume(self, campaign: Campaign, by: str, now: float) -> None:
         """Let a campaign go on.
@@ -227,12 +218,12 @@ class Campaigns:
             state = CampaignState.MADE if was.approved_s is None else CampaignState.APPROVED
             return {"state": state, "budget_since": now}
 
-        self._update(campaign, changed, now, "resumed", {"name": campaign.name, "by": by})
+        self._update(campaign, changed, now, RESUMED, {"name": campaign.name, "by": by})
 
     def end(self, campaign: Campaign, by: str, now: float, *, notices: Iterable[Notice] = ()) -> None:
         """End a campaign for good, in one transaction with its notices."""
         values = {"state": CampaignState.ENDED, "ended_at": now}
-        self._update(campaign, lambda _: values, now, "ended", {"name": campaign.name, "by": by}, notices=notices)
+        self._update(campaign, lambda _: values, now, ENDED, {"name": campaign.name, "by": by}, notices=notices)
 
     def retry(self, keys: Iterable[str], by: str, now: float) -> int:
         """Let refused claims of some old SIMs go again; return how many."""
@@ -289,7 +280,7 @@ class Campaigns:
         campaign: Campaign,
         changed: Callable[[Campaign], Mapping[str, Any]],
         now: float,
-        word: str,
+        kind: str,
         told: Mapping[str, Any],
         *,
         notices: Iterable[Notice] = (),
@@ -297,7 +288,7 @@ class Campaigns:
         """Change a campaign by what it is as the change is written."""
         with self._db.write() as connection:
             connection.execute(_this(campaign).values(**changed(_fresh(connection, campaign))))
-            note(connection, now, f"campaign.{word}", None, told)
+            note(connection, now, kind, None, told)
             add_notices(connection, notices, now)
 
 

@@ -8,6 +8,7 @@ from migrator.errors import StoreError, StoreLost
 from migrator.store.campaigns.outbox import is_due
 from migrator.store.database.database import Database
 from migrator.store.database.postgresql.address import schema_of
+from migrator.store.register.stores import reading_store
 from migrator.store.tables.outbox import deliveries
 
 __all__ = ["names_with_due_notices"]
@@ -45,10 +46,9 @@ def _has_due(database: Database, schema: str, now: float) -> bool:
     """
     one = select(deliveries.c.notice_no).where(is_due(now)).limit(1)
     try:
-        with database.read() as connection:
-            found = connection.execute(one, execution_options={"schema_translate_map": {None: schema}}).first()
+        with reading_store(database, schema) as connection:
+            return connection.execute(one).first() is not None
     except StoreLost:
-        raise
+        raise  # no other account can be read either
     except StoreError:
         return False
-    return found is not None

@@ -17,6 +17,7 @@ from migrator.store.database.schema import migrations_folder, revision, revision
 from migrator.store.database.sql import by_greatest
 from migrator.store.inventory.snapshots import in_force
 from migrator.store.moved import must_be_here
+from migrator.store.register.stores import reading_store
 from migrator.store.tables.campaigns import campaigns
 from migrator.store.tables.fleet import source_sims
 from migrator.store.tables.outbox import deliveries
@@ -83,8 +84,7 @@ def read_standings(database: Database, names: Iterable[str]) -> dict[str, Accoun
 
 def _one(database: Database, schema: str) -> AccountStanding:
     try:
-        with database.read() as connection:
-            connection.execute(text(f'SET LOCAL search_path TO "{schema}"'))
+        with reading_store(database, schema) as connection:
             trouble = _schema_trouble(connection)
             if trouble is not None:
                 return trouble

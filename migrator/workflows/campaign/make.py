@@ -184,7 +184,8 @@ def kept_policy(campaign: Campaign) -> Policy:
 def receivers_of(campaign: Campaign) -> tuple[Receiver, ...]:
     """Return the receivers of a campaign, by its kept policy.
 
-    Programs only once it is approved: a call, and a worker, would run what one person alone wrote into a file.
+    An edit of its file that nobody approved changes neither who is told nor which programs run. Programs run only once
+    the campaign is approved: a call, and a worker, would run what one person alone wrote into a file.
     """
     to = kept_policy(campaign).notify
     return to if campaign.approved_s is not None else tuple(one for one in to if one.to is not ReceiverKind.COMMAND)

@@ -16,12 +16,12 @@ from migrator.core.campaign.calendar import day_began_s, is_over
 from migrator.core.campaign.forecast import forecast
 from migrator.core.campaign.idle import idle_money
 from migrator.core.campaign.life import ExceptionCode, LifeCounts, LifeStage, SimLife
+from migrator.core.campaign.state import CampaignState
 from migrator.core.fleet.units import money
 from migrator.core.run.results import ExitCode
 from migrator.errors import InputError
 from migrator.inputs.policy.file import read_policy
 from migrator.reports.model import moment
-from migrator.store.campaigns.campaigns import CampaignState
 from migrator.store.campaigns.ticks import without_end
 from migrator.version import VERSION
 from migrator.wiring.gc import collecting_rarely

@@ -11,17 +11,16 @@ from zoneinfo import ZoneInfo
 
 from migrator.core.campaign.calendar import day_began_s, is_over, is_quiet, quiet_in_s
 from migrator.core.campaign.life import LifeCounts
+from migrator.core.campaign.state import CampaignState
 from migrator.core.fleet.units import n_people
-from migrator.core.policy.outside import Receiver
 from migrator.core.policy.policy import CampaignPolicy
 from migrator.core.run.results import ExitCode
 from migrator.errors import Halted, MigratorError, StalePlan, StoreBusy, StoreError
 from migrator.inputs.policy.file import LoadedPolicy
 from migrator.store import Owner
-from migrator.store.campaigns.campaigns import Campaign, CampaignState
+from migrator.store.campaigns.campaigns import Campaign
 from migrator.store.campaigns.ticks import KeptTick
 from migrator.workflows.apply import Bounds
-from migrator.workflows.campaign.make import receivers_of
 from migrator.workflows.site import Site
 
 __all__ = ["GRAVITY", "PLACE", "Held", "Look", "Tick", "unusable"]
@@ -175,13 +174,6 @@ class Tick:
             self.hold(ExitCode.ATTENTION, words, hint)
             return False
         return True
-
-    def receivers(self) -> tuple[Receiver, ...]:
-        """Return who is told, by the policy as it is kept.
-
-        An edit of the file that nobody approved changes neither who is told nor which programs run.
-        """
-        return receivers_of(self.campaign)
 
     def _unapproved(self) -> Held | None:
         if self.trouble is not None:

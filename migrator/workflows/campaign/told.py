@@ -21,7 +21,7 @@ from migrator.files import placed_text
 from migrator.reports.campaign.documents import exception_lines
 from migrator.store.campaigns.campaigns import Campaign
 from migrator.store.campaigns.ticks import HELD
-from migrator.workflows.campaign.make import kept_policy, receivers_of
+from migrator.workflows.campaign.make import bounds_of, receivers_of
 from migrator.workflows.campaign.report import campaign_report
 from migrator.workflows.campaign.tick import GRAVITY, Held, Tick
 from migrator.workflows.handover.export import handover
@@ -119,7 +119,7 @@ def notices_of(tick: Tick, ended: ExitCode) -> list[Notice]:
 
     The day in numbers is told by its first tick. A tick that merely waits, as for the end of quiet hours, is not told.
     """
-    to, name, day = tick.receivers(), tick.campaign.name, tick.now().astimezone(tick.zone).date()
+    to, name, day = receivers_of(tick.campaign), tick.campaign.name, tick.now().astimezone(tick.zone).date()
     # also where nobody is told: a new receiver hears what is done from then on
     done, tick.told[DONE] = done_notices(tick.site, tick.campaign, str(day), to, ref=tick.ref())
     if not to:
@@ -224,14 +224,12 @@ def campaign_stopped(site: Site, campaign: Campaign, stop: Standstill, ref: str 
 
     For the same cause it is told once a day, and anew once the account stood and a person let it go.
     """
-    policy = kept_policy(campaign)
-    assert policy.campaign is not None  # noqa: S101 - a campaign is made of a policy with bounds
     return end_notices(
         f"campaign {campaign.campaign_no}",
         ExitCode.HALTED,
         {"campaign": campaign.name, **stop.told, **told_of_turn(site, stop.exit_code), "ref": ref},
         cause=stop.cause or stop.words,
-        day=site.clock.now().astimezone(ZoneInfo(policy.campaign.time_zone)).date(),
+        day=site.clock.now().astimezone(ZoneInfo(bounds_of(campaign).time_zone)).date(),
         to=receivers_of(campaign),
         plan_id=f"campaign {campaign.name}",
         standstill=site.standstill,
