@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from migrator.core.audit.chain import GENESIS, cutover_item_line, digest_of, hash_of_lines
 from migrator.core.run.states import StepEvent, StepKind
@@ -19,6 +19,7 @@ from migrator.store.tables.plans import changes, events, plans
 __all__ = [
     "LAST_COLUMNS",
     "LAST_EVENT",
+    "NEXT_NO",
     "PlanRow",
     "cutover_items_digest",
     "moved",
@@ -33,6 +34,12 @@ LAST_COLUMNS = tuple(
     for column in (events.c.seq, events.c.digest)
 )
 """Last event beside something else, in one read."""
+
+NEXT_NO = func.coalesce(select(func.max(events.c.seq)).scalar_subquery(), 0) + 1
+"""Number of the next event, to be kept with what it reports.
+
+Numbers only grow, which the machine's time may not.
+"""
 
 _LAST = select(*LAST_COLUMNS, MARK.scalar_subquery().label("mark"))
 _INSERT = insert(events)

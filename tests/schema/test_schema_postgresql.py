@@ -97,15 +97,15 @@ def test_an_upgrade_keeps_whoever_holds_the_store_from_writing(server: Server) -
         run = held.journal.start_run("p1", "me", NOW)
         held.lease.acquire(Owner("rome", 1, NOW), NOW, is_gone=lambda _: False)
         sql(server.url(), f"UPDATE a_old.alembic_version SET version_num = '{RELEASED[-2]}'")  # noqa: S608 - our own
-        for table in ("approvals", "campaign_approvals"):
-            sql(server.url(), f"ALTER TABLE a_old.{table} DROP COLUMN db_user")
+        sql(server.url(), "ALTER TABLE a_old.steps DROP COLUMN moved_no")
+        sql(server.url(), "ALTER TABLE a_old.campaigns DROP COLUMN budget_since_no")
         opened(server, upgrade=True).close()
         with pytest.raises(LeaseLost):
             held.journal.begin(run, StepKind.CLAIM, [key(1)], SENT, wave="all", now=NOW)
 
 
 def test_an_upgrade_that_breaks_off_leaves_all_as_it_was(server: Server) -> None:
-    of_revision(server, RELEASED[-2], "ALTER TABLE campaign_approvals ADD db_user TEXT")
+    of_revision(server, RELEASED[-2], "ALTER TABLE campaigns ADD budget_since_no INTEGER")
     before = layout(server, "old")
     with pytest.raises(StoreError):
         opened(server, upgrade=True)

@@ -15,7 +15,7 @@ from migrator.errors import InputError
 from migrator.store.database.database import Database
 from migrator.store.database.rows import AnyRow
 from migrator.store.database.sql import insert as upsert
-from migrator.store.log import note
+from migrator.store.log import NEXT_NO, note
 from migrator.store.notices import add_notices
 from migrator.store.tables.campaigns import campaign_approvals, campaigns, claim_retries
 from migrator.store.tables.plans import plans
@@ -27,7 +27,8 @@ __all__ = ["Campaign", "CampaignApproval", "Campaigns", "open_bounds"]
 class Campaign:
     """Campaign, with the policy as it was approved or is to be.
 
-    `folder` holds its intake and what it writes. Failures before `budget_since_s` do not count any more.
+    `folder` holds its intake and what it writes. Failures before event `budget_since_no` of the log do not
+    count any more; `budget_since_s` is the time of that event, and of stores that had no such number.
     `asks_for_users`: whether those who approve must be as many users of the database.
     """
 
@@ -44,6 +45,7 @@ class Campaign:
     approved_s: float | None
     ended_s: float | None
     budget_since_s: float
+    budget_since_no: int
     asks_for_users: bool = False
 
 
@@ -216,7 +218,7 @@ class Campaigns:
 
         def changed(was: Campaign) -> Mapping[str, Any]:
             state = CampaignState.MADE if was.approved_s is None else CampaignState.APPROVED
-            return {"state": state, "budget_since": now}
+            return {"state": state, "budget_since": now, "budget_since_no": NEXT_NO}
 
         self._update(campaign, changed, now, RESUMED, {"name": campaign.name, "by": by})
 
@@ -339,5 +341,6 @@ def _campaign(row: AnyRow) -> Campaign:
         row.approved_at,
         row.ended_at,
         row.budget_since,
+        row.budget_since_no,
         json.loads(row.policy_json).get("database_users") is True,
     )

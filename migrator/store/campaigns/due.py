@@ -6,8 +6,9 @@ Everything is counted from plans, journal and reads; nothing is counted beside t
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import Text, and_, bindparam, case, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Text, and_, bindparam, case, func, or_, select, tuple_
 
 from migrator.chunks import chunks
 from migrator.core.campaign.budget import Spent
@@ -91,26 +92,39 @@ _SPENT = (
     .where(_OF, may_be_paid(steps))
     .group_by(_plan.plan_no)
 )
-_failed_at = func.max(case((_step.state == StepState.FAILED, _step.since)))
-_claimed_at_step = case((and_(_step.kind == StepKind.CLAIM, _step.state != StepState.SKIPPED), _step.since))
+_is_claimed = and_(_step.kind == StepKind.CLAIM, _step.state != StepState.SKIPPED)
+_is_after_resume = or_(  # by the number that only grows; steps that moved before there was one have their time
+    _step.moved_no > bindparam("since_no"), and_(_step.moved_no == 0, _step.since > bindparam("since"))
+)
+
+
+def _newest_failure(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    return func.max(case((_step.state == StepState.FAILED, column)))
+
+
+def _first_claim(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    return func.min(func.min(case((_is_claimed, column)))).over(partition_by=_step.source_key)
+
+
 _of_each = (
     select(
-        _failed_at.label("failed_at"),
-        func.min(func.min(_claimed_at_step)).over(partition_by=_step.source_key).label("began_at"),
+        _newest_failure(_step.moved_no).label("failed_no"),
+        _newest_failure(_step.since).label("failed_at"),
+        _first_claim(_step.moved_no).label("began_no"),
+        _first_claim(_step.since).label("began_at"),
         func.row_number().over(partition_by=_step.source_key, order_by=_plan.plan_no.desc()).label("newest"),
     )
     .join_from(plans, steps, _step.plan_no == _plan.plan_no)
-    .where(_OF, _step.since > bindparam("since"), _step.state != StepState.PENDING)  # what was put back tells nothing
+    .where(_OF, _is_after_resume, _step.state != StepState.PENDING)  # what was put back tells nothing
     .group_by(_step.source_key, _plan.plan_no)
     .subquery()
 )
-_asked_for = func.coalesce(_of_each.c.failed_at, _of_each.c.began_at)
+_asked_no = func.coalesce(_of_each.c.failed_no, _of_each.c.began_no)
 _BEGUN = (  # each SIM by its newest plan: a retry that went well is no failure
-    select(_of_each.c.failed_at)
+    select(_of_each.c.failed_no)
     .where(_of_each.c.newest == 1)  # what is set up later, or planned again, makes no unit a newer one
-    .where(_asked_for.is_not(None))  # and a unit whose card was paid otherwise is none: nothing was claimed for it
-    .where(or_(_of_each.c.failed_at.is_not(None), _asked_for <= bindparam("now")))
-    .order_by(_asked_for.desc())
+    .where(_asked_no.is_not(None))  # and a unit whose card was paid otherwise is none: nothing was claimed for it
+    .order_by(_asked_no.desc(), func.coalesce(_of_each.c.failed_at, _of_each.c.began_at).desc())
     .limit(bindparam("most"))
 )
 _life = first_lives.c
@@ -291,18 +305,15 @@ class Due:
             money, money_today = money + price * row.sims, money_today + price * row.today
         return Spent(today, sims, money_today, money)
 
-    def outcomes(self, campaign: Campaign, most: int, now: float) -> list[bool]:
-        """Return the newest units, by when each failed or was claimed.
+    def outcomes(self, campaign: Campaign, most: int) -> list[bool]:
+        """Return the newest units, newest failure or claim first.
 
-        True stands for a unit that did not fail. Units for which nothing was claimed count only if they failed. So do
-        those whose claim seems to be of the future: by a clock that was ahead it would be the newest for long, and
-        failures would leave the window.
+        True stands for a unit that did not fail. Units for which nothing was claimed count only if they failed. The
+        log's numbers give the order: by a clock that was wrong failures would leave the window.
         """
-        since_s = campaign.budget_since_s
-        if since_s > now:  # a resume by such a clock would hide every failure
-            since_s = 0.0
-        rows = self._db.rows(_BEGUN, campaign_no=campaign.campaign_no, since=since_s, most=most, now=now)
-        return [row.failed_at is None for row in rows]
+        since = {"since": campaign.budget_since_s, "since_no": campaign.budget_since_no}
+        rows = self._db.rows(_BEGUN, campaign_no=campaign.campaign_no, most=most, **since)
+        return [row.failed_no is None for row in rows]
 
     def unseen(self, campaign: Campaign) -> list[str]:
         """Return planned old SIMs whose card of now never lived.

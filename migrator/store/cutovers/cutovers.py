@@ -180,7 +180,7 @@ class Cutovers:
         `before` is JSON text. `request_id` is the last request of the step.
         """
         step, after, plan_no = steps.c, "", cutover_row(self._db, cutover_id).plan_no
-        columns = [column for column in step if column.name not in {"plan_no", "not_before"}]
+        columns = [column for column in step if column.name not in {"plan_no", "not_before", "moved_no"}]
         some = select(step.source_key).distinct().where(step.plan_no == plan_no)
         keys = some.where(is_later(step.source_key)).order_by(step.source_key).limit(PAGE)
         mine = select(*columns, _LAST_REQUEST).where(step.plan_no == plan_no)

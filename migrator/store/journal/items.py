@@ -78,7 +78,7 @@ _SENT_BEFORE = (
     .distinct()
 )
 _STEPS = (
-    select(*(column for column in steps.c if column is not steps.c.before))
+    select(*(column for column in steps.c if column.name not in {"before", "moved_no"}))
     .where(steps.c.plan_no == bindparam("plan_no"), among(steps.c.source_key, bindparam("keys")))
     .order_by(steps.c.source_key, steps.c.kind)
 )

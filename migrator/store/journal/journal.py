@@ -32,7 +32,7 @@ from migrator.store.database.rows import AnyRow, json_list
 from migrator.store.database.sql import changed_rows, elements_of, insert, new_number
 from migrator.store.journal.counts import Counts
 from migrator.store.journal.moves import move_noted, move_steps
-from migrator.store.log import PlanRow, note_of_plan
+from migrator.store.log import NEXT_NO, PlanRow, note_of_plan
 from migrator.store.notices import add_notices
 from migrator.store.pairs.paid_pairs import may_be_paid, paid_elsewhere, was_taken_away
 from migrator.store.pairs.pairs_in_use import refuse_changed_pairs
@@ -342,7 +342,9 @@ class SqlJournal(Counts):
                 update(requests).where(waiting).values(outcome=RequestOutcome.LOST, outcome_at=now, message=message)
             )
             state = advance(StepState.IN_FLIGHT, StepEvent.LOST)
-            settled = update(steps).where(flying).values(state=state, since=now, code=code, message=message)
+            settled = (
+                update(steps).where(flying).values(state=state, since=now, code=code, message=message, moved_no=NEXT_NO)
+            )
             count = changed_rows(connection.execute(settled))
             if count or lost:
                 told = {"steps": count, "requests": list(lost)}

@@ -14,7 +14,7 @@ from migrator.errors import IllegalTransition
 from migrator.store.database.database import storable
 from migrator.store.database.rows import among, json_list
 from migrator.store.database.sql import Insert, changed_rows, elements_of, insert
-from migrator.store.log import PlanRow, moved, note_of_plan
+from migrator.store.log import NEXT_NO, PlanRow, moved, note_of_plan
 from migrator.store.tables.plans import steps
 from migrator.store.tables.types import Integer, Text
 
@@ -90,7 +90,7 @@ _keys = elements_of(bindparam("keys")).subquery("moved")
 All steps with the same words move in one statement.
 """
 
-_NAMES = ["plan_no", "source_key", "kind", "state", "attempts", "since", "not_before", "code", "message"]
+_NAMES = ["plan_no", "source_key", "kind", "state", "attempts", "since", "not_before", "code", "message", "moved_no"]
 _is_of_cutover = or_(*(steps.c.kind == kind.value for kind in CUTOVER_STEPS))
 _KEPT_AT_RETRY: ColumnElement[int] = case((_is_of_cutover, steps.c.attempts), else_=literal(0))
 """Attempts that a retry leaves.
@@ -109,6 +109,7 @@ def _new_values(event: StepEvent) -> dict[str, ColumnElement[Any]]:
         "not_before": bindparam("not_before"),
         "code": bindparam("code"),
         "message": bindparam("message"),
+        "moved_no": NEXT_NO,
     }
 
 
@@ -137,6 +138,7 @@ def _from_pending(event: StepEvent) -> Insert:
         bindparam("not_before", type_=Float),
         bindparam("code", type_=Text),
         bindparam("message", type_=Text),
+        NEXT_NO,
     ).where(_keys.c.value.is_not(None))  # without a condition, SQLite would take ON CONFLICT for one of a join
     statement = insert(steps).from_select(_NAMES, told)
     new = statement.excluded
@@ -149,6 +151,7 @@ def _from_pending(event: StepEvent) -> Insert:
             "not_before": new.not_before,
             "code": new.code,
             "message": new.message,
+            "moved_no": new.moved_no,
         },
         where=steps.c.state == S.PENDING,
     )

@@ -10,7 +10,7 @@ from migrator.store.tables.types import Integer, Text, filled_with_user
 
 __all__ = ["campaign_approvals", "campaigns", "claim_retries", "first_lives", "shipped_cards", "ticks"]
 
-campaigns = Table(  # at most one is not ended; failures before budget_since do not count any more
+campaigns = Table(  # at most one is not ended; failures before event budget_since_no do not count any more
     "campaigns",
     metadata,
     Column("campaign_no", Integer, primary_key=True),
@@ -27,6 +27,7 @@ campaigns = Table(  # at most one is not ended; failures before budget_since do 
     Column("approved_at", Float),
     Column("ended_at", Float),
     Column("budget_since", Float, nullable=False, server_default="0"),
+    Column("budget_since_no", Integer, nullable=False, server_default="0"),
 )
 campaign_approvals = Table(  # who approved a campaign, and the hash of the policy that they saw; only ever added to
     "campaign_approvals",

@@ -149,7 +149,7 @@ def _within(tick: Tick, new: Sequence[WaitingSim]) -> Sequence[WaitingSim]:
 
 def _is_spent(tick: Tick) -> bool:
     """True if too many of the newest units failed."""
-    newest = tick.site.store.due.outcomes(tick.campaign, tick.bounds.last_units, tick.site.now())
+    newest = tick.site.store.due.outcomes(tick.campaign, tick.bounds.last_units)
     return is_budget_spent(newest, tick.bounds)
 
 

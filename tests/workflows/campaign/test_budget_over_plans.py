@@ -1,5 +1,7 @@
 """The error budget is one number: over the plans of a campaign, and within a run."""
 
+import contextlib
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -45,7 +47,7 @@ def numbers(world: CampaignWorld) -> list[int]:
 def failures(world: CampaignWorld) -> int:
     """How many of the newest ten units failed."""
     with site_of(world, world.outside) as site:
-        return site.store.due.outcomes(site.store.campaigns.required(), 10, site.now()).count(False)
+        return site.store.due.outcomes(site.store.campaigns.required(), 10).count(False)
 
 
 def test_failures_of_former_plans_count_in_a_run(tmp_path: Path) -> None:
@@ -146,7 +148,7 @@ def test_units_whose_cards_are_paid_already_push_no_failure_out(tmp_path: Path) 
     assert one_by_one(world).exit_code is ExitCode.HALTED
     assert world.claims() == claims, "until a person says so"
     with site_of(world, world.outside) as site:
-        assert site.store.due.outcomes(site.store.campaigns.required(), 10, site.now()) == [False] * 3
+        assert site.store.due.outcomes(site.store.campaigns.required(), 10) == [False] * 3
 
 
 def test_claims_that_were_put_back_push_no_failure_out(tmp_path: Path) -> None:
@@ -173,22 +175,43 @@ def test_claims_that_were_put_back_push_no_failure_out(tmp_path: Path) -> None:
     assert failures(world) == 2, "a retry that was put back went not well"
 
 
-def test_a_resume_under_a_clock_that_was_far_ahead_makes_no_failure_unseen(tmp_path: Path) -> None:
-    """Until that moment no failure would count: the budget holds until somebody resumes by a right clock."""
-    world = began(tmp_path, 0, 1, 2)
+def test_a_resume_under_a_clock_that_was_far_ahead_counts_at_once(tmp_path: Path) -> None:
+    """It forgives what failed before it, and nothing that fails after it."""
+    world = began(tmp_path, 0, 1, 2, 3, 4, 5)
     handed_in(world, world.on(), 0, 3)
     assert one_by_one(world).exit_code is ExitCode.HALTED
     with site_of(world, world.outside) as site:
         campaign = site.store.campaigns.required()
         site.store.campaigns.resume(campaign, "ann", site.now() + 300 * DAY_S)
-    handed_in(world, world.on(), 3, 5)
+    assert failures(world) == 0
+    handed_in(world, world.on(), 3, 7)
     world.wait(60)
     assert one_by_one(world).exit_code is ExitCode.HALTED
+    assert failures(world) == 3
     assert world.claims() == 0
+
+
+@pytest.mark.parametrize("days", [5, -5])
+def test_failures_under_another_clock_count_as_what_came_last(tmp_path: Path, days: int) -> None:
+    """Claims before them push no failure out, whatever the clock said, and a resume is one for them all the same."""
+    world = began(tmp_path, 10, 11, 12)
+    units = world.on()
+    handed_in(world, units, 0, 10)
+    assert one_by_one(world).exit_code is ExitCode.DONE
+    assert world.claims() == 10
+    world.elapsed_s += days * DAY_S
+    handed_in(world, units, 10, 13)
+    assert one_by_one(world).exit_code is ExitCode.HALTED
+    world.elapsed_s -= days * DAY_S - 7200
+    handed_in(world, units, 13, 14)
+    assert one_by_one(world).exit_code is ExitCode.HALTED
+    assert failures(world) == 3
+    assert world.claims() == 10
     with site_of(world, world.outside) as site:
         resume_campaign(site, by="ann")
+    assert failures(world) == 0
     one_by_one(world)
-    assert world.claims() == 2
+    assert world.claims() == 11
 
 
 def test_claims_under_a_clock_that_was_far_ahead_push_no_failure_out(tmp_path: Path) -> None:
@@ -206,3 +229,17 @@ def test_claims_under_a_clock_that_was_far_ahead_push_no_failure_out(tmp_path: P
     world.wait(60)
     assert one_by_one(world).exit_code is ExitCode.HALTED
     assert world.claims() == 10
+
+
+def test_steps_of_a_store_that_had_no_numbers_go_by_their_times(tmp_path: Path) -> None:
+    world = began(tmp_path, 0, 1, 2)
+    units = world.on()
+    handed_in(world, units, 0, 3)
+    assert one_by_one(world).exit_code is ExitCode.HALTED
+    with contextlib.closing(sqlite3.connect(tmp_path / "state.db")) as connection, connection:
+        connection.execute("UPDATE steps SET moved_no = 0")  # as an upgrade leaves them
+    assert failures(world) == 3
+    world.wait(60)
+    with site_of(world, world.outside) as site:
+        resume_campaign(site, by="ann")
+    assert failures(world) == 0
