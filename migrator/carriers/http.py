@@ -65,6 +65,12 @@ LEAVES = frozenset({"http11.send_request_headers.started", "http2.send_request_h
 At such an event the first byte goes out on a connection that stands.
 """
 
+BODY_LEAVES = frozenset({"http11.send_request_body.started", "http2.send_request_body.started"})
+"""Names of the httpcore events that start to send a body.
+
+The head left before, and other tasks, or a pause of the whole process, may have come between.
+"""
+
 Params = Mapping[str, str | int]
 
 _JSON_IN_AND_OUT = (
@@ -98,14 +104,20 @@ class _Request:
     vouch: Vouch = field(default=_no_doubt, repr=False)
 
     async def trace(self, moment: str, _details: Mapping[str, Any]) -> None:
-        """Follow the connection, and vouch before a byte is sent.
+        """Follow the connection, and vouch before head and body are sent.
 
-        Connecting takes time, too.
+        Connecting takes time, too. Without its body a request is not whole, and changes nothing; but as a part of it
+        left, nobody says that it did not.
 
-        Raises: what `vouch` raises, before a byte is sent.
+        Raises: what `vouch` raises, before a byte is sent; after that OutcomeUnknown in place of Outdated.
         """
         if moment in LEAVES:
             self.vouch()
+        elif moment in BODY_LEAVES and self.content is not None:
+            try:
+                self.vouch()
+            except Outdated as old:
+                raise self.lost(f"{self} broke off before its body left: {old}") from None
 
     def __str__(self) -> str:
         return f"{self.method} {self.path.partition('?')[0]}"

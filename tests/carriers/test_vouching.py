@@ -11,7 +11,7 @@ import pytest
 from migrator.carriers.http import HttpSession
 from migrator.carriers.pacing import Pacer
 from migrator.carriers.replies import Reply, common_trouble
-from migrator.errors import Outdated, PlatformError
+from migrator.errors import OutcomeUnknown, Outdated, PlatformError
 from tests.support import run_virtual
 
 GOOD_S = 30.0
@@ -114,9 +114,10 @@ def test_a_write_that_gave_up_its_turn_leaves_it_to_the_next_one() -> None:
 class SlowToConnect(httpcore.AsyncMockBackend):
     """A network on which connections take their time; keeps whether anything was written."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, head_takes_s: float = 0.0) -> None:
         answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
         super().__init__([answer])
+        self._head_takes_s = head_takes_s
         self.connected_at: list[float] = []
         self.written: list[bytes] = []
 
@@ -129,21 +130,37 @@ class SlowToConnect(httpcore.AsyncMockBackend):
         async def write(buffer: bytes, *rest: Any, **more: Any) -> None:
             self.written.append(buffer)
             await inner(buffer, *rest, **more)
+            if buffer.startswith(b"PUT"):
+                await anyio.sleep(self._head_takes_s)
 
         stream.write = write  # type: ignore[method-assign]
         return stream
 
 
+def over(network: SlowToConnect) -> httpx.AsyncHTTPTransport:
+    transport = httpx.AsyncHTTPTransport()
+    transport._pool = httpcore.AsyncConnectionPool(network_backend=network)
+    return transport
+
+
 @pytest.mark.parametrize(("before_s", "leaves"), [(10.0, True), (20.0, False)])
 def test_a_write_that_grows_old_while_it_connects_sends_not_a_byte(before_s: float, *, leaves: bool) -> None:
     network = SlowToConnect()
-    transport = httpx.AsyncHTTPTransport()
-    transport._pool = httpcore.AsyncConnectionPool(network_backend=network)
-    outcome, _ = written(transport, before_s=before_s)
+    outcome, _ = written(over(network), before_s=before_s)
     assert network.connected_at == [before_s + CONNECTING_S]
     assert (outcome == 200) is leaves
     assert isinstance(outcome, Outdated) is not leaves
     assert bool(network.written) is leaves
+
+
+@pytest.mark.parametrize(("head_takes_s", "leaves"), [(10.0, True), (20.0, False)])
+def test_a_write_that_grows_old_after_its_head_left_sends_no_body(head_takes_s: float, *, leaves: bool) -> None:
+    """Head and body are two writes to the network, and much may happen between. Without its body nothing is done."""
+    network = SlowToConnect(head_takes_s=head_takes_s)
+    outcome, _ = written(over(network))
+    assert (outcome == 200) is leaves
+    assert isinstance(outcome, OutcomeUnknown) is not leaves, "a part of it left, so nobody says that nothing did"
+    assert (b"{}" in network.written) is leaves
 
 
 def test_a_refusal_without_a_voucher_is_repeated_until_it_passes() -> None:

@@ -443,6 +443,20 @@ MUTATIONS = (
         seed=88,
     ),
     Mutation(
+        "no body leaves that nobody vouches for any more",
+        "migrator/carriers/http.py",
+        "elif moment in BODY_LEAVES and self.content is not None:",
+        "elif False:",
+        test="tests/carriers/test_vouching.py::test_a_write_that_grows_old_after_its_head_left_sends_no_body",
+    ),
+    Mutation(
+        "the error budget takes the newest units by the log, not by the machine's time",
+        "migrator/store/campaigns/due.py",
+        ".order_by(_asked_no.desc(), ",
+        ".order_by(",
+        test="tests/workflows/campaign/test_budget_over_plans.py::test_failures_under_another_clock_count_as_what_came_last",
+    ),
+    Mutation(
         "rollback: no pause before the old SIM is proved on",
         "migrator/engine/cutover/new_sims.py",
         "return is_settled_as_wanted(item, StepKind.SOURCE) and is_open",
