@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, func, select, update
 
 from migrator.core.campaign.notices import DeliveryState, Notice
 from migrator.core.policy.outside import SECRET_FIELDS, NoticeEvent, Receiver, receiver_from
@@ -22,7 +22,8 @@ __all__ = ["SENDING_S", "Delivery", "Outbox", "is_due", "is_open"]
 SENDING_S = 600.0
 """Seconds after which a delivery on its way is taken up again.
 
-A try takes at most ten seconds: who took it up is dead, or stood still.
+A try takes at most ten seconds: who took it up is dead, or stood still. The database's clock tells them: by the clocks of
+two machines a delivery could be taken up again while it is on its way.
 """
 
 is_open = deliveries.c.state.in_((DeliveryState.WAITING, DeliveryState.SENDING))
@@ -107,7 +108,9 @@ class Outbox:
 
     def due(self, now: float) -> list[Delivery]:
         """Return the deliveries that may be tried now, oldest notice first."""
-        return self._read(is_due(now))
+        with self._db.read() as connection:
+            judged = self._db.time(connection, now)
+        return self._read(is_due(now, judged))
 
     def open(self) -> list[Delivery]:
         """Return the deliveries that are neither made nor given up."""
@@ -154,8 +157,9 @@ class Outbox:
         Returns: False if another process took it up meanwhile; then it must not be sent.
         """
         mine = _this(delivery) & (deliveries.c.state == delivery.state) & (deliveries.c.tries == delivery.tries)
-        taken = {"state": DeliveryState.SENDING, "tries": delivery.tries + 1, "next_at": now + SENDING_S}
+        taken = {"state": DeliveryState.SENDING, "tries": delivery.tries + 1}
         with self._db.write() as connection:
+            taken["next_at"] = self._db.time(connection, now) + SENDING_S
             return changed_rows(connection.execute(update(deliveries).where(mine).values(taken))) == 1
 
     def delivered(self, delivery: Delivery, now: float) -> None:
@@ -202,9 +206,15 @@ class Outbox:
         ]
 
 
-def is_due(now: float) -> ColumnElement[bool]:
-    """Select deliveries that may be tried at a time (UTC seconds)."""
-    return and_(is_open, deliveries.c.next_at <= now)
+def is_due(now: float, judged: float) -> ColumnElement[bool]:
+    """Select deliveries that may be tried.
+
+    Args:
+        now: UTC seconds, by the clock of the machine that would deliver.
+        judged: UTC seconds by the database's clock, for those that are on their way.
+    """
+    is_on_its_way = deliveries.c.state == DeliveryState.SENDING
+    return and_(is_open, deliveries.c.next_at <= case((is_on_its_way, judged), else_=now))
 
 
 def _this(delivery: Delivery) -> Any:

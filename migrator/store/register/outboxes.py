@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import select, text
+from sqlalchemy import ColumnElement, select, text
 
 from migrator.errors import StoreError, StoreLost
 from migrator.store.campaigns.outbox import is_due
@@ -33,18 +33,19 @@ def names_with_due_notices(database: Database, names: Iterable[str], now: float)
     """
     wanted = {schema_of(name): name for name in names}
     with database.read() as connection:
+        judged = database.time(connection, now)
         there = connection.execute(_THERE, {"outbox": deliveries.name, "names": list(wanted)}).scalars().all()
-    return {wanted[schema] for schema in there if _has_due(database, schema, now)}
+    return {wanted[schema] for schema in there if _has_due(database, schema, is_due(now, judged))}
 
 
-def _has_due(database: Database, schema: str, now: float) -> bool:
+def _has_due(database: Database, schema: str, condition: ColumnElement[bool]) -> bool:
     """True if a notice is due in a schema.
 
     A store in trouble has none: its next turn tells of the trouble, and the others are looked at.
 
     Raises: StoreLost.
     """
-    one = select(deliveries.c.notice_no).where(is_due(now)).limit(1)
+    one = select(deliveries.c.notice_no).where(condition).limit(1)
     try:
         with reading_store(database, schema) as connection:
             return connection.execute(one).first() is not None

@@ -4,12 +4,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from migrator.core.campaign.notices import DeliveryState, Notice
 from migrator.core.policy.outside import NoticeEvent, Receiver, ReceiverKind
 from migrator.store import Store
 from migrator.store.campaigns.outbox import SENDING_S
 from migrator.store.notices import add_notices
+from migrator.store.tables.outbox import deliveries
+from tests.server import MISSING, kept_there, running
 from tests.store.store_kit import NOW, open_store
 
 HOOK = Receiver(ReceiverKind.WEBHOOK, on=(NoticeEvent.STOPPED, NoticeEvent.DAILY), url_from="MIGRATOR_NOTIFY_URL")
@@ -24,6 +27,12 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def stopped(store: Store, key: str = "k", now: float = NOW) -> bool:
     return store.outbox.add(NoticeEvent.STOPPED, key, {"reason": "a cap"}, now, (HOOK, DESK))
+
+
+def aged(store: Store, seconds: float) -> None:
+    """Let so much time pass for what waits, by whichever clock."""
+    with store._db.write() as connection:
+        connection.execute(update(deliveries).values(next_at=deliveries.c.next_at - seconds))
 
 
 def test_the_same_happening_is_one_notice(store: Store) -> None:
@@ -71,7 +80,8 @@ def test_a_delivery_whose_process_died_comes_again_under_its_number(store: Store
     stopped(store)
     first, *_ = store.outbox.due(NOW)
     assert store.outbox.take_up(first, NOW)
-    (again, _) = store.outbox.due(NOW + SENDING_S)
+    aged(store, SENDING_S)
+    (again, _) = store.outbox.due(NOW)
     assert (again.number, again.name, again.state, again.tries) == (1, "1:webhook", DeliveryState.SENDING, 1)
     assert store.outbox.take_up(again, NOW + SENDING_S)
     assert not store.outbox.take_up(again, NOW + SENDING_S)  # a third process saw what the second one saw
@@ -79,6 +89,20 @@ def test_a_delivery_whose_process_died_comes_again_under_its_number(store: Store
     assert store.outbox.counts() == {DeliveryState.SENDING: 1, DeliveryState.WAITING: 1}
     store.outbox.delivered(again, NOW + SENDING_S)
     assert store.outbox.counts() == {DeliveryState.DELIVERED: 1, DeliveryState.WAITING: 1}
+
+
+@pytest.mark.server
+@pytest.mark.skipif(running() is None, reason=MISSING)
+def test_what_another_machine_has_on_its_way_is_not_taken_up_by_the_clock_of_this_one(tmp_path: Path) -> None:
+    """Their clocks differ by more than a delivery may take: the database's clock judges both."""
+    with kept_there(), open_store(tmp_path) as store:
+        stopped(store)
+        first, *_ = store.outbox.due(NOW)
+        assert store.outbox.take_up(first, NOW)
+        ahead = NOW + 10 * SENDING_S
+        assert [one.name for one in store.outbox.due(ahead)] == ["2:command"]
+        aged(store, SENDING_S)
+        assert [one.name for one in store.outbox.due(NOW - 20 * SENDING_S)] == ["1:webhook"]
 
 
 def test_a_failed_try_waits_for_its_time_and_one_given_up_is_over(store: Store) -> None:
