@@ -19,7 +19,7 @@ from migrator.errors import NoStore, Problem, StoreBusy, StoreError
 from migrator.ports import Progress
 from migrator.programs import end_with_parent
 from migrator.reports.model import moment
-from migrator.workflows.notices.deliver import deliver
+from migrator.workflows.notices.deliver import deliver, next_delivery_s
 from migrator.workflows.notices.stopped import Standstill, telling_failure
 from migrator.workflows.site import Site
 from migrator.workflows.work.advance import Advanced, advance, registered, tell_standstill, tell_turn
@@ -103,13 +103,14 @@ def _tell(shared: Globals) -> Outcome:
                 hint = f"`migrator fleet show {account.name}` tells what was done"
                 tell_standstill(site, account.order, Standstill(ExitCode.ERROR, account.turn.words, hint))
             deliver(site)
-            waiting = len(store.outbox.open())
+            waiting = store.outbox.open()
+            again_at = next_delivery_s(site, waiting)
     except NoStore:
         return Outcome({"told": False}, ("Nothing is to be told: the account has no store.",))
     if waiting:
-        words = f"not delivered yet: {counted(waiting, 'notice')}"
+        words = f"not delivered yet: {counted(len(waiting), 'notice')}"
         problem = Problem("waits", words, "`migrator notify list` says why")
-        return Outcome({"told": False}, (), ExitCode.RESUMABLE, (problem,))
+        return Outcome({"told": False, "again_at": moment(again_at)}, (), ExitCode.RESUMABLE, (problem,))
     return Outcome({"told": True}, ("Whoever is a receiver is told.",))
 
 

@@ -22,8 +22,8 @@ __all__ = ["SENDING_S", "Delivery", "Outbox", "is_due", "is_open"]
 SENDING_S = 600.0
 """Seconds after which a delivery on its way is taken up again.
 
-A try takes at most ten seconds: who took it up is dead, or stood still. The database's clock tells them: by the clocks of
-two machines a delivery could be taken up again while it is on its way.
+A try takes at most ten seconds: who took it up is dead, or stood still. The database's clock tells them, as the clocks
+of two machines differ: one of them would take up again what is on its way from the other.
 """
 
 is_open = deliveries.c.state.in_((DeliveryState.WAITING, DeliveryState.SENDING))

@@ -1,7 +1,7 @@
 """Delivery of what waits in the outbox."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import anyio
@@ -19,7 +19,7 @@ from migrator.wiring.withheld import Withheld, withheld
 from migrator.workflows.notices.allowed import may_deliver
 from migrator.workflows.site import Site
 
-__all__ = ["GIVE_UP_S", "TOTAL_S", "deliver", "deliver_after_run", "deliver_due", "next_try_s"]
+__all__ = ["GIVE_UP_S", "TOTAL_S", "deliver", "deliver_after_run", "deliver_due", "next_delivery_s", "next_try_s"]
 
 TOTAL_S = 20.0
 """Most seconds that deliveries take at the end of a run."""
@@ -65,6 +65,16 @@ def deliver(site: Site, *, most_s: float = TOTAL_S) -> Counter[DeliveryState]:
         return await deliver_due(site, stopper, most_s=most_s)
 
     return site.outside.run_async(body) if site.store.outbox.due(site.now()) else Counter()
+
+
+def next_delivery_s(site: Site, waiting: Iterable[Delivery]) -> float | None:
+    """Return when the next delivery may be tried (UTC seconds).
+
+    None where none waits for its time: what is due all the same is left to persons, or was not reached.
+    """
+    now = site.now()
+    later = (one.next_at for one in waiting if one.next_at > now and may_deliver(site.store, one))
+    return min(later, default=None)
 
 
 async def deliver_due(site: Site, stopper: Stopper, *, most_s: float = TOTAL_S) -> Counter[DeliveryState]:

@@ -324,8 +324,9 @@ class Worker:
             ended = ChildEnd(ExitCode.ERROR, f"the process for it could not be started: {error.strerror}")
         before, pause_s = self._tries.get(account.name), TELL_S
         if ended.exit_code != ExitCode.DONE:
-            if before is not None and before.ended_at == account.ended_at:
-                pause_s = min(2 * before.pause_s, LONGEST_TELL_S)
+            has_time = ended.exit_code == ExitCode.RESUMABLE and ended.again_at is not None
+            if not has_time and before is not None and before.ended_at == account.ended_at:
+                pause_s = min(2 * before.pause_s, LONGEST_TELL_S)  # where the outbox has no time for it
             self._warn(f"{account.name}: its receivers were not told yet: {ended.words}")
         self._tries[account.name] = _Try(account.ended_at, time.monotonic() + pause_s, pause_s)
         if account.is_untold and (ended.is_told or ended.exit_code == ExitCode.DONE):

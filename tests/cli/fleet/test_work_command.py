@@ -11,6 +11,7 @@ import pytest
 from migrator.core.campaign.notices import sims_notice
 from migrator.core.policy.outside import NoticeEvent
 from migrator.inputs.policy.file import stored_policy
+from migrator.reports.model import moment
 from migrator.store import Store
 from tests.cli.conftest import Desk
 from tests.server import sql
@@ -143,7 +144,9 @@ def test_an_account_whose_processes_die_tells_its_receivers_where_and_how_it_sta
     sql(url, "UPDATE fleet.accounts SET words = 'another', is_untold = true")
     assert desk.run(*at, "advance", "--tell").code == 7, "its receiver is away"
     sql(url, "UPDATE fleet.accounts SET words = 'told by its turn', is_untold = false")
-    assert desk.run(*at, "advance", "--tell").code == 7
+    ended = desk.run(*at, "--json", "advance", "--tell")
+    (again_at,) = sql(url, f"SELECT min(next_at) FROM a_{registered}.deliveries WHERE state = 'waiting'")[0]  # noqa: S608 - our own
+    assert (ended.code, json.loads(ended.out)["data"]["again_at"]) == (7, moment(again_at))
     (desk.folder / "away").unlink()
     sql(url, f"UPDATE a_{registered}.deliveries SET next_at = 0")  # noqa: S608 - our own
     assert desk.run(*at, "advance", "--tell").code == 0
@@ -194,7 +197,8 @@ def test_a_worker_delivers_nothing_to_receivers_of_a_plan_that_nobody_approved(
             NoticeEvent.DRIFT, plan_id, ["8944 tag"], {"next": f"migrator report {plan_id}"}, (everything,)
         )
         assert store.outbox.tell(notices, now) == 1
-    assert desk.run(*at, "advance", "--tell").code == 7
+    ended = desk.run(*at, "--json", "advance", "--tell")
+    assert (ended.code, json.loads(ended.out)["data"]["again_at"]) == (7, None)
     assert told(desk) == []
     assert desk.run(*at, "notify", "deliver").code == 0
     (body,) = told(desk)

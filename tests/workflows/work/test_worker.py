@@ -544,12 +544,21 @@ def test_a_notice_that_was_put_into_the_outbox_is_told_though_its_receiver_is_aw
     assert (team.tellers(), team.account("a").is_untold) == (["a"], False)
 
 
-@pytest.mark.parametrize(("tell_s", "tries"), [(worker_module.TELL_S, 1), (0.05, 3)])
+HELD = {"exit_code": 9, "errors": [{"message": "it is held"}]}
+AWAY = {"exit_code": 7, "data": {"again_at": "2031-01-01T12:00:00Z"}, "errors": [{"message": "a receiver is away"}]}
+
+
+@pytest.mark.parametrize(
+    ("ends", "tell_s", "tries"),
+    [((HELD, 2), worker_module.TELL_S, 1), ((HELD, 2), 0.05, 3), ((AWAY, 1), 0.05, 3)],
+    ids=["held, once", "held", "the outbox has its time"],
+)
 def test_a_worker_at_work_tells_and_waits_longer_after_each_try_that_failed(
-    team: Team, monkeypatch: pytest.MonkeyPatch, tell_s: float, tries: int
+    team: Team, monkeypatch: pytest.MonkeyPatch, ends: tuple[dict[str, Any], int], tell_s: float, tries: int
 ) -> None:
+    """Where the outbox has a time for what waits, a notice to another receiver does not wait longer for it."""
     team.add("a", exit_code=6, errors=[{"message": "a gate"}])
-    team.tells = {"exit_code": 9, "errors": [{"message": "it is held"}]}
+    team.tells, longer = ends
     monkeypatch.setattr(worker_module, "TELL_S", tell_s)
     monkeypatch.setattr(worker_module, "SWEEP_S", 0.05)
     worker, looks, ask = team.worker(), list[float](), Register.with_due_notices
@@ -573,7 +582,7 @@ def test_a_worker_at_work_tells_and_waits_longer_after_each_try_that_failed(
                 worker.stop()
 
     anyio.run(body)
-    assert worker._tries["a"].pause_s == tell_s * 2 ** (failed() - 1)
+    assert worker._tries["a"].pause_s == tell_s * longer ** (failed() - 1)
     assert failed() >= tries
     assert tell_s < 1.0 or (len(team.tellers()), len(looks)) == (1, 1)
 
