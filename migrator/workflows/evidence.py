@@ -76,20 +76,26 @@ def gather(store: "Store", plan_id: str, path: Path, *, now: float) -> tuple[str
         return _gather(still, plan_id, path, now)
 
 
-def gather_campaign(store: "Store", path: Path, *, now: float) -> tuple[str, str]:
-    """Write the evidence of the open campaign, or of the last one.
+def gather_campaign(store: "Store", path: Path, *, now: float, campaign: str | None = None) -> tuple[str, str]:
+    """Write the evidence of a campaign.
 
     Each plan has a folder with what `gather` writes of it. The log, which is that of the whole store, is there once.
 
+    Args:
+        store: the store.
+        path: the zip.
+        now: UTC seconds.
+        campaign: its name or number; None for the open one, or the last one.
+
     Returns: SHA-256 of the manifest and the head of the log, both to be noted elsewhere.
 
-    Raises: InputError, if there never was a campaign, or the file cannot be written.
+    Raises: InputError, if there is no such campaign, or the file cannot be written.
     """
-    written = _gather_campaign(store, path, now)
+    written = _gather_campaign(store, path, now, campaign)
     if store.audit.head() == written[1]:
         return written
     with store.scratch_copy() as still:  # as for one plan
-        return _gather_campaign(still, path, now)
+        return _gather_campaign(still, path, now, campaign)
 
 
 def _gather(store: "Store", plan_id: str, path: Path, now: float) -> tuple[str, str]:
@@ -98,10 +104,11 @@ def _gather(store: "Store", plan_id: str, path: Path, now: float) -> tuple[str, 
     return write_evidence(path, _of_plan(store, plan_id) | {EVENTS: lambda: _events(store)}, facts), head
 
 
-def _gather_campaign(store: "Store", path: Path, now: float) -> tuple[str, str]:
+def _gather_campaign(store: "Store", path: Path, now: float, named: str | None) -> tuple[str, str]:
     from migrator.reports.campaign.writers import FORMATS, write_fleet_report  # templates take time
 
-    campaign, head = store.campaigns.last(), store.audit.head()
+    campaign = store.campaigns.last() if named is None else store.campaigns.named(named)
+    head = store.audit.head()
     plan_ids = store.campaigns.plans(campaign)
     told = _campaign(campaign)
     facts = {

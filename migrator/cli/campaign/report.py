@@ -33,6 +33,7 @@ STDOUT = Path("-")
     type=click.Path(path_type=Path),
     help="Also write the campaign with all its plans and the log into one zip that `audit verify` checks.",
 )
+@click.option("--campaign", metavar="NAME", help="Whose evidence, by name or number [the open one, or the last one].")
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of campaign.json, and do nothing else.")
 @global_options
 @click.pass_obj
@@ -50,19 +51,22 @@ def _schema() -> Outcome:
     return Outcome({}, is_on_stdout=True)
 
 
-def _report(shared: Globals, *, formats: str, out: Path, evidence: Path | None) -> Outcome:
+def _report(shared: Globals, *, formats: str, out: Path, evidence: Path | None, campaign: str | None) -> Outcome:
     wanted = list(dict.fromkeys(word.strip().lower() for word in formats.split(",") if word.strip()))
     if not wanted or set(wanted) - set(FORMATS):
         raise InputError(f"--format {formats!r}: choose some of {', '.join(FORMATS)}", code="bad_format")
+    if evidence is None and campaign is not None:
+        words = "--campaign says whose evidence is written; the report is over all plans of the store"
+        raise InputError(words, code="bad_options", hint="add --evidence FILE.zip")
     if evidence is not None:
         refuse_unwritable(evidence)
     with open_site(shared.state, config=shared.config) as site, collecting_rarely():
         if evidence is not None:
-            site.store.campaigns.last()  # there is one
+            site.store.campaigns.last() if campaign is None else site.store.campaigns.named(campaign)  # it is there
         outcome = _told(campaign_report(site, wanted, out))
         if evidence is None:
             return outcome
-        digest, head = gather_campaign(site.store, evidence, now=SystemClock().now().timestamp())
+        digest, head = gather_campaign(site.store, evidence, now=SystemClock().now().timestamp(), campaign=campaign)
         return with_evidence(outcome, evidence, manifest_sha256=digest, head=head)
 
 

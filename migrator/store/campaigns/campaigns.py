@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
@@ -107,6 +108,24 @@ class Campaigns:
         """
         rows = self._db.rows(_LAST)
         return _campaign(rows[0]) if rows else self.required()
+
+    def named(self, word: str) -> Campaign:
+        """Return the campaign of a name or a number, ended or not.
+
+        Raises: InputError, if there is none, or more than one of that name.
+        """
+        made = [_campaign(row) for row in self._db.rows(select(campaigns).order_by(campaigns.c.campaign_no))]
+        found = [one for one in made if one.name == word] or [one for one in made if str(one.campaign_no) == word]
+        if len(found) == 1:
+            return found[0]
+        hint = "; ".join(
+            f"{one.campaign_no} is {one.name}, made {datetime.fromtimestamp(one.created_s, UTC):%Y-%m-%d}"
+            for one in found or made
+        )
+        if found:
+            words = f"{len(found)} campaigns are called {word!r}: name one by its number"
+            raise InputError(words, code="campaign_name", hint=hint)
+        raise InputError(f"the store holds no campaign {word!r}", code="no_campaign", hint=hint)
 
     def create(
         self,

@@ -108,6 +108,8 @@ def test_a_plan_of_a_campaign_goes_on_by_the_campaigns_command(make_desk: Callab
         (("retry",), "name the SIMs"),
         (("status",), "no campaign"),
         (("report", "--evidence", "x.zip"), "no campaign"),
+        (("report", "--evidence", "x.zip", "--campaign", "north"), "no campaign 'north'"),
+        (("report", "--campaign", "north"), "--evidence"),
     ],
 )
 def test_what_makes_no_sense_is_refused(make_desk: Callable[..., Desk], words: tuple[str, ...], told: str) -> None:
