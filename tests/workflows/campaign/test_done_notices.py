@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from migrator.carriers.onence.simulator import OnenceBehaviour
+from migrator.carriers.onence.simulator.model import SimStatus
+from migrator.carriers.simulation import FaultPlan
 from migrator.core.cutover.plan import Direction
 from migrator.core.policy.outside import NoticeEvent
 from migrator.core.run.results import ExitCode
@@ -280,3 +283,24 @@ def test_a_kept_policy_that_cannot_be_read_keeps_no_campaign_from_ending(tmp_pat
     with site_of(world, world.outside) as site:
         end_campaign(site, by="ann")
         assert site.store.campaigns.open() is None
+
+
+def test_an_old_sim_whose_order_failed_is_no_sim_that_was_switched_off(tmp_path: Path) -> None:
+    world = began(tmp_path)
+    world.source.behaviour = OnenceBehaviour(bulk_all_or_nothing=True)
+    world.tick()
+    units = world.on()[:3]
+    swapped(world, *units)
+    bad = world.source.fleet.find(units[1])
+    assert bad is not None
+
+    def expire(method: str, path: str) -> bool:
+        if method != "GET" and "/sims" in path:
+            bad.status = SimStatus.EXPIRED
+        return False
+
+    world.source.faults = FaultPlan(spare=expire)
+    world.tick()
+    world.source.faults = FaultPlan()
+    (done,) = told(world, NoticeEvent.CUTOVER_DONE)
+    assert done["counts"] == {"cutovers": 1, "switched_off": 2}
