@@ -8,6 +8,7 @@ from migrator.errors import StoreError, StoreLost
 from migrator.store.campaigns.outbox import is_due
 from migrator.store.database.database import Database
 from migrator.store.database.postgresql.address import schema_of
+from migrator.store.moved import MARK
 from migrator.store.register.stores import reading_store
 from migrator.store.tables.outbox import deliveries
 
@@ -45,7 +46,7 @@ def _has_due(database: Database, schema: str, condition: ColumnElement[bool]) ->
 
     Raises: StoreLost.
     """
-    one = select(deliveries.c.notice_no).where(condition).limit(1)
+    one = select(deliveries.c.notice_no).where(condition, ~MARK.exists()).limit(1)  # a store that moved tells nobody
     try:
         with reading_store(database, schema) as connection:
             return connection.execute(one).first() is not None

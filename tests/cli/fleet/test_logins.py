@@ -123,6 +123,9 @@ def test_a_worker_ends_turns_and_sees_which_notices_are_due_and_an_operator_begi
         assert not register.account(registered).is_untold
         names = [registered, "not_there"]
         assert [register.with_due_notices(names, now) for now in (49.0, 50.0)] == [set(), {registered}]
+        sql(url, f"INSERT INTO a_{registered}.meta VALUES ('move', '{{}}')")  # noqa: S608 - our own
+        assert register.with_due_notices(names, 50.0) == set(), "its store moved"
+        sql(url, f"DELETE FROM a_{registered}.meta WHERE name = 'move'")  # noqa: S608 - our own
         sql(url, f"REVOKE ALL ON a_{registered}.deliveries FROM migrator_worker")
         assert register.with_due_notices(names, 50.0) == set(), "what it may not read is left alone"
 
