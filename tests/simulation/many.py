@@ -58,7 +58,8 @@ def live(
         source: of the old SIMs, one of `SOURCES`.
         is_first_the_last: end at the first seed that fails.
     """
-    gc.freeze()
+    if not gc.get_freeze_count():  # once a process: what is garbage then is never freed
+        gc.freeze()
     gc.set_threshold(50_000, 20, 20)
     tally = Tally()
     for seed in seeds:
