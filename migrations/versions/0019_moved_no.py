@@ -1,4 +1,4 @@
-"""The event of a step's last move, and of a campaign's last resume.
+"""Event numbers of a step's last move, a resume and a retry.
 
 Revision: 0019, after 0018.
 """
@@ -15,6 +15,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the columns. 0 stands for what moved before; its time gives the order."""
+    """Add the columns. 0 stands for what was before; its time gives the order."""
     op.add_column("steps", sa.Column("moved_no", Integer, nullable=False, server_default="0"))
+    op.add_column("claim_retries", sa.Column("asked_no", Integer, nullable=False, server_default="0"))
     op.add_column("campaigns", sa.Column("budget_since_no", Integer, nullable=False, server_default="0"))

@@ -24,11 +24,13 @@ from migrator.carriers.replies import Mask, Reply, Sorter, shortened
 from migrator.errors import (
     Halted,
     Interrupted,
+    MigratorError,
     NotSent,
     NotTrusted,
     OutcomeUnknown,
     Outdated,
     RateLimited,
+    StoreError,
     Transient,
     WireMismatch,
 )
@@ -103,21 +105,23 @@ class _Request:
     is_write: bool
     vouch: Vouch = field(default=_no_doubt, repr=False)
 
-    async def trace(self, moment: str, _details: Mapping[str, Any]) -> None:
+    async def trace(self, moment: str, details: Mapping[str, Any]) -> None:
         """Follow the connection, and vouch before head and body are sent.
 
-        Connecting takes time, too. Without its body a request is not whole, and changes nothing; but as a part of it
-        left, nobody says that it did not.
+        Connecting takes time, too. Without its body a request is not whole, and changes nothing; but once a part left,
+        we cannot say that nothing left.
 
-        Raises: what `vouch` raises, before a byte is sent; after that OutcomeUnknown in place of Outdated.
+        Raises: what `vouch` raises, before a byte is sent; after that StoreError, or OutcomeUnknown for anything else.
         """
         if moment in LEAVES:
             self.vouch()
-        elif moment in BODY_LEAVES and self.content is not None:
+        elif moment in BODY_LEAVES and self.content is not None and details["request"].method != b"CONNECT":
             try:
                 self.vouch()
-            except Outdated as old:
-                raise self.lost(f"{self} broke off before its body left: {old}") from None
+            except StoreError:
+                raise
+            except MigratorError as error:
+                raise OutcomeUnknown(f"{self} broke off before its body left: {error}") from None
 
     def __str__(self) -> str:
         return f"{self.method} {self.path.partition('?')[0]}"

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from migrator.store.campaigns.campaigns import Campaign, CampaignApproval
     from migrator.store.campaigns.ticks import KeptTick
 
-__all__ = ["gather", "gather_campaign"]
+__all__ = ["evidence_of", "gather", "gather_campaign"]
 
 Members = dict[str, Callable[[], Iterable[str]]]
 """Lines of each member of a zip, by name."""
@@ -98,6 +98,14 @@ def gather_campaign(store: "Store", path: Path, *, now: float, campaign: str | N
         return _gather_campaign(still, path, now, campaign)
 
 
+def evidence_of(store: "Store", named: str | None) -> "Campaign":
+    """Return the campaign whose evidence is asked for.
+
+    Raises: InputError, if there is no such campaign.
+    """
+    return store.campaigns.last() if named is None else store.campaigns.named(named)
+
+
 def _gather(store: "Store", plan_id: str, path: Path, now: float) -> tuple[str, str]:
     header, head = store.plans.header(plan_id), store.audit.head()
     facts = {"plan_id": plan_id, **_facts(store, header.org_id, head, now)}
@@ -107,8 +115,7 @@ def _gather(store: "Store", plan_id: str, path: Path, now: float) -> tuple[str, 
 def _gather_campaign(store: "Store", path: Path, now: float, named: str | None) -> tuple[str, str]:
     from migrator.reports.campaign.writers import FORMATS, write_fleet_report  # templates take time
 
-    campaign = store.campaigns.last() if named is None else store.campaigns.named(named)
-    head = store.audit.head()
+    campaign, head = evidence_of(store, named), store.audit.head()
     plan_ids = store.campaigns.plans(campaign)
     told = _campaign(campaign)
     facts = {

@@ -11,7 +11,7 @@ import pytest
 from migrator.carriers.http import HttpSession
 from migrator.carriers.pacing import Pacer
 from migrator.carriers.replies import Reply, common_trouble
-from migrator.errors import OutcomeUnknown, Outdated, PlatformError
+from migrator.errors import Halted, LeaseLost, MigratorError, OutcomeUnknown, Outdated, PlatformError
 from tests.support import run_virtual
 
 GOOD_S = 30.0
@@ -161,6 +161,40 @@ def test_a_write_that_grows_old_after_its_head_left_sends_no_body(head_takes_s: 
     assert (outcome == 200) is leaves
     assert isinstance(outcome, OutcomeUnknown) is not leaves, "a part of it left, so nobody says that nothing did"
     assert (b"{}" in network.written) is leaves
+
+
+@pytest.mark.parametrize(
+    ("raised", "told"),
+    [(Outdated("old"), OutcomeUnknown), (Halted("a cap"), OutcomeUnknown), (LeaseLost("replaced"), LeaseLost)],
+)
+def test_no_body_leaves_a_process_that_was_replaced_and_nobody_says_that_nothing_left(
+    raised: MigratorError, told: type[MigratorError]
+) -> None:
+    network = SlowToConnect()
+
+    def vouch() -> None:
+        if network.written:
+            raise raised
+
+    async def main() -> None:
+        async with httpx.AsyncClient(transport=over(network), base_url="http://acme.example/") as http:
+            session = HttpSession(http, pacer=Pacer(1000.0), carrier="Acme", sort=sort)
+            await session.write("PUT", "/sims/1", body={}, retry_refusals=True, vouch=vouch)
+
+    with pytest.raises(told):
+        run_virtual(main)
+    assert len(network.written) == 1, "the head alone"
+
+
+def test_a_write_without_a_body_is_whole_once_its_head_left() -> None:
+    network = SlowToConnect(head_takes_s=GOOD_S)
+
+    async def main() -> int:
+        async with httpx.AsyncClient(transport=over(network), base_url="http://acme.example/") as http:
+            session = HttpSession(http, pacer=Pacer(1000.0), carrier="Acme", sort=sort)
+            return (await session.write("PUT", "/sims/1", vouch=vouch_until(GOOD_S), retry_refusals=True)).status
+
+    assert run_virtual(main) == 200
 
 
 def test_a_refusal_without_a_voucher_is_repeated_until_it_passes() -> None:

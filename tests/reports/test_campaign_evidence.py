@@ -283,7 +283,7 @@ def test_the_evidence_of_an_earlier_campaign_is_had_by_its_name(tmp_path: Path) 
             gather_campaign(site.store, file, now=site.now(), campaign=str(number))
             manifest, found = evidence_problems(file)
             assert (manifest["campaign"]["campaign_no"], manifest["plans"], found) == (number, made, [])
-        with pytest.raises(InputError, match="2 campaigns are called 'policy'") as several:
+        with pytest.raises(InputError, match="'policy' is the name or number of 2 campaigns") as several:
             gather_campaign(site.store, file, now=site.now(), campaign="policy")
         assert several.value.problems[0].hint.startswith("1 is policy, made 20")
         with pytest.raises(InputError, match="no campaign 'other'") as missing:

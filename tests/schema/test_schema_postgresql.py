@@ -98,6 +98,7 @@ def test_an_upgrade_keeps_whoever_holds_the_store_from_writing(server: Server) -
         held.lease.acquire(Owner("rome", 1, NOW), NOW, is_gone=lambda _: False)
         sql(server.url(), f"UPDATE a_old.alembic_version SET version_num = '{RELEASED[-2]}'")  # noqa: S608 - our own
         sql(server.url(), "ALTER TABLE a_old.steps DROP COLUMN moved_no")
+        sql(server.url(), "ALTER TABLE a_old.claim_retries DROP COLUMN asked_no")
         sql(server.url(), "ALTER TABLE a_old.campaigns DROP COLUMN budget_since_no")
         opened(server, upgrade=True).close()
         with pytest.raises(LeaseLost):

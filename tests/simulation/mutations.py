@@ -445,14 +445,14 @@ MUTATIONS = (
     Mutation(
         "no body leaves that nobody vouches for any more",
         "migrator/carriers/http.py",
-        "elif moment in BODY_LEAVES and self.content is not None:",
-        "elif False:",
+        "elif moment in BODY_LEAVES and self.content is not None and ",
+        "elif False and ",
         test="tests/carriers/test_vouching.py::test_a_write_that_grows_old_after_its_head_left_sends_no_body",
     ),
     Mutation(
         "the error budget takes the newest units by the log, not by the machine's time",
         "migrator/store/campaigns/due.py",
-        ".order_by(_asked_no.desc(), ",
+        ".order_by(_newest_no.desc(), ",
         ".order_by(",
         test="tests/workflows/campaign/test_budget_over_plans.py::test_failures_under_another_clock_count_as_what_came_last",
     ),

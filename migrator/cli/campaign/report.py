@@ -15,7 +15,7 @@ from migrator.reports.campaign.documents import schema_text
 from migrator.wiring import SystemClock
 from migrator.wiring.gc import collecting_rarely
 from migrator.workflows.campaign.report import WrittenFleet, campaign_exceptions, campaign_report
-from migrator.workflows.evidence import gather_campaign
+from migrator.workflows.evidence import evidence_of, gather_campaign
 from migrator.workflows.site import open_site
 
 __all__ = ["exceptions", "report"]
@@ -62,7 +62,7 @@ def _report(shared: Globals, *, formats: str, out: Path, evidence: Path | None, 
         refuse_unwritable(evidence)
     with open_site(shared.state, config=shared.config) as site, collecting_rarely():
         if evidence is not None:
-            site.store.campaigns.last() if campaign is None else site.store.campaigns.named(campaign)  # it is there
+            evidence_of(site.store, campaign)  # it is there
         outcome = _told(campaign_report(site, wanted, out))
         if evidence is None:
             return outcome

@@ -29,7 +29,7 @@ class Campaign:
     """Campaign, with the policy as it was approved or is to be.
 
     `folder` holds its intake and what it writes. Failures before event `budget_since_no` of the log do not
-    count any more; `budget_since_s` is the time of that event, and of stores that had no such number.
+    count any more; `budget_since_s` is its time, used where a store had no numbers yet.
     `asks_for_users`: whether those who approve must be as many users of the database.
     """
 
@@ -63,6 +63,7 @@ class CampaignApproval:
 
 
 _OPEN = select(campaigns).where(campaigns.c.state != CampaignState.ENDED)
+MOST_NAMED = 10
 _LAST = select(campaigns).order_by(campaigns.c.campaign_no.desc()).limit(1)
 
 
@@ -115,15 +116,15 @@ class Campaigns:
         Raises: InputError, if there is none, or more than one of that name.
         """
         made = [_campaign(row) for row in self._db.rows(select(campaigns).order_by(campaigns.c.campaign_no))]
-        found = [one for one in made if one.name == word] or [one for one in made if str(one.campaign_no) == word]
+        found = [one for one in made if word in {one.name, str(one.campaign_no)}]
         if len(found) == 1:
             return found[0]
         hint = "; ".join(
             f"{one.campaign_no} is {one.name}, made {datetime.fromtimestamp(one.created_s, UTC):%Y-%m-%d}"
-            for one in found or made
+            for one in (found or made)[-MOST_NAMED:]
         )
         if found:
-            words = f"{len(found)} campaigns are called {word!r}: name one by its number"
+            words = f"{word!r} is the name or number of {len(found)} campaigns: use one that is of one alone"
             raise InputError(words, code="campaign_name", hint=hint)
         raise InputError(f"the store holds no campaign {word!r}", code="no_campaign", hint=hint)
 
@@ -251,12 +252,14 @@ class Campaigns:
         statement = upsert(claim_retries)
         put = statement.on_conflict_do_update(
             index_elements=["source_key"],
-            set_={"asked_at": statement.excluded.asked_at, "asked_by": statement.excluded.asked_by},
+            set_={name: statement.excluded[name] for name in ("asked_at", "asked_by", "asked_no")},
         )
         asked = 0
         with self._db.write() as connection:
+            number = connection.scalar(select(NEXT_NO))
             for chunk in chunks(keys):
-                connection.execute(put, [{"source_key": key, "asked_at": now, "asked_by": by} for key in chunk])
+                told = {"asked_at": now, "asked_by": by, "asked_no": number}
+                connection.execute(put, [{"source_key": key, **told} for key in chunk])
                 asked += len(chunk)
             if asked:
                 note(connection, now, "campaign.retry", None, {"sims": asked, "by": by})

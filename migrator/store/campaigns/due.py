@@ -30,6 +30,7 @@ from migrator.store.plans.lookup import CUTOVERS
 from migrator.store.tables.campaigns import claim_retries, first_lives, shipped_cards
 from migrator.store.tables.fleet import pairs, source_sims, target_links, unit_facts
 from migrator.store.tables.plans import changes, plans, request_items, requests, steps, verifications
+from migrator.store.tables.types import Integer
 
 __all__ = ["Due", "Rested", "WaitingSim"]
 
@@ -40,14 +41,18 @@ _judged = verifications.c
 _OPEN = (UNREAD, Verdict.PENDING, Verdict.STAGED)
 _LEFT = (Action.SKIP, Action.BLOCK)
 _OVER = (StepState.FAILED, StepState.SKIPPED)
-_asked_at = func.coalesce(claim_retries.c.asked_at, 0)
+_asked_at, _asked_no = func.coalesce(claim_retries.c.asked_at, 0), func.coalesce(claim_retries.c.asked_no, 0)
+_is_asked_since = or_(  # a person asked after the step moved: by the numbers, as above
+    _asked_no > _step.moved_no,
+    and_(_asked_no == 0, _step.moved_no == 0, _asked_at > _step.since),
+)
 _was_left, _is_over = _change.action.in_(_LEFT), func.coalesce(_step.state, "").in_(_OVER)
 _judged_at = func.coalesce(_judged.verified_at, _plan.created_at)
 _is_handled = or_(  # a plan has done what it can for the SIM, or is about to
     _plan.state == PlanState.STARTED,
     and_(_change.action == Action.NO_OP, _asked_at <= _judged_at),
     and_(_was_left, _asked_at <= _plan.created_at),
-    and_(~_was_left, _is_over, _asked_at <= _step.since),
+    and_(~_was_left, _is_over, ~_is_asked_since),
     and_(~_was_left, ~_is_over, func.coalesce(_judged.verdict, UNREAD).not_in(_OPEN), _asked_at <= _judged_at),
 )
 _MIGRATES = and_(_plan.kind == PlanKind.MIGRATE, _plan.plan_id.is_not(None))
@@ -93,8 +98,10 @@ _SPENT = (
     .group_by(_plan.plan_no)
 )
 _is_claimed = and_(_step.kind == StepKind.CLAIM, _step.state != StepState.SKIPPED)
-_is_after_resume = or_(  # by the number that only grows; steps that moved before there was one have their time
-    _step.moved_no > bindparam("since_no"), and_(_step.moved_no == 0, _step.since > bindparam("since"))
+_since_no = bindparam("since_no", type_=Integer)
+_is_after_resume = or_(  # by the number that only grows; without one on either side, by the times
+    _step.moved_no > _since_no,
+    and_(_since_no == 0, _step.moved_no == 0, _step.since > bindparam("since")),
 )
 
 
@@ -119,12 +126,12 @@ _of_each = (
     .group_by(_step.source_key, _plan.plan_no)
     .subquery()
 )
-_asked_no = func.coalesce(_of_each.c.failed_no, _of_each.c.began_no)
+_newest_no = func.coalesce(_of_each.c.failed_no, _of_each.c.began_no)
 _BEGUN = (  # each SIM by its newest plan: a retry that went well is no failure
     select(_of_each.c.failed_no)
     .where(_of_each.c.newest == 1)  # what is set up later, or planned again, makes no unit a newer one
-    .where(_asked_no.is_not(None))  # and a unit whose card was paid otherwise is none: nothing was claimed for it
-    .order_by(_asked_no.desc(), func.coalesce(_of_each.c.failed_at, _of_each.c.began_at).desc())
+    .where(_newest_no.is_not(None))  # and a unit whose card was paid otherwise is none: nothing was claimed for it
+    .order_by(_newest_no.desc(), func.coalesce(_of_each.c.failed_at, _of_each.c.began_at).desc())
     .limit(bindparam("most"))
 )
 _life = first_lives.c
@@ -215,7 +222,7 @@ _SKIPPED = (
     select(_step.source_key)
     .outerjoin_from(steps, claim_retries, claim_retries.c.source_key == _step.source_key)
     .where(_step.plan_no.in_(CUTOVERS.where(_plan.kind == PlanKind.CUTOVER)), _step.kind == StepKind.SOURCE)
-    .where(_step.state == StepState.SKIPPED, _step.code == Aside.LEFT_BY_OPERATOR, _asked_at <= _step.since)
+    .where(_step.state == StepState.SKIPPED, _step.code == Aside.LEFT_BY_OPERATOR, ~_is_asked_since)
 )
 _is_newest = (
     ~select(_newer.c.plan_no)
@@ -305,13 +312,15 @@ class Due:
             money, money_today = money + price * row.sims, money_today + price * row.today
         return Spent(today, sims, money_today, money)
 
-    def outcomes(self, campaign: Campaign, most: int) -> list[bool]:
+    def outcomes(self, campaign: Campaign, most: int, now: float) -> list[bool]:
         """Return the newest units, newest failure or claim first.
 
         True stands for a unit that did not fail. Units for which nothing was claimed count only if they failed. The
-        log's numbers give the order: by a clock that was wrong failures would leave the window.
+        log's numbers give the order: by a clock that was wrong failures would leave the window. In a store that had no
+        such numbers, a resume whose time is still to come hides no failure.
         """
-        since = {"since": campaign.budget_since_s, "since_no": campaign.budget_since_no}
+        since_s = campaign.budget_since_s if campaign.budget_since_s <= now else 0.0
+        since = {"since": since_s, "since_no": campaign.budget_since_no}
         rows = self._db.rows(_BEGUN, campaign_no=campaign.campaign_no, most=most, **since)
         return [row.failed_no is None for row in rows]
 

@@ -82,5 +82,6 @@ claim_retries = Table(  # old SIMs whose refused claim a person lets go again, a
     Column("source_key", Text, primary_key=True),
     Column("asked_at", Float, nullable=False),
     Column("asked_by", Text, nullable=False),
+    Column("asked_no", Integer, nullable=False, server_default="0"),
     sqlite_with_rowid=False,
 )

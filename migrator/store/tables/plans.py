@@ -140,7 +140,7 @@ steps = Table(  # a step without a row is PENDING; before is what was read ahead
     Column("code", Text, nullable=False),
     Column("message", Text, nullable=False),
     Column("before", Text),
-    Column("moved_no", Integer, nullable=False, server_default="0"),  # event of the last move; 0 before revision 0019
+    Column("moved_no", Integer, nullable=False, server_default="0"),  # event of the last move; 0: none is known
     ForeignKeyConstraint(["plan_no", "source_key"], [changes.c.plan_no, changes.c.source_key]),
     sqlite_with_rowid=False,
 )

@@ -81,14 +81,21 @@ def _carried_out(tick: Tick, header: PlanHeader) -> ApplyResult | None:
     if result.exit_code is ExitCode.STALE:
         _give_up(tick, header, result.reason)
         return None
-    if result.exit_code is ExitCode.HALTED and sum(result.failed.values()) > tick.bounds.most_failures:
+    if _has_failed(tick, result):
         _give_up(tick, header, result.reason)  # the error budget over all plans holds now, until somebody resumes
     return result
+
+
+def _has_failed(tick: Tick, result: ApplyResult) -> bool:
+    """True if more SIMs failed than the error budget allows."""
+    return result.exit_code is ExitCode.HALTED and sum(result.failed.values()) > tick.bounds.most_failures
 
 
 def _note(tick: Tick, header: PlanHeader, result: ApplyResult) -> None:
     if result.exit_code is ExitCode.DONE:
         return
+    if _has_failed(tick, result) and _holds_all(tick):
+        return  # the plan is over, so its own words would send a person to it
     if result.is_capped:
         if not _holds_all(tick):
             _hold_back(tick, _allowance(tick, _price_of(header)))
@@ -149,7 +156,7 @@ def _within(tick: Tick, new: Sequence[WaitingSim]) -> Sequence[WaitingSim]:
 
 def _is_spent(tick: Tick) -> bool:
     """True if too many of the newest units failed."""
-    newest = tick.site.store.due.outcomes(tick.campaign, tick.bounds.last_units)
+    newest = tick.site.store.due.outcomes(tick.campaign, tick.bounds.last_units, tick.site.now())
     return is_budget_spent(newest, tick.bounds)
 
 

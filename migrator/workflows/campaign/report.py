@@ -225,21 +225,22 @@ def campaign_standing(
         bounds=bounds_used(bounds, spent),
         spent=spent,
         calls=list(map(_call, ticks)),
-        held=_held_last(campaign, ticks) if held is None else held,
+        held=_held_last(campaign, ticks, now) if held is None else held,
         uncalled_s=max(0.0, now - newest_s) if is_awaited else 0.0,
         died=max(0, without_end(ticks) - 1) if is_awaited else 0,
     )
 
 
-def _held_last(campaign: "Campaign", ticks: Sequence["KeptTick"]) -> Sequence[Mapping[str, Any]]:
+def _held_last(campaign: "Campaign", ticks: Sequence["KeptTick"], now: float) -> Sequence[Mapping[str, Any]]:
     """Return what held the last call up that ended.
 
-    What a person let go on since is none of it.
+    What a person let go on since is none of it. A time that is still to come is of a clock that was ahead.
     """
     ended = next((one for one in ticks if one.ended_s is not None), None)
     if ended is None:
         return []
-    is_older = ended.began_s <= max(campaign.approved_s or 0.0, campaign.budget_since_s)
+    let_go_s = max((at for at in (campaign.approved_s, campaign.budget_since_s) if at and at <= now), default=0.0)
+    is_older = ended.began_s <= let_go_s
     return [one for one in ended.held if not is_older or one["exit_code"] != ExitCode.HALTED]
 
 

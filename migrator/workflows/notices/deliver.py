@@ -70,11 +70,10 @@ def deliver(site: Site, *, most_s: float = TOTAL_S) -> Counter[DeliveryState]:
 def next_delivery_s(site: Site, waiting: Iterable[Delivery]) -> float | None:
     """Return when the next delivery may be tried (UTC seconds).
 
-    None where none waits for its time: what is due all the same is left to persons, or was not reached.
+    None if one is due all the same: it is left to persons, or was not reached.
     """
-    now = site.now()
-    later = (one.next_at for one in waiting if one.next_at > now and may_deliver(site.store, one))
-    return min(later, default=None)
+    next_s = min((one.next_at for one in waiting), default=0.0)
+    return next_s if next_s > site.now() else None
 
 
 async def deliver_due(site: Site, stopper: Stopper, *, most_s: float = TOTAL_S) -> Counter[DeliveryState]:

@@ -300,12 +300,19 @@ def _state(store: Store, plan_id: str) -> str:
 
 
 def _carried_out(site: Site, plan_id: str, order: TurnOrder | None) -> TurnDone:
-    """Carry out a plan of either kind, or go on with it."""
-    if _state(site.store, plan_id) == "finished":
-        return TurnDone(f"plan {plan_id}", ExitCode.DONE, "was carried out before")
-    if site.store.cutovers.exists(plan_id) is None:
-        return _applied(site, plan_id, order)
-    return _switched(site, plan_id, order)
+    """Carry out a plan of either kind, or go on with it.
+
+    A process that was replaced may have finished it, also after it was looked at here.
+    """
+    if _state(site.store, plan_id) != "finished":
+        try:
+            if site.store.cutovers.exists(plan_id) is None:
+                return _applied(site, plan_id, order)
+            return _switched(site, plan_id, order)
+        except StalePlan:
+            if _state(site.store, plan_id) != "finished":
+                raise
+    return TurnDone(f"plan {plan_id}", ExitCode.DONE, "was carried out before")
 
 
 def _applied(site: Site, plan_id: str, order: TurnOrder | None) -> TurnDone:

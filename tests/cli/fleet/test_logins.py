@@ -123,6 +123,11 @@ def test_a_worker_ends_turns_and_sees_which_notices_are_due_and_an_operator_begi
         assert not register.account(registered).is_untold
         names = [registered, "not_there"]
         assert [register.with_due_notices(names, now) for now in (49.0, 50.0)] == [set(), {registered}]
+        sql(url, f"UPDATE a_{registered}.deliveries SET state = 'sending'")  # noqa: S608 - our own
+        assert register.with_due_notices(names, 49.0) == {registered}, "what is on its way has the server's time"
+        sql(url, f"UPDATE a_{registered}.deliveries SET next_at = 1e12")  # noqa: S608 - our own
+        assert register.with_due_notices(names, 2e12) == set()
+        sql(url, f"UPDATE a_{registered}.deliveries SET state = 'waiting', next_at = 50")  # noqa: S608 - our own
         sql(url, f"INSERT INTO a_{registered}.meta VALUES ('move', '{{}}')")  # noqa: S608 - our own
         assert register.with_due_notices(names, 50.0) == set(), "its store moved"
         sql(url, f"DELETE FROM a_{registered}.meta WHERE name = 'move'")  # noqa: S608 - our own

@@ -197,11 +197,24 @@ def test_a_worker_delivers_nothing_to_receivers_of_a_plan_that_nobody_approved(
             NoticeEvent.DRIFT, plan_id, ["8944 tag"], {"next": f"migrator report {plan_id}"}, (everything,)
         )
         assert store.outbox.tell(notices, now) == 1
-    ended = desk.run(*at, "--json", "advance", "--tell")
-    assert (ended.code, json.loads(ended.out)["data"]["again_at"]) == (7, None)
+        assert store.outbox.add(NoticeEvent.DAILY, "day", {}, now, (replace(everything, command=("false",)),))
+    for _ in range(2):
+        ended = desk.run(*at, "--json", "advance", "--tell")
+        assert (ended.code, json.loads(ended.out)["data"]["again_at"]) == (7, None), "one is due that it must leave"
     assert told(desk) == []
     assert desk.run(*at, "notify", "deliver").code == 0
     (body,) = told(desk)
     assert (body["told"]["account"], body["told"]["store"]) == (registered, registered)
     assert body["told"]["next"] == f"migrator --account {registered} report {plan_id}"
     assert body["subject"] == f"migrator: Drift ({registered})"
+
+
+def test_nothing_is_told_from_a_store_that_moved(desk: Desk, registered: str, url: str) -> None:
+    """Else a process for it would be begun each hour, without end."""
+    assert desk.run("--account", registered, "inventory", "pull").code == 0
+    mark = json.dumps({"standing": "moved", "token": "t", "old": "here", "new": "there"})
+    sql(url, f"INSERT INTO a_{registered}.meta VALUES ('move', '{mark}')")  # noqa: S608 - our own
+    sql(url, "UPDATE fleet.accounts SET state = 'attention', words = 'it moved', is_untold = true, ended_at = 5")
+    worked = desk.run("work", "--once")
+    assert (worked.code, "were not told" in worked.err) == (0, False)
+    assert sql(url, "SELECT is_untold FROM fleet.accounts") == [(False,)]

@@ -158,7 +158,7 @@ def test_what_is_done_is_read_in_the_order_of_the_log(store: Store) -> None:
     assert store.done.cutovers(campaign, 0).ids == ()
     assert [event.kind for event in store.audit.of_campaigns()] == ["campaign.made", "campaign.plan"]
     assert (store.campaigns.plans(campaign), store.due.unseen(campaign)) == (["p1"], [pair(1).source.key])
-    assert store.due.outcomes(campaign, 5) == []
+    assert store.due.outcomes(campaign, 5, NOW) == []
 
 
 def test_the_calls_of_a_campaign_are_read_oldest_first(store: Store) -> None:

@@ -19,6 +19,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from sqlalchemy import func, select
 
 from migrator.core.plan.plan import Action
 from migrator.core.run.doubts import Doubt
@@ -27,6 +28,7 @@ from migrator.core.run.steps import RequestOutcome, Step
 from migrator.errors import IllegalTransition, InputError, StalePlan, StoreBusy, StoreError
 from migrator.ports import MigrationJournal, Request
 from migrator.store import PlanState, Store
+from migrator.store.tables.plans import events, steps
 from tests.store.store_kit import NOW, SENT, change, key, open_store, planned, states
 
 CLAIM = StepKind.CLAIM
@@ -339,6 +341,27 @@ def test_what_a_dead_process_left_in_flight_becomes_uncertain(store: Store, run:
     outcomes = [(record.outcome, record.outcome_at) for record in store.journal.requests("p1")]
     assert outcomes == [(RequestOutcome.ACCEPTED, NOW), (RequestOutcome.LOST, NOW + 100)]
     assert store.journal.reclaim_in_flight("p1", NOW + 200) == 0
+
+
+def test_each_move_of_a_step_notes_the_event_that_tells_it(store: Store, run: int) -> None:
+    """Numbers of the log only grow, which the machine's time may not."""
+
+    def told() -> int:
+        (row,) = store._db.rows(select(steps.c.moved_no).where(steps.c.source_key == key(1)))
+        (last,) = store._db.rows(select(func.max(events.c.seq)))
+        assert row[0] == last[0]
+        return int(row[0])
+
+    begin(store, run, 1)
+    numbers = [told()]
+    for event in (StepEvent.LOST, StepEvent.PROBED_ABSENT):
+        move(store, event, 1)
+        numbers.append(told())
+    begin(store, run, 1)
+    numbers.append(told())
+    assert store.journal.reclaim_in_flight("p1", NOW) == 1
+    numbers.append(told())
+    assert numbers == sorted(set(numbers))
 
 
 def test_a_reclaim_leaves_other_plans_alone(store: Store, run: int) -> None:

@@ -12,6 +12,7 @@ from migrator.core.run.control import Selection
 from migrator.core.run.results import ExitCode
 from migrator.workflows.campaign.make import resume_campaign, retry_refused
 from migrator.workflows.campaign.once import Ticked, run_once
+from migrator.workflows.campaign.report import campaign_standing
 from migrator.workflows.field.stock import claim_stock, import_stock
 from tests.worlds.campaigned import CampaignWorld
 from tests.worlds.outside import site_of
@@ -47,7 +48,7 @@ def numbers(world: CampaignWorld) -> list[int]:
 def failures(world: CampaignWorld) -> int:
     """How many of the newest ten units failed."""
     with site_of(world, world.outside) as site:
-        return site.store.due.outcomes(site.store.campaigns.required(), 10).count(False)
+        return site.store.due.outcomes(site.store.campaigns.required(), 10, site.now()).count(False)
 
 
 def test_failures_of_former_plans_count_in_a_run(tmp_path: Path) -> None:
@@ -148,7 +149,7 @@ def test_units_whose_cards_are_paid_already_push_no_failure_out(tmp_path: Path) 
     assert one_by_one(world).exit_code is ExitCode.HALTED
     assert world.claims() == claims, "until a person says so"
     with site_of(world, world.outside) as site:
-        assert site.store.due.outcomes(site.store.campaigns.required(), 10) == [False] * 3
+        assert site.store.due.outcomes(site.store.campaigns.required(), 10, site.now()) == [False] * 3
 
 
 def test_claims_that_were_put_back_push_no_failure_out(tmp_path: Path) -> None:
@@ -231,15 +232,77 @@ def test_claims_under_a_clock_that_was_far_ahead_push_no_failure_out(tmp_path: P
     assert world.claims() == 10
 
 
-def test_steps_of_a_store_that_had_no_numbers_go_by_their_times(tmp_path: Path) -> None:
-    world = began(tmp_path, 0, 1, 2)
+def as_upgraded(folder: Path) -> None:
+    """A store from before the log's numbers."""
+    with contextlib.closing(sqlite3.connect(folder / "state.db")) as connection, connection:
+        connection.executescript("UPDATE steps SET moved_no = 0; UPDATE campaigns SET budget_since_no = 0")
+
+
+def test_a_store_that_had_no_numbers_goes_by_its_times(tmp_path: Path) -> None:
+    world = began(tmp_path, 0, 1, 12)
     units = world.on()
-    handed_in(world, units, 0, 3)
-    assert one_by_one(world).exit_code is ExitCode.HALTED
-    with contextlib.closing(sqlite3.connect(tmp_path / "state.db")) as connection, connection:
-        connection.execute("UPDATE steps SET moved_no = 0")  # as an upgrade leaves them
-    assert failures(world) == 3
+    handed_in(world, units, 0, 2)
+    one_by_one(world)
+    world.wait(DAY_S)
+    handed_in(world, units, 2, 11)
+    one_by_one(world)
+    as_upgraded(tmp_path)
+    assert failures(world) == 1, "the newest ten have one of two"
     world.wait(60)
+    with site_of(world, world.outside) as site:
+        site.store.campaigns.resume(site.store.campaigns.required(), "ann", site.now())
+    as_upgraded(tmp_path)
+    assert failures(world) == 0
+
+
+def test_a_resume_of_the_future_in_such_a_store_hides_no_failure(tmp_path: Path) -> None:
+    world = began(tmp_path, 0, 1, 2)
+    with site_of(world, world.outside) as site:
+        site.store.campaigns.resume(site.store.campaigns.required(), "ann", site.now() + 300 * DAY_S)
+    handed_in(world, world.on(), 0, 3)
+    assert one_by_one(world).exit_code is ExitCode.HALTED
+    as_upgraded(tmp_path)
+    assert failures(world) == 3
+
+
+def test_failures_of_the_future_in_such_a_store_can_be_resumed_past(tmp_path: Path) -> None:
+    world = began(tmp_path, 0, 1, 2)
+    world.elapsed_s += 5 * DAY_S
+    handed_in(world, world.on(), 0, 3)
+    assert one_by_one(world).exit_code is ExitCode.HALTED
+    world.elapsed_s -= 5 * DAY_S - 7200
+    as_upgraded(tmp_path)
     with site_of(world, world.outside) as site:
         resume_campaign(site, by="ann")
     assert failures(world) == 0
+
+
+@pytest.mark.parametrize("days", [5, -5])
+def test_a_retry_under_another_clock_is_one_for_what_came_before_it_alone(tmp_path: Path, days: int) -> None:
+    """By the times it would be asked for in each call until its day, or never."""
+    world = began(tmp_path, 0)
+    handed_in(world, world.on(), 0, 1)
+    one_by_one(world)
+    assert numbers(world) == [0]
+    world.elapsed_s += days * DAY_S
+    with site_of(world, world.outside) as site:
+        assert retry_refused(site, code="refused", by="ann") == 1
+    world.elapsed_s -= days * DAY_S
+    for _ in range(3):
+        world.wait(900)
+        one_by_one(world)
+    assert numbers(world) == [0, 0]
+
+
+@pytest.mark.parametrize("days", [0, 300])
+def test_what_holds_a_campaign_is_told_whatever_the_clock_of_the_last_resume_was(tmp_path: Path, days: int) -> None:
+    world = began(tmp_path, 0, 1, 2)
+    with site_of(world, world.outside) as site:
+        site.store.campaigns.resume(site.store.campaigns.required(), "ann", site.now() + days * DAY_S)
+    handed_in(world, world.on(), 0, 3)
+    world.wait(60)
+    assert one_by_one(world).exit_code is ExitCode.HALTED
+    with site_of(world, world.outside) as site:
+        standing = campaign_standing(site.store, site.now())
+    assert standing is not None
+    assert "nothing more is claimed" in str(standing.held)

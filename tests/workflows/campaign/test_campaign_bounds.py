@@ -392,7 +392,7 @@ def test_one_bad_card_stops_nobody_and_is_not_asked_for_again(tmp_path: Path) ->
     assert world.tick().exit_code is ExitCode.DONE
     assert world.claims() == units
     with site_of(world, world.outside) as site:
-        outcomes = site.store.due.outcomes(site.store.campaigns.required(), 200)
+        outcomes = site.store.due.outcomes(site.store.campaigns.required(), 200, site.now())
     assert outcomes == [True] * units, "a retry that went well is no failure"
     world.check()
 

@@ -24,6 +24,7 @@ from migrator.workflows.apply import Bounds, apply
 from migrator.workflows.cutover.apply import CutoverBounds, carry_out_cutover
 from migrator.workflows.cutover.plan import plan_cutover
 from migrator.workflows.notices.stopped import Standstill
+from migrator.workflows.work import advance as advancing
 from migrator.workflows.work.advance import PENDING_S, Advanced, advance, tell_standstill
 from tests.worlds.campaigned import CampaignWorld
 from tests.worlds.corrected import CorrectedWorld
@@ -113,6 +114,26 @@ def test_an_order_is_carried_out_and_is_done_with_its_plan(tmp_path: Path) -> No
     assert (turn.exit_code, turn.is_order_done, planned.claimed()) == (ExitCode.DONE, True, planned.claims)
     turn = planned.turn(planned.order(1.0))  # its worker died before it could tell
     assert (turn.exit_code, turn.is_order_done, planned.claimed()) == (ExitCode.DONE, True, planned.claims)
+
+
+@pytest.mark.parametrize("kind", ["plan", "cutover"])
+def test_what_another_process_finished_in_this_very_moment_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """A process whose worker died goes on alone; the one that takes over may see the plan a moment before its end."""
+    planned = Planned(tmp_path)
+    order = planned.order(1.0)
+    assert planned.turn(order).is_order_done
+    if kind == "cutover":
+        planned.world.wait(2 * 86_400)
+        demand = Demand(Require.VERIFIED, 0.0, planned.world.now().timestamp())
+        with site_of(planned.world, planned.outside) as site:
+            made = plan_cutover(site, site.store.plans.header(planned.plan_id), demand)
+        order = TurnOrder(made.cutover_id, made.count, at=2.0)
+        assert planned.turn(order).is_order_done
+    monkeypatch.setattr(advancing, "_state", mock.Mock(side_effect=["started", "finished", "finished"]))
+    turn = planned.turn(order)
+    assert (turn.exit_code, turn.is_order_done, turn.untold) == (ExitCode.DONE, True, {})
 
 
 def test_an_order_bounds_its_claims_over_all_its_turns(tmp_path: Path) -> None:

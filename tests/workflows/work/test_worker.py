@@ -491,6 +491,7 @@ def has_due_notice(team: Team, name: str, next_at: str = "0") -> None:
     sql(
         team.url,
         f"DROP SCHEMA IF EXISTS a_{name} CASCADE; CREATE SCHEMA a_{name}",
+        f"CREATE TABLE a_{name}.meta (name text, value text)",
         f"CREATE TABLE a_{name}.deliveries AS SELECT 1 AS notice_no, 'waiting' AS state, {next_at} AS next_at",
     )
 
