@@ -11,6 +11,7 @@ import uvicorn
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Error, Page, Request
 
 from migrator.inputs.settings.settings import load_settings
+from migrator.pages import kept
 from migrator.pages.app import Pages
 from migrator.pages.door.access import Access
 from migrator.pages.server import ListenAddress, _bound, config_of
@@ -37,8 +38,9 @@ class Opened:
 
 
 @pytest.fixture
-def open_pages(browser: Browser, tmp_path: Path) -> Iterator[Callable[..., Opened]]:
+def open_pages(browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Opened]]:
     """Serve the store of this test, and open its pages; at the end they must have kept quiet, and to themselves."""
+    monkeypatch.setattr(kept, "REST_SHARE", 1)  # on a busy machine a second's answer would rest for longer than we wait
     opened: list[Opened] = []
     ends: list[Callable[[], None]] = []
 
