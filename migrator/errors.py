@@ -6,6 +6,7 @@
     ├── InputError                 2     the command: nothing was changed
     │   ├── PairInUse              2     the command: a plan that was begun claims by a pair
     │   ├── NoStore                2     the command: there is no store at its place
+    │   ├── StoreMoved             2     the command: the store was moved to another place
     │   └── NoSuchPlan             2     the command: no plan of the store has that id
     ├── StalePlan                  5     the command: nothing was sent
     │   └── PairChanged            5     some SIMs of a claim: they are left out, and the others go on
@@ -68,6 +69,7 @@ __all__ = [
     "StoreError",
     "StoreHeld",
     "StoreLost",
+    "StoreMoved",
     "Transient",
     "Unforeseen",
     "WireMismatch",
@@ -137,6 +139,12 @@ class NoStore(InputError):
     """There is no store at the place that was named."""
 
     code = "no_store"
+
+
+class StoreMoved(InputError):
+    """The store was moved, and knows nothing of what was done since."""
+
+    code = "moved"
 
 
 class NoSuchPlan(InputError):

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, select
 
-from migrator.errors import InputError, MigratorError, StoreBusy
+from migrator.errors import MigratorError, StoreBusy, StoreMoved
 from migrator.store.tables.fleet import meta
 
 __all__ = ["MARK", "MARK_NAME", "Mark", "MoveMark", "mark_in", "must_be_here", "refuse_marked"]
@@ -58,7 +58,7 @@ def mark_in(connection: Connection) -> Mark | None:
 def must_be_here(connection: Connection) -> None:
     """Refuse a store that bears a mark.
 
-    Raises: InputError, if it moved; StoreBusy, if a move is under way or was cut short.
+    Raises: StoreMoved; StoreBusy, if a move is under way or was cut short.
     """
     refuse_marked(connection.scalar(MARK))
 
@@ -82,9 +82,8 @@ def _mark(text: str | None) -> Mark | None:
 
 def _refusal(mark: Mark) -> MigratorError:
     if mark.standing is MoveMark.MOVED:
-        return InputError(
+        return StoreMoved(
             f"the state store {mark.old} was moved to {mark.new}, and knows nothing of what was done since",
-            code="moved",
             hint="work with the new one: --state (MIGRATOR_STATE), in PostgreSQL with --account (MIGRATOR_ACCOUNT)",
         )
     is_old = mark.standing is MoveMark.MOVING

@@ -48,16 +48,28 @@ class Refusing(httpx.AsyncBaseTransport):
         return self._refusal
 
 
-def written(transport: httpx.AsyncBaseTransport, *, per_second: float = 1000.0, before_s: float = 0.0) -> Any:
+def written(
+    transport: httpx.AsyncBaseTransport,
+    *,
+    before_s: float = 0.0,
+    vouch: Callable[[], None] | None = None,
+    has_body: bool = True,
+) -> Any:
     """What a write comes to for which somebody vouches half a minute, and when that was known."""
 
     async def main() -> Any:
         async with httpx.AsyncClient(transport=transport, base_url="https://acme.example/") as http:
-            session = HttpSession(http, pacer=Pacer(per_second), carrier="Acme", sort=sort)
+            session = HttpSession(http, pacer=Pacer(1000.0), carrier="Acme", sort=sort)
             await anyio.sleep(before_s)
             try:
-                reply = await session.write("PUT", "/sims/1", body={}, retry_refusals=True, vouch=vouch_until(GOOD_S))
-            except PlatformError as error:
+                reply = await session.write(
+                    "PUT",
+                    "/sims/1",
+                    body={} if has_body else None,
+                    retry_refusals=True,
+                    vouch=vouch or vouch_until(GOOD_S),
+                )
+            except MigratorError as error:
                 return error, anyio.current_time()
             return reply.status, anyio.current_time()
 
@@ -176,25 +188,14 @@ def test_no_body_leaves_a_process_that_was_replaced_and_nobody_says_that_nothing
         if network.written:
             raise raised
 
-    async def main() -> None:
-        async with httpx.AsyncClient(transport=over(network), base_url="http://acme.example/") as http:
-            session = HttpSession(http, pacer=Pacer(1000.0), carrier="Acme", sort=sort)
-            await session.write("PUT", "/sims/1", body={}, retry_refusals=True, vouch=vouch)
-
-    with pytest.raises(told):
-        run_virtual(main)
+    outcome, _ = written(over(network), vouch=vouch)
+    assert isinstance(outcome, told)
     assert len(network.written) == 1, "the head alone"
 
 
 def test_a_write_without_a_body_is_whole_once_its_head_left() -> None:
-    network = SlowToConnect(head_takes_s=GOOD_S)
-
-    async def main() -> int:
-        async with httpx.AsyncClient(transport=over(network), base_url="http://acme.example/") as http:
-            session = HttpSession(http, pacer=Pacer(1000.0), carrier="Acme", sort=sort)
-            return (await session.write("PUT", "/sims/1", vouch=vouch_until(GOOD_S), retry_refusals=True)).status
-
-    assert run_virtual(main) == 200
+    outcome, _ = written(over(SlowToConnect(head_takes_s=GOOD_S)), has_body=False)
+    assert outcome == 200
 
 
 def test_a_refusal_without_a_voucher_is_repeated_until_it_passes() -> None:

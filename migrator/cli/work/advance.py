@@ -15,7 +15,7 @@ from migrator.cli.app.progress import watching
 from migrator.core.accounts.records import EVERY_S, TurnOrder
 from migrator.core.fleet.units import counted
 from migrator.core.run.results import ExitCode
-from migrator.errors import InputError, NoStore, Problem, StoreBusy, StoreError
+from migrator.errors import NoStore, Problem, StoreBusy, StoreError, StoreMoved
 from migrator.ports import Progress
 from migrator.programs import end_with_parent
 from migrator.reports.model import moment
@@ -107,9 +107,7 @@ def _tell(shared: Globals) -> Outcome:
             again_at = next_delivery_s(site, waiting)
     except NoStore:
         return Outcome({"told": False}, ("Nothing is to be told: the account has no store.",))
-    except InputError as error:
-        if error.code != "moved":
-            raise
+    except StoreMoved:
         return Outcome({"told": False}, ("Nothing is to be told here: the store moved.",))
     if waiting:
         words = f"not delivered yet: {counted(len(waiting), 'notice')}"

@@ -62,8 +62,10 @@ class CampaignApproval:
     db_user: str | None = None
 
 
-_OPEN = select(campaigns).where(campaigns.c.state != CampaignState.ENDED)
 MOST_NAMED = 10
+"""Campaigns that the remedy for a wrong name lists, the newest."""
+
+_OPEN = select(campaigns).where(campaigns.c.state != CampaignState.ENDED)
 _LAST = select(campaigns).order_by(campaigns.c.campaign_no.desc()).limit(1)
 
 
@@ -113,7 +115,7 @@ class Campaigns:
     def named(self, word: str) -> Campaign:
         """Return the campaign of a name or a number, ended or not.
 
-        Raises: InputError, if there is none, or more than one of that name.
+        Raises: InputError, if it is that of none, or of more than one.
         """
         made = [_campaign(row) for row in self._db.rows(select(campaigns).order_by(campaigns.c.campaign_no))]
         found = [one for one in made if word in {one.name, str(one.campaign_no)}]

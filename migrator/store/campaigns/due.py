@@ -41,11 +41,23 @@ _judged = verifications.c
 _OPEN = (UNREAD, Verdict.PENDING, Verdict.STAGED)
 _LEFT = (Action.SKIP, Action.BLOCK)
 _OVER = (StepState.FAILED, StepState.SKIPPED)
+
+
+def _is_later(no: ColumnElement[int], at: ColumnElement[float], than: tuple[Any, Any]) -> ColumnElement[bool]:
+    """True for what came later in the log than something else.
+
+    The log's numbers only grow, which times may not. Where neither side has a number, as in a store of an older
+    version, the times tell.
+    """
+    than_no, than_at = than
+    return or_(no > than_no, and_(no == 0, than_no == 0, at > than_at))
+
+
+_moved = (_step.moved_no, _step.since)
 _asked_at, _asked_no = func.coalesce(claim_retries.c.asked_at, 0), func.coalesce(claim_retries.c.asked_no, 0)
-_is_asked_since = or_(  # a person asked after the step moved: by the numbers, as above
-    _asked_no > _step.moved_no,
-    and_(_asked_no == 0, _step.moved_no == 0, _asked_at > _step.since),
-)
+_is_asked_since = _is_later(_asked_no, _asked_at, _moved)
+"""Condition of a step whose SIM was asked for again since."""
+
 _was_left, _is_over = _change.action.in_(_LEFT), func.coalesce(_step.state, "").in_(_OVER)
 _judged_at = func.coalesce(_judged.verified_at, _plan.created_at)
 _is_handled = or_(  # a plan has done what it can for the SIM, or is about to
@@ -98,11 +110,7 @@ _SPENT = (
     .group_by(_plan.plan_no)
 )
 _is_claimed = and_(_step.kind == StepKind.CLAIM, _step.state != StepState.SKIPPED)
-_since_no = bindparam("since_no", type_=Integer)
-_is_after_resume = or_(  # by the number that only grows; without one on either side, by the times
-    _step.moved_no > _since_no,
-    and_(_since_no == 0, _step.moved_no == 0, _step.since > bindparam("since")),
-)
+_is_after_resume = _is_later(*_moved, (bindparam("since_no", type_=Integer), bindparam("since")))
 
 
 def _newest_failure(column: ColumnElement[Any]) -> ColumnElement[Any]:
