@@ -18,7 +18,7 @@ from migrator.carriers.hologram.simulator import HologramBehaviour, HologramSimu
 from migrator.carriers.onence.simulator.model import SimStatus
 from migrator.carriers.simulation import RateLimit
 from migrator.core.run.sources import SOURCES
-from migrator.wiring.rehearsal import Rehearsal, pool_of
+from migrator.wiring.rehearsal.rehearsal import Rehearsal, pool_of
 from migrator.wiring.simulated import Simulated
 from migrator.wiring.sources import REGISTRY
 

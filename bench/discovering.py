@@ -14,7 +14,7 @@ from bench.measures import MIB, Measure
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import TargetLink, link_state
 from migrator.store import Store
-from migrator.wiring.rehearsal import pool_of
+from migrator.wiring.rehearsal.rehearsal import pool_of
 
 __all__ = ["discovering"]
 

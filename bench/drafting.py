@@ -17,7 +17,7 @@ from migrator.inputs.policy.file import parse_policy
 from migrator.store import Store
 from migrator.store.plans.draft import Draft
 from migrator.wiring.gc import collecting_rarely
-from migrator.wiring.rehearsal import pool_of
+from migrator.wiring.rehearsal.rehearsal import pool_of
 
 __all__ = ["claims_of", "drafting"]
 

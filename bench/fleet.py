@@ -7,7 +7,7 @@ from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import SourceSim, source_status
 from migrator.ports import SourcePage, SourceRow
 from migrator.store import Store
-from migrator.wiring.rehearsal import pool_of
+from migrator.wiring.rehearsal.rehearsal import pool_of
 
 __all__ = ["stock", "write_pairs"]
 

@@ -7,7 +7,7 @@ from bench.commands import Desk, Ended
 from bench.measures import Measure
 from bench.pulling import pulled
 from migrator.store.database.sqlite import CACHE_KIB
-from migrator.wiring.rehearsal import pool_of
+from migrator.wiring.rehearsal.rehearsal import pool_of
 
 __all__ = ["sizes"]
 

@@ -21,7 +21,7 @@ from migrator.core.plan.planner import Planner
 from migrator.inputs.policy.file import parse_policy
 from migrator.store import Store
 from migrator.wiring.gc import collecting_rarely
-from migrator.wiring.rehearsal import pool_of
+from migrator.wiring.rehearsal.rehearsal import pool_of
 from tests.store.store_kit import header_for
 
 __all__ = ["ticking"]

@@ -17,7 +17,7 @@ from bench.measures import Measure
 from bench.reporting import stored_fleet
 from bench.whole_way import POLICY
 from migrator.store import Store
-from migrator.wiring.rehearsal import pool_of
+from migrator.wiring.rehearsal.rehearsal import pool_of
 from tests.builders import source_iccid, target, target_iccid
 from tests.store.store_kit import NOW
 

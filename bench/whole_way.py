@@ -12,7 +12,7 @@ from bench.carriers import Carriers, Setup, serving
 from bench.commands import Desk
 from bench.fewest import Kind, Planned, kind_of, to_apply, to_plan, to_pull
 from bench.measures import Measure
-from migrator.wiring.rehearsal import pool_of
+from migrator.wiring.rehearsal.rehearsal import pool_of
 
 __all__ = ["POLICY", "compared", "whole_way"]
 

@@ -3,9 +3,8 @@
 from decimal import Decimal
 from typing import Any
 
-from migrator.core.fleet.candidates import Candidate
 from migrator.core.fleet.identifiers import Iccid
-from migrator.core.fleet.sims import Pair, SourceSim, TargetLink, link_state, source_status
+from migrator.core.fleet.sims import Candidate, Pair, SourceSim, TargetLink, link_state, source_status
 from migrator.core.fleet.units import Bytes
 from migrator.core.policy.policy import ClaimPolicy, Policy
 

@@ -5,7 +5,7 @@ No answer to an order is proof: only a later read proves its effect.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.units import Bytes
@@ -26,6 +26,7 @@ __all__ = [
     "SetState",
     "SourceSimState",
     "Tag",
+    "TakesOrders",
     "TargetOrder",
     "Vouch",
 ]
@@ -204,3 +205,27 @@ class Answer:
     claimed: Mapping[str, int | None] = field(default_factory=dict)
     reasons: Mapping[str, str] = field(default_factory=dict)
     tag: Tag | None = None
+
+
+OrderT_contra = TypeVar("OrderT_contra", contravariant=True)
+
+
+class TakesOrders(Protocol[OrderT_contra]):
+    """Carrier that takes orders. No other method of a port writes."""
+
+    def request(self, order: OrderT_contra) -> Request:
+        """Return the very request that `send` will send.
+
+        Raises: InputError, for an order that must not leave.
+        """
+        ...
+
+    async def send(self, order: OrderT_contra, *, vouch: Vouch | None = None) -> Answer:
+        """Send an order.
+
+        It is sent again here only after a refusal that surely did nothing, and a claim never.
+
+        Raises: Permanent, where the whole order was refused, NotAuthorised also where the organization lacks the
+            feature; OutcomeUnknown; what `vouch` raises.
+        """
+        ...

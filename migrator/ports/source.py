@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from migrator.core.cutover.rules import Sight
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import AccountLimits, QuotaReading, SourceSim
-from migrator.ports.orders import Answer, Request, SetSourceState, Vouch
+from migrator.ports.orders import SetSourceState, TakesOrders
 
 __all__ = [
     "Reading",
@@ -182,7 +182,7 @@ class SourceReads(SourcePlatform, SourceUsage, Protocol):
     """Reads of a source, but for single SIMs as they are now."""
 
 
-class SourceControl(Protocol):
+class SourceControl(TakesOrders[SetSourceState], Protocol):
     """Port that switches SIMs at the source.
 
     No other port writes at the source. Only cutover and rollback have this port.
@@ -223,22 +223,6 @@ class SourceControl(Protocol):
         None where no usable answer came. With `insists`, trouble that may pass does not give None.
 
         Raises: Transient, for such trouble, with `insists`.
-        """
-        ...
-
-    def request(self, order: SetSourceState) -> Request:
-        """Return the very request that `send` will send.
-
-        Raises: InputError, for an order that must not leave.
-        """
-        ...
-
-    async def send(self, order: SetSourceState, *, vouch: Vouch | None = None) -> Answer:
-        """Send an order.
-
-        It is sent again here only after a refusal that surely did nothing.
-
-        Raises: Permanent, where the whole order was refused; OutcomeUnknown; what `vouch` raises.
         """
         ...
 

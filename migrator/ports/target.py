@@ -9,7 +9,7 @@ from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import TargetLink
 from migrator.core.fleet.units import Bytes
 from migrator.core.plan.plan import Prices
-from migrator.ports.orders import Answer, Request, Tag, TargetOrder, Vouch
+from migrator.ports.orders import Tag, TakesOrders, TargetOrder
 
 __all__ = [
     "CarrierJob",
@@ -86,7 +86,7 @@ class DataSession:
     imei: str | None = None
 
 
-class TargetPlatform(Protocol):
+class TargetPlatform(TakesOrders[TargetOrder], Protocol):
     """Carrier that SIMs are moved to."""
 
     @property
@@ -154,22 +154,5 @@ class TargetPlatform(Protocol):
         """Read the newest data sessions of a link; one page, no more.
 
         The sessions began at `since_s` (UTC seconds) or later. None where usage is not ours to read.
-        """
-        ...
-
-    def request(self, order: TargetOrder) -> Request:
-        """Return the very request that `send` will send.
-
-        Raises: InputError, for an order that must not leave.
-        """
-        ...
-
-    async def send(self, order: TargetOrder, *, vouch: Vouch | None = None) -> Answer:
-        """Send an order.
-
-        What the carrier refuses for now without doing anything is sent again here, but never a claim.
-
-        Raises: Permanent, where the whole order was refused, NotAuthorised also where the organization lacks the
-            feature; OutcomeUnknown; what `vouch` raises.
         """
         ...

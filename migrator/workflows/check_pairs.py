@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from migrator.carriers.hologram.wire import record_eids
-from migrator.core.fleet.candidates import Candidate
 from migrator.core.fleet.pairing import CONFLICTS, Standing, TargetView, standing, target_view
-from migrator.core.fleet.sims import Pair
+from migrator.core.fleet.sims import Candidate, Pair
 from migrator.engine.run.context import ApplyOptions, Stopper
 from migrator.engine.run.read_targets import Reader
 from migrator.ports import Clock, Progress, TargetPlatform

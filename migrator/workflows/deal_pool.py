@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from migrator import wiring
-from migrator.core.fleet.candidates import Candidate
 from migrator.core.fleet.identifiers import Iccid
-from migrator.core.fleet.sims import Pair, SourceSim
+from migrator.core.fleet.sims import Candidate, Pair, SourceSim
 from migrator.core.fleet.units import counted, n_sims
 from migrator.core.plan.mapping import left_behind
 from migrator.core.policy.selection import every_sim

@@ -16,7 +16,7 @@ from migrator.carriers.onence.simulator import OnenceBehaviour, OnenceSimulator
 from migrator.carriers.simulation import InProcessTransport
 from migrator.cli.app.root import run
 from migrator.wiring import proxies
-from migrator.wiring.rehearsal import Rehearsal, pool_of
+from migrator.wiring.rehearsal.rehearsal import Rehearsal, pool_of
 from migrator.wiring.simulated import Simulated
 from migrator.wiring.sources import REGISTRY
 

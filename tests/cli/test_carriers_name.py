@@ -14,7 +14,7 @@ import pytest
 
 from migrator.inputs.settings.settings import load_settings
 from migrator.pages.app import Pages
-from migrator.wiring.rehearsal import pool_of
+from migrator.wiring.rehearsal.rehearsal import pool_of
 from tests.cli.conftest import CAMPAIGN, Desk, Ended
 from tests.pages.kit import Browser
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from migrator.core.fleet.identifiers import Iccid
-from migrator.wiring.rehearsal import pool_of
+from migrator.wiring.rehearsal.rehearsal import pool_of
 from tests.cli.conftest import POLICY, Desk
 
 MEGABYTE = 1_048_576

@@ -9,7 +9,7 @@ import pytest
 
 from migrator.carriers import http
 from migrator.carriers.onomondo.simulator import OnomondoSimulator
-from migrator.wiring.rehearsal import pool_of
+from migrator.wiring.rehearsal.rehearsal import pool_of
 from tests.cli.conftest import Desk, Ended
 
 SIMS = 8

@@ -12,7 +12,7 @@ from migrator.carriers.hologram.simulator.model import SimulatedTag
 from migrator.carriers.simulation import Fault, FaultPlan
 from migrator.inputs.policy.file import read_policy, stored_policy
 from migrator.store import Store
-from migrator.wiring.rehearsal import Rehearsal
+from migrator.wiring.rehearsal.rehearsal import Rehearsal
 from tests.cli.conftest import POLICY, Desk
 from tests.worlds.world import Crash, crash_at, new_sims
 

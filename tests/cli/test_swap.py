@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from migrator.store import Owner, Store
-from migrator.wiring.rehearsal import pool_of
+from migrator.wiring.rehearsal.rehearsal import pool_of
 from tests.builders import target_iccid
 from tests.cli.conftest import POLICY, Desk, Ended
 

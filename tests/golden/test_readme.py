@@ -19,7 +19,7 @@ from migrator.core.run.results import ExitCode
 from migrator.inputs.policy.file import parse_policy
 from migrator.inputs.settings import settings
 from migrator.reports.model import COLUMNS
-from migrator.wiring.rehearsal import Rehearsal
+from migrator.wiring.rehearsal.rehearsal import Rehearsal
 from tests.cli.conftest import Desk
 from tests.golden.readme_text import (
     COMMANDS_PAGE,

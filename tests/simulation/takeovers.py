@@ -26,7 +26,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from migrator.carriers.hologram.simulator import HologramBehaviour, HologramSimulator
 from migrator.store import Store
-from migrator.wiring.rehearsal import Rehearsal, pool_of
+from migrator.wiring.rehearsal.rehearsal import Rehearsal, pool_of
 from migrator.wiring.simulated import Simulated
 from migrator.wiring.sources import REGISTRY
 from tests.server import MISSING, Server, made, running, sql

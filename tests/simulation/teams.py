@@ -32,7 +32,7 @@ from migrator.core.run.results import ExitCode
 from migrator.errors import StoreError
 from migrator.jobs.schema import make_queue
 from migrator.store.register import Account, Register
-from migrator.wiring.rehearsal import pool_of
+from migrator.wiring.rehearsal.rehearsal import pool_of
 from tests.server import MISSING, Server, made, running
 from tests.simulation.cables import NO_CABLES, Cables, can_have_cables, let_in, reachable
 from tests.simulation.takeovers import (

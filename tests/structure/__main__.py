@@ -6,8 +6,8 @@ from collections import Counter
 from tests.structure.sources import ROOT, docstrings, folders, modules
 from tests.structure.steering import steered
 
-CARRIERS = {"SourcePlatform", "SourceControl", "TargetPlatform"}
-"""The ports behind which carriers stand."""
+CARRIERS = {"SourceControl", "SourcePlatform", "TakesOrders", "TargetPlatform"}
+"""The ports behind which carriers stand, and what two of them share."""
 
 WRITES = ("claim", "create_tag", "link_tag", "request", "send", "set_", "switch")
 """How the names of their methods begin that write, or say what a write would send."""

@@ -13,7 +13,7 @@ from migrator.carriers.hologram.simulator import HologramBehaviour, HologramSimu
 from migrator.carriers.onence.simulator import OnenceBehaviour, OnenceSimulator
 from migrator.core.run.results import ExitCode
 from migrator.errors import InputError
-from migrator.wiring.rehearsal import Rehearsal, pool_of
+from migrator.wiring.rehearsal.rehearsal import Rehearsal, pool_of
 
 TOP = Path(migrator.__file__).parents[1]
 PAGE = TOP / "docs" / "library.md"

@@ -19,7 +19,7 @@ from migrator.cli.plan.approve import approval_values
 from migrator.cli.plan.tables import caps_table, summary_tables
 from migrator.core.fleet.units import n_sims
 from migrator.core.plan.document import change_document, fingerprints_document, header_line
-from migrator.core.plan.odd_names import shown as shown_name
+from migrator.core.plan.names import shown as shown_name
 from migrator.core.plan.plan import Action, Change, PlanHeader
 from migrator.errors import Problem
 from migrator.inputs.policy.file import read_policy

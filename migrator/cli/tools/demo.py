@@ -25,8 +25,8 @@ from migrator.core.run.results import ExitCode
 from migrator.core.run.sources import SOURCES
 from migrator.errors import InputError, MigratorError
 from migrator.files import private_folder
-from migrator.wiring.rehearsal import Rehearsal, pool_of
-from migrator.wiring.rehearsal_units import UnitsOutside
+from migrator.wiring.rehearsal.rehearsal import Rehearsal, pool_of
+from migrator.wiring.rehearsal.units import UnitsOutside
 from migrator.wiring.simulated import Simulated
 from migrator.wiring.sources import REGISTRY, SourceApi
 

@@ -15,9 +15,9 @@ from migrator.cli.app.common import Globals, Outcome, finish, global_options
 from migrator.cli.app.files import refuse_unwritable, written
 from migrator.core.run.sources import SOURCES
 from migrator.errors import InputError
-from migrator.wiring.rehearsal import CardsInTest, Rehearsal, pool_of
-from migrator.wiring.rehearsal_scans import ScanFiles
-from migrator.wiring.rehearsal_units import SwapDays, UnitsOutside
+from migrator.wiring.rehearsal.rehearsal import CardsInTest, Rehearsal, pool_of
+from migrator.wiring.rehearsal.scans import ScanFiles
+from migrator.wiring.rehearsal.units import SwapDays, UnitsOutside
 from migrator.wiring.simulated import Simulated
 from migrator.wiring.sources import REGISTRY
 

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from migrator.core.fleet.candidates import Candidate
 from migrator.core.fleet.identifiers import Iccid
-from migrator.core.fleet.sims import LinkState, SourceStatus, TargetLink
+from migrator.core.fleet.sims import Candidate, LinkState, SourceStatus, TargetLink
 
 __all__ = ["CONFLICTS", "Card", "CardState", "Standing", "TargetView", "standing", "state_of_card", "target_view"]
 

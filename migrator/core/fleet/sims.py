@@ -1,11 +1,11 @@
 """SIMs of 1NCE, SIMs of Hologram, and pairs, in carrier-neutral words."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from migrator.core.fleet.identifiers import Eid, Iccid
 from migrator.core.fleet.records import record
@@ -16,12 +16,14 @@ __all__ = [
     "NO_NEWS",
     "ONENCE",
     "AccountLimits",
+    "Candidate",
     "DataLimit",
     "LimitPeriod",
     "LinkState",
     "Pair",
     "PairValues",
     "QuotaReading",
+    "Selects",
     "SourceAccount",
     "SourceSim",
     "SourceStatus",
@@ -321,3 +323,22 @@ class TargetLink:
         A record that names no organization comes from our own list.
         """
         return self.is_claimed and self.org_id in {None, org_id}
+
+
+class Candidate(NamedTuple):  # made in half the time of a frozen dataclass, a million times
+    """Source SIM, its pair, and the target's record of the paired SIM.
+
+    `target` None with `target_read` True: the pair's ICCID was searched for and is not on our organization.
+    `migrated_before`: an earlier plan of this store claimed a SIM for this source SIM, or sent a claim whose outcome is
+    unknown.
+    """
+
+    sim: SourceSim
+    pair: Pair | None = None
+    target: TargetLink | None = None
+    target_read: bool = False
+    migrated_before: bool = False
+
+
+Selects: TypeAlias = Callable[[Candidate], bool]
+"""Test: True if a plan acts on the SIM."""

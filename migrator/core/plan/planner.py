@@ -9,8 +9,16 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from migrator.core.fleet.candidates import Candidate, Selects
-from migrator.core.fleet.sims import ONENCE, AccountLimits, LinkState, SourceSim, SourceStatus, TargetLink
+from migrator.core.fleet.sims import (
+    ONENCE,
+    AccountLimits,
+    Candidate,
+    LinkState,
+    Selects,
+    SourceSim,
+    SourceStatus,
+    TargetLink,
+)
 from migrator.core.fleet.spelling import is_spoiled
 from migrator.core.fleet.units import Bytes
 from migrator.core.plan.compare import STOCK_TAG, differences, same_zone

@@ -8,8 +8,7 @@ from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from migrator.core.fleet.candidates import Candidate
-from migrator.core.fleet.sims import QuotaReading, SourceStatus
+from migrator.core.fleet.sims import Candidate, QuotaReading, SourceStatus
 from migrator.inputs.files.problems import spelled
 
 __all__ = ["FIELDS", "TAKES", "Field", "Get", "ValueKind"]

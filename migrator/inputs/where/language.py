@@ -36,9 +36,8 @@ from typing import Any, NoReturn, TypeAlias
 from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
-from migrator.core.fleet.candidates import Candidate
 from migrator.core.fleet.iccid_text import ZERO_REMEDY, RefusedIccid, may_be_rounded, read_iccid
-from migrator.core.fleet.sims import SourceStatus, source_status
+from migrator.core.fleet.sims import Candidate, SourceStatus, source_status
 from migrator.errors import InputError
 from migrator.inputs.files.problems import nearest, spelled
 from migrator.inputs.where.fields import FIELDS, TAKES, Field, Get, ValueKind

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, bindparam, select
 
 from migrator.chunks import PAGE, chunks
-from migrator.core.fleet.candidates import Candidate
+from migrator.core.fleet.sims import Candidate
 from migrator.store.database.database import Database
 from migrator.store.database.rows import (
     LINK_COLUMNS,

@@ -9,9 +9,8 @@ from sqlalchemy import Executable, bindparam, func, select, update
 
 from migrator.chunks import PAGE
 from migrator.core.cutover.life import SourceChange
-from migrator.core.fleet.candidates import Candidate
 from migrator.core.fleet.identifiers import Iccid
-from migrator.core.fleet.sims import AccountLimits
+from migrator.core.fleet.sims import AccountLimits, Candidate
 from migrator.core.plan.basis import Uses
 from migrator.core.plan.diff import PlanLine
 from migrator.core.plan.document import header_from

@@ -11,9 +11,8 @@ from sqlalchemy import Connection, bindparam, or_, select
 
 from migrator.chunks import chunks
 from migrator.core.cutover.plan import Aside
-from migrator.core.fleet.candidates import Candidate
 from migrator.core.fleet.identifiers import Iccid
-from migrator.core.fleet.sims import SourceStatus, source_status
+from migrator.core.fleet.sims import Candidate, SourceStatus, source_status
 from migrator.core.fleet.switched_off import SwitchedOff, as_before
 from migrator.core.run.doubts import MAY_STILL_COME
 from migrator.core.run.states import IN_DOUBT, PlanKind, StepKind, StepState

@@ -10,9 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from migrator.core.fleet.candidates import Candidate
 from migrator.core.fleet.pairing import Card
-from migrator.core.fleet.sims import Pair, SourceSim, SourceStatus
+from migrator.core.fleet.sims import Candidate, Pair, SourceSim, SourceStatus
 from migrator.core.money.calls import CallSizes
 from migrator.core.plan.plan import PlanHeader
 from migrator.core.policy.policy import Caps, Gates, StockPolicy

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from migrator.chunks import chunks
-from migrator.core.fleet.candidates import Candidate
-from migrator.core.fleet.sims import NO_NEWS, AccountLimits, QuotaReading, SourceSim
+from migrator.core.fleet.sims import NO_NEWS, AccountLimits, Candidate, QuotaReading, SourceSim
 from migrator.core.plan.basis import Uses, name_change, names_for, uses_of
 from migrator.core.plan.diff import header_differences
 from migrator.core.plan.plan import Change, Origin, PlanHeader, Reason

@@ -4,8 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from migrator.core.fleet.candidates import Candidate
-from migrator.core.fleet.sims import ONENCE, AccountLimits, ToldVolumes
+from migrator.core.fleet.sims import ONENCE, AccountLimits, Candidate, ToldVolumes
 from migrator.core.fleet.units import money
 from migrator.core.plan.mapping import undecided
 from migrator.core.plan.plan import Prices

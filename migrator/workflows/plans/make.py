@@ -11,14 +11,12 @@ import anyio
 import anyio.lowlevel
 
 from migrator.chunks import chunks
-from migrator.core.fleet.candidates import Candidate
 from migrator.core.fleet.identifiers import Iccid
-from migrator.core.fleet.sims import ONENCE, AccountLimits
+from migrator.core.fleet.sims import ONENCE, AccountLimits, Candidate
 from migrator.core.money.calls import USUAL_SIZES, CallSizes
 from migrator.core.money.caps import used_of
 from migrator.core.money.costs import PlanTally
-from migrator.core.plan.names import repeated_names
-from migrator.core.plan.odd_names import NameWatch
+from migrator.core.plan.names import NameWatch, repeated_names
 from migrator.core.plan.plan import Fingerprints, Origin, PlanHeader, Prices, Reason
 from migrator.core.plan.planner import Planner
 from migrator.core.plan.staged import staged_ends

@@ -18,8 +18,8 @@ from migrator.errors import MigratorError
 from migrator.inputs.settings.settings import load_settings
 from migrator.store import Store
 from migrator.wiring import open_file
-from migrator.wiring.rehearsal import pool_of
-from migrator.wiring.rehearsal_time import JumpingClock, RehearsedOutside
+from migrator.wiring.rehearsal.days import JumpingClock, RehearsedOutside
+from migrator.wiring.rehearsal.rehearsal import pool_of
 from migrator.workflows.campaign.make import INTAKE, approve_campaign, create_campaign
 from migrator.workflows.campaign.once import Ticked, run_once
 from migrator.workflows.campaign.report import WrittenFleet, campaign_report

@@ -8,7 +8,7 @@ import pytest
 from migrator.carriers.hologram.simulator import HologramBehaviour, MixedClaims
 from migrator.store import Owner, Store
 from migrator.wiring import SystemClock, operator, owner
-from migrator.wiring.rehearsal import pool_of
+from migrator.wiring.rehearsal.rehearsal import pool_of
 from tests.cli.conftest import Desk
 
 URL = "sqlite:///migrator.db"

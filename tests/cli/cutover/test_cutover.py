@@ -18,8 +18,8 @@ import pytest
 from migrator.carriers.hologram.simulator import HologramBehaviour
 from migrator.carriers.onence.simulator import OnenceBehaviour
 from migrator.store import Owner, Store
-from migrator.wiring.rehearsal import pool_of
-from migrator.wiring.rehearsal_units import LOOK_EVERY_S, UnitsOutside
+from migrator.wiring.rehearsal.rehearsal import pool_of
+from migrator.wiring.rehearsal.units import LOOK_EVERY_S, UnitsOutside
 from tests.cli.conftest import POLICY, Desk
 
 MEGABYTE = 1_048_576

@@ -13,7 +13,7 @@ import pytest
 from migrator import wiring
 from migrator.core.cutover.plan import Direction
 from migrator.errors import InputError
-from migrator.wiring.rehearsal import pool_of
+from migrator.wiring.rehearsal.rehearsal import pool_of
 from migrator.workflows.cutover.apply import CutoverBounds, carry_out_cutover
 from migrator.workflows.site import Site
 from tests.cli.conftest import CAMPAIGN, Desk

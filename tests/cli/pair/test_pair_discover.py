@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from migrator.wiring.rehearsal import pool_of
-from migrator.wiring.rehearsal_units import UnitsOutside
+from migrator.wiring.rehearsal.rehearsal import pool_of
+from migrator.wiring.rehearsal.units import UnitsOutside
 from tests.cli.conftest import Desk
 
 MEGABYTE = 1_048_576

@@ -14,7 +14,7 @@ from migrator.carriers.onence.simulator import OnenceBehaviour
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.unit_facts import UnitFacts
 from migrator.store import Store
-from migrator.wiring.rehearsal import pool_of
+from migrator.wiring.rehearsal.rehearsal import pool_of
 from tests.cli.conftest import POLICY, Desk
 
 FACTS = {"unit": "M-7", "site": "Well 3", "ticket": "T-55", "scanned_by": "kim"}

@@ -9,8 +9,8 @@ import pytest
 from migrator.carriers.onence.simulator import OnenceBehaviour
 from migrator.core.fleet.unit_facts import UnitFacts
 from migrator.store import Store
-from migrator.wiring.rehearsal import pool_of
-from migrator.wiring.rehearsal_units import SILENCES, UnitsOutside
+from migrator.wiring.rehearsal.rehearsal import pool_of
+from migrator.wiring.rehearsal.units import SILENCES, UnitsOutside
 from tests.cli.conftest import Desk
 
 HARDWARE = "352099001761481"

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from migrator.core.fleet.candidates import Candidate
-from migrator.core.fleet.sims import QuotaReading, data_limit
+from migrator.core.fleet.sims import Candidate, QuotaReading, data_limit
 from migrator.core.fleet.units import Bytes
 from migrator.core.money.calls import KINDS, LIMITS_KEPT, CallSizes
 from migrator.core.money.costs import PlanTally

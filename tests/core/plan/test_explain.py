@@ -3,8 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from migrator.core.fleet.candidates import Candidate
-from migrator.core.fleet.sims import QuotaReading, data_limit
+from migrator.core.fleet.sims import Candidate, QuotaReading, data_limit
 from migrator.core.fleet.units import Bytes
 from migrator.core.plan.explain import Explained, explained, rule_words
 from migrator.core.plan.planner import Planner

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migrator.core.plan.mapping import device_name
-from migrator.core.plan.odd_names import LONG, NameWatch, shown
+from migrator.core.plan.names import LONG, NameWatch, shown
 from migrator.core.plan.plan import Action, Change, Reason
 from migrator.core.policy.policy import NamePolicy
 from tests.builders import sim, source_iccid, target_iccid

@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrator.core.fleet.candidates import Candidate
 from migrator.core.fleet.identifiers import Iccid
-from migrator.core.fleet.sims import Pair, SourceStatus
+from migrator.core.fleet.sims import Candidate, Pair, SourceStatus
 from migrator.core.plan.names import repeated_names
 from migrator.core.plan.plan import Action, Change, DesiredState, Reason
 from migrator.core.plan.planner import Planner

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrator.core.fleet.candidates import Candidate
 from migrator.core.fleet.identifiers import luhn_digit
-from migrator.core.fleet.sims import QuotaReading
+from migrator.core.fleet.sims import Candidate, QuotaReading
 from migrator.errors import InputError
 from migrator.inputs.where.fields import FIELDS
 from migrator.inputs.where.language import LONGEST, parse_selection

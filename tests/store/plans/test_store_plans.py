@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, event
 
-from migrator.core.fleet.candidates import Candidate
 from migrator.core.fleet.identifiers import Iccid
+from migrator.core.fleet.sims import Candidate
 from migrator.core.fleet.units import Bytes
 from migrator.core.plan.document import change_line
 from migrator.core.plan.plan import Action, Change, DesiredState, PlanHeader, Reason

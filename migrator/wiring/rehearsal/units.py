@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from migrator.carriers.hologram.simulator import HologramSimulator, SimulatedLink
 from migrator.carriers.hologram.simulator.stock import IN_TEST, default_name
 from migrator.core.cutover.silence import Silence
-from migrator.wiring.rehearsal_scans import ScanFiles, Swap
+from migrator.wiring.rehearsal.scans import ScanFiles, Swap
 from migrator.wiring.simulated import SimulatedOldSim, SimulatedSource
 
 __all__ = ["SwapDays", "UnitsOutside"]

@@ -5,7 +5,7 @@ from contextlib import closing
 
 from migrator.carriers.hologram.simulator import HologramSimulator
 from migrator.carriers.onence.simulator import OnenceSimulator
-from migrator.wiring.rehearsal import Rehearsal
+from migrator.wiring.rehearsal.rehearsal import Rehearsal
 
 CLIENT_KEEPS_S = 5.0
 """Seconds after which httpx gives up an idle connection."""

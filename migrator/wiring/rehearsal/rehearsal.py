@@ -21,7 +21,7 @@ from migrator.carriers.simulation import serve_cuts
 from migrator.core.fleet.identifiers import luhn_digit
 from migrator.core.run.sources import SOURCES
 from migrator.errors import InputError
-from migrator.wiring.rehearsal_units import UnitsOutside
+from migrator.wiring.rehearsal.units import UnitsOutside
 from migrator.wiring.simulated import SimulatedSource
 from migrator.wiring.sources import REGISTRY
 

@@ -7,7 +7,7 @@ import anyio
 import anyio.to_thread
 import pytest
 
-from migrator.wiring.rehearsal_time import JumpingClock
+from migrator.wiring.rehearsal.days import JumpingClock
 
 MONDAY = datetime(2026, 11, 16, 18, tzinfo=UTC)
 

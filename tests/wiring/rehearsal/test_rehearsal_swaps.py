@@ -12,9 +12,9 @@ from migrator.carriers.onence.simulator import OnenceSimulator
 from migrator.core.fleet.identifiers import Iccid
 from migrator.errors import InputError
 from migrator.store import Store
-from migrator.wiring.rehearsal import CardsInTest, pool_of
-from migrator.wiring.rehearsal_scans import Mistake, ScanFiles
-from migrator.wiring.rehearsal_units import SwapDays, UnitsOutside
+from migrator.wiring.rehearsal.rehearsal import CardsInTest, pool_of
+from migrator.wiring.rehearsal.scans import Mistake, ScanFiles
+from migrator.wiring.rehearsal.units import SwapDays, UnitsOutside
 from tests.cli.conftest import Desk, make_desk
 
 __all__ = ["make_desk"]

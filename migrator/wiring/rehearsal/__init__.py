@@ -1,0 +1,1 @@
+"""Rehearsals: simulated carriers on loopback, their units, scans and days."""
