@@ -6,6 +6,9 @@
     ├── InputError                 2     the command: nothing was changed
     │   ├── PairInUse              2     the command: a plan that was begun claims by a pair
     │   ├── NoStore                2     the command: there is no store at its place
+    │   ├── NoSuchFile             2     the command: there is no file at its place
+    │   ├── NotConfirmed           2     the command: a number that a person must confirm is missing or another
+    │   ├── OtherSource            2     the command: the SIMs of the store are another carrier's, or of a file
     │   ├── StoreMoved             2     the command: the store was moved to another place
     │   └── NoSuchPlan             2     the command: no plan of the store has that id
     ├── StalePlan                  5     the command: nothing was sent
@@ -13,7 +16,9 @@
     ├── StoreError                 1     the command
     │   ├── StoreBusy              9     another run holds the store
     │   │   └── LeaseLost          9     the run: another took it for dead and holds the store now
-    │   ├── OlderStore             1     the command: the store is of an older version, and not upgraded by itself
+    │   ├── OtherSchema            1     the command: the store is of another version
+    │   │   ├── OlderStore         1     the same: of an older version, and not upgraded by itself
+    │   │   └── NewerStore         1     the same: of a newer version than this tool
     │   ├── StoreLost              7     the command: the database is out of reach; what was under way is settled later
     │   └── NotStorable            1     one SIM or one request: a value that no store can keep
     ├── Halted                     6     the run: a gate or a cap stopped it
@@ -50,12 +55,18 @@ __all__ = [
     "LookAgain",
     "MigratorError",
     "MostClaimed",
+    "NewerStore",
     "NoStore",
+    "NoSuchFile",
     "NoSuchPlan",
     "NotAuthorised",
+    "NotConfirmed",
     "NotSent",
     "NotStorable",
     "NotTrusted",
+    "OlderStore",
+    "OtherSchema",
+    "OtherSource",
     "OutcomeUnknown",
     "Outdated",
     "PairChanged",
@@ -141,6 +152,27 @@ class NoStore(InputError):
     code = "no_store"
 
 
+class NoSuchFile(InputError):
+    """There is no file at the place that was named."""
+
+    code = "no_such_file"
+
+
+class NotConfirmed(InputError):
+    """A number that a person must confirm is missing, or is another.
+
+    Nothing was sent.
+    """
+
+    code = "confirm"
+
+
+class OtherSource(InputError):
+    """The store has another carrier's SIMs, or those of a file."""
+
+    code = "other_source"
+
+
 class StoreMoved(InputError):
     """The store was moved, and knows nothing of what was done since."""
 
@@ -206,10 +238,20 @@ class LeaseLost(StoreBusy):
     code = "lease_lost"
 
 
-class OlderStore(StoreError):
+class OtherSchema(StoreError):
+    """The store has another schema than this version needs."""
+
+
+class OlderStore(OtherSchema):
     """The store has an older schema than this version needs."""
 
     code = "schema_older"
+
+
+class NewerStore(OtherSchema):
+    """The store has a schema that this version does not know."""
+
+    code = "schema_newer"
 
 
 class StoreLost(StoreError):

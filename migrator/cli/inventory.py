@@ -22,7 +22,7 @@ from migrator.core.fleet.units import counted, n_sims
 from migrator.core.run.results import Dropped, ExitCode, PullResult
 from migrator.core.run.sources import api_words
 from migrator.core.run.states import PlanState
-from migrator.errors import InputError, Problem
+from migrator.errors import InputError, OtherSource, Problem
 from migrator.files import as_csv
 from migrator.inputs.inventory.columns import parse_choices
 from migrator.inputs.inventory.dialects import MEGABYTES, PRESETS, dialect_of
@@ -85,9 +85,10 @@ def _refuse_files(chosen: Settings, place: str) -> None:
     try:
         with wiring.open_store(place) as store:
             wiring.must_be_asked(chosen, store)
-    except InputError as error:
-        if error.code == "other_source":
-            raise
+    except OtherSource:
+        raise
+    except InputError:
+        pass
 
 
 def _pulled(

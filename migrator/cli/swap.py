@@ -13,7 +13,7 @@ from migrator.cli.app.progress import watching
 from migrator.cli.app.words import seconds_of
 from migrator.core.fleet.units import counted
 from migrator.core.run.results import ExitCode
-from migrator.errors import InputError, MigratorError, Problem
+from migrator.errors import InputError, MigratorError, NotConfirmed, Problem
 from migrator.inputs.policy.file import read_policy
 from migrator.workflows.apply import Bounds
 from migrator.workflows.field.swap import ScannedUnit, Swapped, UnitNotes, scanned_units, swap
@@ -83,7 +83,7 @@ def _swap(
         if scan:
             if confirm is None:
                 words = "--scan may claim a SIM for every unit, which bills at once and cannot be undone"
-                raise InputError(words, code="confirm", hint="add --confirm COUNT: the most SIMs to claim")
+                raise NotConfirmed(words, hint="add --confirm COUNT: the most SIMs to claim")
             return _summed(list(_each(site, policy_file, notes, confirm, bounds)))
         done = swap(
             site,

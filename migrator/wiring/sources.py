@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from migrator.core.run.sources import SOURCE_NAMES, KnownSource
-from migrator.errors import InputError
+from migrator.errors import InputError, OtherSource
 
 if TYPE_CHECKING:
     import httpx
@@ -170,9 +170,8 @@ def must_be_asked(chosen: "Settings", store: "Store") -> None:
         if other is None
         else f'; by {name}\'s API: MIGRATOR_SOURCE={other.key}, or `[source] carrier = "{other.key}"`'
     )
-    raise InputError(
+    raise OtherSource(
         f"the SIMs of this store are {name}'s, from a file: no API is asked about them, and none is given orders",
-        code="other_source",
         hint="`migrator inventory import` renews what is known of them; `migrator cutover export` lists what to "
         f"switch off in {name}'s portal{by_api}",
     )
@@ -196,9 +195,8 @@ def must_be_of_account(store: "Store", source: str, account: str) -> None:
 
 
 def _other_source(other: KnownSource, wanted: KnownSource) -> InputError:
-    return InputError(
+    return OtherSource(
         f"the SIMs of this store are {other.name}'s, and the settings choose {wanted.name}: nothing was asked",
-        code="other_source",
         hint=f'MIGRATOR_SOURCE={other.key}, or `[source] carrier = "{other.key}"`, asks {other.name}; the SIMs of '
         f"{wanted.name} belong into a store of their own: --state",
     )

@@ -15,7 +15,7 @@ from migrator.core.run.results import ApplyResult, ExitCode
 from migrator.engine.apply.apply import Applying
 from migrator.engine.run.around import Around
 from migrator.engine.run.context import ApplyOptions, Context, Stopper
-from migrator.errors import InputError, StalePlan
+from migrator.errors import InputError, NotConfirmed, StalePlan
 from migrator.inputs.policy.file import stored_policy
 from migrator.ports import TargetPlatform
 from migrator.store import Owner, PlanState, Store
@@ -115,9 +115,8 @@ def must_be_confirmed(store: Store, header: PlanHeader, claims: int | None, paus
     Raises: InputError, for another number of claims or of pauses, or for none.
     """
     if claims is not None and claims != header.claims:
-        raise InputError(
+        raise NotConfirmed(
             f"the plan claims {n_sims(header.claims)}, not {claims}; nothing was sent",
-            code="confirm",
             hint="confirm the number that `migrator plan show` prints",
         )
     if store.plans.state(header.plan_id) == "started":
@@ -132,9 +131,8 @@ def must_be_confirmed(store: Store, header: PlanHeader, claims: int | None, paus
             f"--confirm-pauses {live}",
         )
     if header.claims and claims is None:
-        raise InputError(
+        raise NotConfirmed(
             f"plan {header.plan_id} claims {n_sims(header.claims)}, which bills at once and cannot be undone",
-            code="confirm",
             hint=f"look at `migrator plan show {header.plan_id}`, then add --confirm {header.claims}",
         )
 

@@ -13,7 +13,7 @@ from migrator.core.fleet.iccid_text import SPREADSHEET_REMEDY, ZERO_REMEDY, lost
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import ONENCE, SourceSim
 from migrator.core.run.results import Dropped
-from migrator.errors import InputError, Problem
+from migrator.errors import InputError, OtherSource, Problem
 from migrator.ports import Clock, Progress, SourcePage, SourceRow
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def _refuse_other_source(store: "Store", source: str, *, replace: bool) -> None:
         if has_plans
         else "--state gives another carrier's SIMs a store of their own, and --replace renames this one"
     )
-    raise InputError(words, code="other_source", hint=f"if they are {known}'s: {same}; else: {other}")
+    raise OtherSource(words, hint=f"if they are {known}'s: {same}; else: {other}")
 
 
 def _refuse_gaps(name: str, sims: int, dropped: Dropped) -> None:

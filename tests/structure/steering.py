@@ -10,7 +10,7 @@ from tests.structure.sources import modules
 __all__ = ["STEERING", "Names", "places", "steered"]
 
 STEERING = {"core", "engine", "store", "workflows", "carriers"}
-"""Folders whose code decides what is done. What renders for people may ask for texts."""
+"""Folders whose code decides what is done. What renders for people may look texts up by a code."""
 
 ASKS = {"startswith", "endswith", "in_", "not_in", "like", "get"}
 """Methods of a text, a column or a table that ask what a text is."""
@@ -53,20 +53,28 @@ class Names:
 
 
 def steered() -> Iterator[str]:
-    """Places in `STEERING` where the text of a code decides."""
+    """Places where the text of a code decides: all in `STEERING`, elsewhere those that compare `x.code` with one."""
     names = Names()
     for _, tree in modules():
         names.learn(tree)
     for path, tree in modules():
-        if path.parts[0] in STEERING and "simulator" not in path.parts:
+        if "simulator" not in path.parts:
             yield from places(path, tree, names)
 
 
 def places(path: Path, tree: ast.Module, names: Names) -> Iterator[str]:
     """Places of one module where the text of a code decides."""
+    renders = path.parts[0] not in STEERING
     for node in ast.walk(tree):
-        if any(map(names.is_text, _asked(node))):
+        if (not renders or _compares_codes(node)) and any(map(names.is_text, _asked(node))):
             yield f"{path}:{getattr(node, 'lineno', 0)}"
+
+
+def _compares_codes(node: ast.AST) -> bool:
+    """True for a comparison with `x.code`."""
+    if not isinstance(node, ast.Compare):
+        return False
+    return any(isinstance(side, ast.Attribute) and _holds_code(side) for side in (node.left, *node.comparators))
 
 
 def _asked(node: ast.AST) -> Iterable[ast.AST]:

@@ -34,7 +34,7 @@ def test_nothing_is_decided_by_the_text_of_a_code() -> None:
 )
 def test_a_text_that_decides_is_found(source: str) -> None:
     tree = ast.parse(source)
-    assert list(places(Path("x.py"), tree, Names({"Doubt"}).learn(tree)))
+    assert list(places(Path("core/x.py"), tree, Names({"Doubt"}).learn(tree)))
 
 
 @pytest.mark.parametrize(
@@ -54,4 +54,16 @@ def test_a_text_that_decides_is_found(source: str) -> None:
 )
 def test_an_enumeration_may_decide(source: str) -> None:
     tree = ast.parse(source)
-    assert not list(places(Path("x.py"), tree, Names({"Doubt", "Code", "Kind"}).learn(tree)))
+    assert not list(places(Path("core/x.py"), tree, Names({"Doubt", "Code", "Kind"}).learn(tree)))
+
+
+@pytest.mark.parametrize("source", ["x = error.code == 'confirm'", "if 'no_store' != problem.code: pass"])
+def test_what_renders_for_people_tells_no_error_apart_by_its_text(source: str) -> None:
+    assert list(places(Path("cli/x.py"), ast.parse(source), Names()))
+
+
+@pytest.mark.parametrize(
+    "source", ["WORDS = {'a': 'b'}\nx = WORDS.get(problem.code, 'error')", "x = WORDS[error.code]"]
+)
+def test_what_renders_for_people_looks_words_up_by_a_code(source: str) -> None:
+    assert not list(places(Path("cli/x.py"), ast.parse(source), Names()))

@@ -21,7 +21,7 @@ from migrator.core.fleet.units import n_sims
 from migrator.core.plan.plan import PlanHeader
 from migrator.core.plan.refs import ref_of
 from migrator.core.run.results import ApplyResult, ExitCode
-from migrator.errors import InputError, Problem
+from migrator.errors import NotConfirmed, Problem
 from migrator.inputs.settings.settings import Settings
 from migrator.store import Store
 from migrator.workflows.apply import STALE_HINT, Bounds, carry_out, dry_run, must_be_confirmed, must_be_ready
@@ -157,12 +157,12 @@ def _confirm(shared: Globals, store: Store, header: PlanHeader, options: Options
         given = click.prompt("Type the number of SIMs to claim", type=int, err=True)
     try:
         must_be_confirmed(store, header, given, pauses)
-    except InputError as error:
+    except NotConfirmed as error:
         begun = unfinished_besides(store, header.plan_id) if is_asked_for and given is None else None
-        if begun is None or error.code != "confirm":
+        if begun is None:
             raise
         hint = f"{error.hint}; or `migrator apply {begun}`, to go on with the plan that was begun"
-        raise InputError(error.message, code=error.code, hint=hint) from error
+        raise NotConfirmed(error.message, hint=hint) from error
 
 
 def outcome_of(result: ApplyResult, head: str) -> Outcome:

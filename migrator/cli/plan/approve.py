@@ -19,7 +19,7 @@ from migrator.core.fleet.units import n_sims
 from migrator.core.plan.approvals import Approval, approvers
 from migrator.core.plan.plan import PlanHeader
 from migrator.core.plan.refs import ref_of
-from migrator.errors import InputError
+from migrator.errors import InputError, NotConfirmed
 from migrator.inputs.policy.file import stored_policy
 from migrator.reports.model import moment
 from migrator.store import Store
@@ -113,16 +113,14 @@ def _confirmed(shared: Globals, header: PlanHeader, given: int | None) -> None:
         return
     if given is None:
         if shared.no_input or shared.json or not sys.stdin.isatty():
-            raise InputError(
+            raise NotConfirmed(
                 f"plan {header.plan_id} claims {n_sims(header.claims)}, which bills at once and cannot be undone",
-                code="confirm",
                 hint=f"look at `migrator plan show {header.plan_id}`, then add --confirm {header.claims}",
             )
         given = click.prompt("Type the number of SIMs that the plan claims", type=int, err=True)
     if given != header.claims:
-        raise InputError(
+        raise NotConfirmed(
             f"the plan claims {n_sims(header.claims)}, not {given}; nothing was approved",
-            code="confirm",
             hint="confirm the number that `migrator plan show` prints",
         )
 

@@ -7,7 +7,7 @@ import click
 from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
 from migrator.engine.run.context import Stopper
-from migrator.errors import InputError, MigratorError, Problem
+from migrator.errors import MigratorError, NoStore, Problem
 from migrator.inputs.settings.settings import Settings
 from migrator.workflows.doctor import CheckResult, carriers, disk, patience, whose_sims
 
@@ -71,10 +71,8 @@ def _of_store(chosen: Settings, state: str) -> list[CheckResult]:
     try:
         with wiring.open_store(state) as store:
             info, whose = store.info(), whose_sims(chosen, store)
-    except InputError as error:
-        if error.code == "no_store":
-            return []
-        raise
+    except NoStore:
+        return []
     return [CheckResult("schema", f"{info['schema']}, lineage {info['lineage']}"), *whose]
 
 

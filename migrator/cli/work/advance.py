@@ -15,7 +15,7 @@ from migrator.cli.app.progress import watching
 from migrator.core.accounts.records import EVERY_S, TurnOrder
 from migrator.core.fleet.units import counted
 from migrator.core.run.results import ExitCode
-from migrator.errors import NoStore, Problem, StoreBusy, StoreError, StoreMoved
+from migrator.errors import NoStore, OtherSchema, Problem, StoreBusy, StoreMoved
 from migrator.ports import Progress
 from migrator.programs import end_with_parent
 from migrator.reports.model import moment
@@ -30,7 +30,6 @@ CODES = (
     "0 done, or nothing is due, 2 input, 3 some SIMs need attention, 4 refused, 5 stale, 6 a gate, cap or order, 7 the "
     "next call goes on, 9 another run holds the store, 130 interrupted."
 )
-_OTHER_SCHEMAS = frozenset({"schema_older", "schema_newer"})
 
 
 @click.command("advance", epilog=f"Exit codes: {CODES}")
@@ -55,9 +54,7 @@ def _unless_another_schema(shared: Globals, body: Callable[[Globals], Outcome]) 
     """
     try:
         return body(shared)
-    except StoreError as error:
-        if error.code not in _OTHER_SCHEMAS:
-            raise
+    except OtherSchema as error:
         return Outcome({"words": error.message}, (), ExitCode.RESUMABLE, error.problems)
 
 

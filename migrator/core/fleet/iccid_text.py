@@ -17,6 +17,7 @@ from migrator.core.fleet.secrets import shown
 __all__ = [
     "SPREADSHEET_REMEDY",
     "ZERO_REMEDY",
+    "NoIccid",
     "RefusedIccid",
     "looks_rounded",
     "lost_digits",
@@ -69,13 +70,20 @@ class RefusedIccid(NotAnIdentifier):
         self.hint = hint
 
 
+class NoIccid(RefusedIccid):
+    """Text that is not like an ICCID in any way."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__("not_an_iccid", words)
+
+
 def read_iccid(text: str) -> Iccid:
     """Return the ICCID of a cell, line or option.
 
     Text that people put around an ICCID is left out. Zeros at the end are not judged here. Only the whole list shows
     whether such zeros belong to the ICCID: see `may_be_rounded`.
 
-    Raises: RefusedIccid.
+    Raises: RefusedIccid; NoIccid, for a text that is not like an ICCID.
     """
     if not text.isdigit():
         text = _FILLER_IN_FRONT.sub("", without_invisible(text))
@@ -90,7 +98,7 @@ def read_iccid(text: str) -> Iccid:
             raise RefusedIccid("rounded_by_spreadsheet", words, SPREADSHEET_REMEDY) from None
         if _TOTALS.match(text):
             raise RefusedIccid("line_of_totals", "a line of totals, not an ICCID", "remove the line") from None
-        raise _swapped(text) or RefusedIccid("not_an_iccid", str(error)) from None
+        raise _swapped(text) or NoIccid(str(error)) from None
     if iccid.digits.startswith("98") and (refused := _swapped(text)) is not None:
         raise refused
     return iccid

@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from migrator.core.fleet.iccid_text import RefusedIccid, may_be_rounded, read_iccid
+from migrator.core.fleet.iccid_text import NoIccid, RefusedIccid, may_be_rounded, read_iccid
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.secrets import shown_title
 from migrator.errors import InputError
@@ -158,7 +158,7 @@ def _record(line: int, values: Iterable[str]) -> SimRecord:
             try:
                 iccid = read_iccid(text)
             except RefusedIccid as error:
-                if error.code != "not_an_iccid" or sum(map(str.isdigit, text)) >= _DIGITS_OF_AN_ICCID:
+                if not isinstance(error, NoIccid) or sum(map(str.isdigit, text)) >= _DIGITS_OF_AN_ICCID:
                     unread.append(str(error))
                 continue
             iccids.setdefault(iccid.key, iccid)

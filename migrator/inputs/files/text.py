@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from migrator.core.fleet.iccid_text import SPREADSHEET_REMEDY, looks_rounded, rounding_notation, without_invisible
-from migrator.errors import InputError
+from migrator.errors import InputError, NoSuchFile
 from migrator.inputs.files.file_rights import must_be_ours, must_be_private
 
 __all__ = [
@@ -86,9 +86,7 @@ def opened_text(
             with TextIOWrapper(raw, encoding=encoding, errors=errors, newline="") as text:
                 yield text
     except FileNotFoundError:
-        raise InputError(
-            f"{path} does not exist", code="no_such_file", hint=f"looked in {Path.cwd()}; check the path"
-        ) from None
+        raise NoSuchFile(f"{path} does not exist", hint=f"looked in {Path.cwd()}; check the path") from None
     except UnicodeError:
         raise InputError(
             f"{_first_bad_line(path)}: not text in UTF-8 (or UTF-16 with a byte order mark)",

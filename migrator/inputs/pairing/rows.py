@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from migrator.core.fleet.iccid_text import RefusedIccid, read_iccid
+from migrator.core.fleet.iccid_text import NoIccid, RefusedIccid, read_iccid
 from migrator.core.fleet.secrets import shown_title
 from migrator.errors import InputError
 from migrator.inputs.files.csv_rows import csv_records, text_lines
@@ -187,8 +187,10 @@ def _is_data(cells: list[str]) -> bool:
 def _iccid_like(text: str) -> bool:
     try:
         read_iccid(text)
-    except RefusedIccid as error:
-        return text.isdigit() or error.code != "not_an_iccid"
+    except NoIccid:
+        return text.isdigit()
+    except RefusedIccid:
+        return True
     return True
 
 

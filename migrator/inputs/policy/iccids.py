@@ -13,16 +13,10 @@ from migrator.inputs.files.iccids import IccidList
 from migrator.inputs.files.problems import refusal
 from migrator.inputs.files.text import opened_text, unwrapped
 
-__all__ = ["BAD_ICCID", "KnownSims", "read_iccids", "unmatched"]
+__all__ = ["BadLines", "KnownSims", "read_iccids", "unmatched"]
 
 KnownSims = Callable[[Sequence[str]], Container[str]]
 """Some keys -> the SIMs of the inventory among them."""
-
-BAD_ICCID = "bad_iccid"
-"""Code of a problem with a line in a list of ICCIDs.
-
-The message names the list and its line.
-"""
 
 MOST_SIMS = 2_000_000
 WITH_CHECK_DIGIT = 20
@@ -41,23 +35,32 @@ LINES_TOLD = 20
 _HEADERS = frozenset({"iccid", "source_iccid"})
 
 
+class BadLines(InputError):
+    """Lines of a list are no ICCIDs.
+
+    Each problem names file and line.
+    """
+
+    code = "bad_iccid"
+
+
 def read_iccids(path: Path) -> frozenset[str]:
     """Read the keys of the ICCIDs in a file, one a line.
 
     `#` begins a comment. A heading and repeated lines do no harm.
 
-    Raises: InputError, with every bad line by file and line; also for a file without any ICCID.
+    Raises: BadLines, with every bad line; InputError, for a file without any ICCID.
     """
-    listed = IccidList(str(path), code=BAD_ICCID)
+    listed = IccidList(str(path), code=BadLines.code)
     with opened_text(path) as lines:
         for line, value in _values(text_lines(lines, str(path))):
             listed.take(line, value)
             if len(listed.problems) > MOST_PROBLEMS or len(listed.lines) > MOST_SIMS:
                 words = f"{path}:{line}: not read further"
-                listed.problems.append(Problem(BAD_ICCID, words, "is this the right file?"))
+                listed.problems.append(Problem(BadLines.code, words, "is this the right file?"))
                 break
     if problems := listed.finished():
-        raise refusal(problems, what=str(path))
+        raise refusal(problems, what=str(path), kind=BadLines)
     if not listed.lines:
         raise InputError(f"{path} holds no ICCID", code="empty_file", hint="one source ICCID a line")
     return frozenset(listed.lines)

@@ -7,7 +7,7 @@ from migrator.core.policy.policy import Wave
 from migrator.errors import InputError
 from migrator.inputs.files.toml import KeyPath
 from migrator.inputs.files.toml_checks import Findings, found
-from migrator.inputs.policy.iccids import BAD_ICCID
+from migrator.inputs.policy.iccids import BadLines
 from migrator.inputs.policy.sections import FIELD_OF, WAVE
 
 __all__ = ["ListReader", "check_names", "listed", "waves_from"]
@@ -64,12 +64,12 @@ def listed(values: dict[str, Any], path: KeyPath, findings: Findings, read_list:
         return
     try:
         values["iccids"] = read_list(values["iccids"])
+    except BadLines as error:
+        del values["iccids"]
+        findings.pass_on((*path, "iccids"), error.problems)
     except InputError as error:
         del values["iccids"]
-        if any(problem.code == BAD_ICCID for problem in error.problems):
-            findings.pass_on((*path, "iccids"), error.problems)
-        else:
-            findings.add((*path, "iccids"), error.code, error.message, error.hint)
+        findings.add((*path, "iccids"), error.code, error.message, error.hint)
 
 
 def check_names(names: Sequence[str | None], what: str, findings: Findings) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from migrator import programs
-from migrator.errors import InputError
+from migrator.errors import InputError, NoSuchFile
 from migrator.inputs.files.text import small_text
 from migrator.inputs.files.toml_checks import Unfit
 from migrator.inputs.settings.account_names import variable_of
@@ -94,9 +94,10 @@ class AccountSecret(SecretSource):
         for path in (self.folder / self.account / name, self.folder / f"{self.account}.{name}"):
             try:
                 return self._alone(small_text(path), str(path))
+            except NoSuchFile:
+                continue
             except InputError as error:
-                if error.code != "no_such_file":
-                    raise Unfit(error.code, f"{self.called}: {error.message}", error.hint) from None
+                raise Unfit(error.code, f"{self.called}: {error.message}", error.hint) from None
         return None
 
     def _from_keyring(self) -> Secret | None:

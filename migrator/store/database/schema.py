@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, text
 
-from migrator.errors import InputError, OlderStore, StoreError
+from migrator.errors import InputError, NewerStore, OlderStore
 from migrator.store.database.database import Database
 from migrator.store.database.sql import TABLE_NAMES
 from migrator.store.tables import METADATA
@@ -167,7 +167,7 @@ def _upgrade(
             upgraded(connection)
 
 
-def _older(found: str | None, known: list[str], place: str) -> StoreError:
+def _older(found: str | None, known: list[str], place: str) -> OlderStore:
     return OlderStore(
         f"the state store {place} has schema {found or 'none'}, and this tool needs {known[-1]}",
         hint="run `migrator state upgrade`",
@@ -179,11 +179,10 @@ def must_be_known(found: str | None, known: list[str], named: str) -> None:
 
     `named` is what has it, with its place.
 
-    Raises: StoreError.
+    Raises: NewerStore.
     """
     if found is not None and found not in known:
-        raise StoreError(
+        raise NewerStore(
             f"{named} has schema {found}, which is newer than this tool ({known[-1]})",
-            code="schema_newer",
             hint="install the version of migrator that wrote it, or a later one",
         )

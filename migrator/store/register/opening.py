@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from migrator.errors import InputError, StoreError
+from migrator.errors import InputError, OlderStore
 from migrator.store.database.database import Database
 from migrator.store.database.schema import migrations_folder, must_be_known, revision, revisions
 from migrator.store.opening import is_postgresql
@@ -43,16 +43,15 @@ def is_there(database: Database) -> bool:
 def must_be_current(database: Database) -> None:
     """Refuse a register of another schema.
 
-    Raises: StoreError.
+    Raises: OtherSchema.
     """
     known = _known()
     with database.read() as connection:
         found = revision(connection)
     must_be_known(found, known, database.place)
     if found != known[-1]:
-        raise StoreError(
+        raise OlderStore(
             f"{database.place} has schema {found or 'none'}, and this tool needs {known[-1]}",
-            code="schema_older",
             hint="run `migrator fleet init`: it brings the register up to date, and changes nothing else",
         )
 

@@ -15,7 +15,7 @@ from migrator.engine.cutover.context import CutoverContext, CutoverOptions
 from migrator.engine.cutover.cutover import CutoverRun
 from migrator.engine.run.around import Around
 from migrator.engine.run.context import Stopper
-from migrator.errors import InputError, Problem, StalePlan
+from migrator.errors import InputError, NotConfirmed, Problem, StalePlan
 from migrator.inputs.policy.file import stored_policy
 from migrator.ports import SourceControl, TargetPlatform
 from migrator.store import PlanState, Store
@@ -95,14 +95,12 @@ def cutover_must_be_confirmed(store: Store, header: CutoverHeader, count: int | 
     if count == header.count or (count is None and store.cutovers.state(header.cutover_id) == "started"):
         return
     if count is None:
-        raise InputError(
+        raise NotConfirmed(
             f"plan {header.cutover_id} is to {verb} {header.count} SIMs",
-            code="confirm",
             hint=f"look at `migrator cutover show {header.cutover_id}`, then add --confirm {header.count}",
         )
-    raise InputError(
+    raise NotConfirmed(
         f"the plan is to {verb} {header.count} SIMs, not {count}; nothing was sent",
-        code="confirm",
         hint=f"confirm the number that `migrator cutover show {header.cutover_id}` prints",
     )
 

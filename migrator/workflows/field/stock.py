@@ -20,7 +20,7 @@ from migrator.core.run.results import ApplyResult
 from migrator.core.run.states import PlanKind
 from migrator.engine.run.context import ApplyOptions, Stopper
 from migrator.engine.run.read_targets import Reader
-from migrator.errors import Halted, InputError
+from migrator.errors import Halted, InputError, NotConfirmed
 from migrator.inputs.pairing.pool import PoolEntry, RangeMode
 from migrator.inputs.policy.file import LoadedPolicy, parse_policy, read_policy
 from migrator.store import Store
@@ -119,9 +119,8 @@ def _must_be_confirmed(count: int, confirm: int | None) -> None:
     if confirm == count:
         return
     given = "nothing" if confirm is None else str(confirm)
-    raise InputError(
+    raise NotConfirmed(
         f"{count} cards are to be claimed, which bills at once and cannot be undone, and {given} was confirmed",
-        code="confirm",
         hint=f"add --confirm {count}",
     )
 

@@ -18,7 +18,7 @@ from migrator.core.fleet.unit_facts import UnitFacts
 from migrator.core.plan.plan import Action, PlanHeader
 from migrator.core.run.results import ApplyResult, ExitCode
 from migrator.core.run.states import StepState
-from migrator.errors import InputError, MigratorError, Problem, StalePlan
+from migrator.errors import InputError, MigratorError, NotConfirmed, Problem, StalePlan
 from migrator.inputs.policy.file import LoadedPolicy, read_policy
 from migrator.store import Owner, Store
 from migrator.workflows.apply import Bounds, carry_out_held, must_be_confirmed, must_be_ready
@@ -99,9 +99,7 @@ def swap(
     required_inventory(store)
     if confirm is None:
         words = "a swap may claim one SIM, which bills at once and cannot be undone"
-        raise InputError(
-            words, code="confirm", hint="add --confirm 1; or --confirm 0 for a SIM that is claimed already"
-        )
+        raise NotConfirmed(words, hint="add --confirm 1; or --confirm 0 for a SIM that is claimed already")
     source, target = old_and_new(store, _read(old, "old"), _read(new, "new"), is_ordered=True)
     with holding(site) as me:
         _pair(store, source, target, notes, site.now())
@@ -110,7 +108,7 @@ def swap(
             words = (
                 f"{target} is not claimed yet, and --confirm {confirm} allows no claim; paired, and nothing was sent"
             )
-            raise InputError(words, code="confirm", hint="add --confirm 1, if it may be claimed for this unit")
+            raise NotConfirmed(words, hint="add --confirm 1, if it may be claimed for this unit")
         must_be_confirmed(store, header, header.claims, confirm_pauses)
         result = carry_out_held(site, header, bounds or Bounds(), me)
     deliver_after_run(site)
