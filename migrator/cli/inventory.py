@@ -12,7 +12,7 @@ import click
 from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
 from migrator.cli.app.files import check_destination, is_stdout, written
-from migrator.cli.app.lookups import parsed_iccid
+from migrator.cli.app.iccids import parsed_iccid
 from migrator.cli.app.problem_log import problem_log
 from migrator.cli.app.progress import watching
 from migrator.core.cutover.plan import Direction

@@ -1,6 +1,5 @@
 """`apply`: carry a plan out, or go on with it."""
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,9 +7,8 @@ from typing import Any
 import click
 
 from migrator import wiring
+from migrator.cli.app.asking import asking, can_ask
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, say, table, warned
-from migrator.cli.app.looks import meant_plan, shown_plan
-from migrator.cli.app.lookups import plan_or_file, unfinished_besides
 from migrator.cli.app.progress import watching
 from migrator.cli.app.refs import ref_option
 from migrator.cli.app.stale import say_at_once, with_warnings
@@ -25,6 +23,8 @@ from migrator.errors import NotConfirmed, Problem
 from migrator.inputs.settings.settings import Settings
 from migrator.store import Store
 from migrator.workflows.apply import STALE_HINT, Bounds, carry_out, dry_run, must_be_confirmed, must_be_ready
+from migrator.workflows.lookups.looks import meant_plan, shown_plan
+from migrator.workflows.lookups.plans import plan_or_file, unfinished_besides
 from migrator.workflows.plans.refusals import must_be_whole, refuse_stale
 from migrator.workflows.site import Site
 
@@ -133,7 +133,7 @@ def _plan(shared: Globals, store: Store, options: Options) -> PlanHeader:
     """
     plan_id = plan_or_file(store, options.plan)
     if options.plan is None and not options.dry_run:
-        plan_id = meant_plan(shared, store, plan_id)
+        plan_id = meant_plan(store, plan_id, asking(shared))
     return store.plans.header(plan_id)
 
 
@@ -145,9 +145,8 @@ def _confirm(shared: Globals, store: Store, header: PlanHeader, options: Options
     Raises: InputError, if a number is wrong, or nobody can be asked.
     """
     given, pauses = options.confirm, options.confirm_pauses
-    can_ask = not (shared.no_input or shared.json) and sys.stdin.isatty()
     is_asked_for = given is None and header.claims and store.plans.state(header.plan_id) != "started"
-    if is_asked_for and can_ask:
+    if is_asked_for and can_ask(shared):
         must_be_confirmed(store, header, header.claims, pauses)
         cost = header.summary["money"]["charged_now"] or "an amount that Hologram does not show"
         say(

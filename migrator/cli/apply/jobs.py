@@ -7,7 +7,6 @@ import click
 
 from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
-from migrator.cli.app.lookups import plan_looked_at
 from migrator.cli.app.words import step_word
 from migrator.cli.apply.status import runs_table
 from migrator.core.cutover.plan import CutoverItem
@@ -17,6 +16,7 @@ from migrator.errors import InputError
 from migrator.reports.model import moment
 from migrator.store import Store
 from migrator.workflows.cutover.status import cutover_line, cutovers_of
+from migrator.workflows.lookups.plans import plan_looked_at
 
 __all__ = ["job_values", "list_jobs", "show"]
 

@@ -12,7 +12,6 @@ import click
 
 from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
-from migrator.cli.app.lookups import plan_id_of
 from migrator.core.fleet.units import n_sims
 from migrator.core.run.control import Selection
 from migrator.errors import InputError
@@ -20,6 +19,7 @@ from migrator.inputs.files.iccids import read_iccids, unknown_iccids
 from migrator.store import Store
 from migrator.store.journal.retry_skip import Intervened
 from migrator.workflows.cutover.apply import cutover_may_be_retried
+from migrator.workflows.lookups.plans import plan_id_of
 
 __all__ = ["retry", "skip"]
 

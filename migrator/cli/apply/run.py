@@ -9,11 +9,11 @@ import click
 
 from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options
-from migrator.cli.app.lookups import Steered, steered
 from migrator.core.run.control import CEILING_SETTINGS, Order, OrderKind
 from migrator.errors import InputError
 from migrator.inputs.settings.settings import rate_of
 from migrator.reports.model import moment
+from migrator.workflows.lookups.plans import Steered, steered
 from migrator.workflows.site import living_holder
 
 __all__ = ["abort", "pause", "rate", "resume"]

@@ -12,7 +12,6 @@ from rich.console import Console
 
 from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
-from migrator.cli.app.lookups import finding_counts, plan_looked_at, unfinished_besides
 from migrator.cli.app.words import step_word, verdict_word
 from migrator.cli.apply.run import order_values
 from migrator.cli.plan.tables import caps_table
@@ -29,7 +28,8 @@ from migrator.reports.model import moment
 from migrator.reports.remedies import CAMPAIGN_GOES_ON
 from migrator.store import Store
 from migrator.wiring import SystemClock
-from migrator.workflows.cutover.status import cutover_line, cutovers_of
+from migrator.workflows.cutover.status import cutover_line, cutovers_of, finding_counts
+from migrator.workflows.lookups.plans import plan_looked_at, unfinished_besides
 from migrator.workflows.report import caps_used
 from migrator.workflows.site import going_on, living_holder
 

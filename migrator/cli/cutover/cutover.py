@@ -3,7 +3,6 @@
 Their new SIMs must have shown that they work.
 """
 
-import sys
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from itertools import islice
@@ -13,10 +12,9 @@ from typing import Any
 import click
 
 from migrator import wiring
+from migrator.cli.app.asking import can_ask
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
 from migrator.cli.app.files import check_destination, is_stdout, written
-from migrator.cli.app.looks import shown_cutover
-from migrator.cli.app.lookups import plan_or_file
 from migrator.cli.app.progress import watching
 from migrator.cli.cutover.run import (
     APPLY_CODES,
@@ -50,6 +48,8 @@ from migrator.store import Store
 from migrator.wiring import SystemClock
 from migrator.workflows.cutover.make import cutover_lines, overlap_of
 from migrator.workflows.cutover.plan import plan_cutover
+from migrator.workflows.lookups.looks import shown_cutover
+from migrator.workflows.lookups.plans import plan_or_file
 from migrator.workflows.site import Site
 
 __all__ = ["apply", "plan", "planned", "show"]
@@ -176,8 +176,7 @@ def _accept_silence(shared: Globals, require: Require, *, is_accepted: bool) -> 
         "a right record (require verified) shows that the new SIM is set up, not that it is in the unit: units whose "
         "SIM was not swapped fall silent, and need a visit"
     )
-    asks = not (shared.no_input or shared.json) and sys.stdin.isatty()
-    if not (asks and click.confirm(f"{words}. Accept that?", err=True)):
+    if not (can_ask(shared) and click.confirm(f"{words}. Accept that?", err=True)):
         raise InputError(words, code="silent_units", hint=f"add {SILENT} to accept that, or --require traffic")
 
 

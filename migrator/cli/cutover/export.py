@@ -7,9 +7,9 @@ from typing import Any
 import click
 
 from migrator import wiring
+from migrator.cli.app.asking import asking
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table, warned
 from migrator.cli.app.files import check_destination, is_stdout, written
-from migrator.cli.app.looks import meant_cutover
 from migrator.cli.app.progress import watching
 from migrator.cli.app.words import head_line
 from migrator.cli.cutover.run import confirm, cutover_id_of, finished_before, outcome_rows
@@ -22,6 +22,7 @@ from migrator.reports.formats.csv_file import spreadsheet_safe
 from migrator.store import Store
 from migrator.workflows.cutover.apply import cutover_must_be_ready
 from migrator.workflows.cutover.export import OffList, list_cutover, must_be_by_hand
+from migrator.workflows.lookups.looks import meant_cutover
 from migrator.workflows.site import Site
 
 __all__ = ["COLUMNS", "export"]
@@ -65,7 +66,7 @@ def _export(shared: Globals, given: str | None, out: Path | None, count: int | N
         name = must_be_by_hand(chosen, store)
         cutover_id = cutover_id_of(store, given, Direction.CUTOVER)
         if given is None:
-            cutover_id = meant_cutover(shared, store, Direction.CUTOVER, cutover_id)
+            cutover_id = meant_cutover(store, Direction.CUTOVER, cutover_id, asking(shared))
         header = store.cutovers.header(cutover_id)
         file = Path(f"switch-off-{cutover_id}.csv") if out is None else out
         check_destination(shared, file)

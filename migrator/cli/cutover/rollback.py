@@ -13,7 +13,6 @@ import click
 from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
 from migrator.cli.app.files import check_destination
-from migrator.cli.app.lookups import plan_id_of
 from migrator.cli.cutover.cutover import planned
 from migrator.cli.cutover.run import APPLY_CODES, applied, apply_options, options_given, wave_counts
 from migrator.core.cutover.plan import Direction
@@ -24,6 +23,7 @@ from migrator.inputs.files.iccids import read_iccids
 from migrator.store import Store
 from migrator.workflows.cutover.back import WayBack, named_units, plan_way_back, switched_since
 from migrator.workflows.cutover.make import make_rollback
+from migrator.workflows.lookups.plans import plan_id_of
 
 __all__ = ["apply", "plan"]
 

@@ -3,7 +3,6 @@
 Both find the plan, ask for its confirmation, run it, and report its end.
 """
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -14,8 +13,8 @@ from typing import Any
 import click
 
 from migrator import wiring
+from migrator.cli.app.asking import asking, can_ask
 from migrator.cli.app.common import Globals, Outcome, table, warned
-from migrator.cli.app.looks import meant_cutover, shown_cutover
 from migrator.cli.app.progress import watching
 from migrator.cli.app.refs import ref_option
 from migrator.cli.app.words import head_line, seconds_of
@@ -37,6 +36,7 @@ from migrator.workflows.cutover.apply import (
     dry_run_cutover,
 )
 from migrator.workflows.cutover.make import cutover_lines
+from migrator.workflows.lookups.looks import meant_cutover, shown_cutover
 from migrator.workflows.site import Site
 
 __all__ = [
@@ -256,7 +256,7 @@ def applied(shared: Globals, options: CutoverApplyOptions) -> Outcome:
         chosen.source()
         cutover_id = cutover_id_of(store, options.cutover_id, options.direction)
         if options.cutover_id is None and not options.dry_run:
-            cutover_id = meant_cutover(shared, store, options.direction, cutover_id)
+            cutover_id = meant_cutover(store, options.direction, cutover_id, asking(shared))
         header = store.cutovers.header(cutover_id)
         if store.cutovers.state(header.cutover_id) == "finished":
             return finished_before(store, header)
@@ -294,7 +294,7 @@ def confirm(shared: Globals, store: Store, header: CutoverHeader, given: int | N
     Raises: InputError, if the number is wrong, or nobody can be asked.
     """
     is_asked_for = given is None and store.cutovers.state(header.cutover_id) != "started"
-    if is_asked_for and not (shared.no_input or shared.json) and sys.stdin.isatty():
+    if is_asked_for and can_ask(shared):
         source = store.inventory.source_name()
         words = f"Plan {header.cutover_id} {WHAT[header.direction].format(count=header.count, source=source)}."
         for line in (words, *(f"Mind: {line}." for line in header.summary["reminders"])):

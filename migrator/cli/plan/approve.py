@@ -3,16 +3,14 @@
 `apply` counts the approvals.
 """
 
-import sys
 from collections.abc import Mapping
 from typing import Any
 
 import click
 
 from migrator import wiring
+from migrator.cli.app.asking import can_ask
 from migrator.cli.app.common import Globals, Outcome, finish, global_options
-from migrator.cli.app.looks import shown_plan
-from migrator.cli.app.lookups import plan_or_file
 from migrator.cli.app.refs import ref_option
 from migrator.cli.app.stale import say_at_once, with_warnings
 from migrator.core.fleet.units import n_sims
@@ -23,6 +21,8 @@ from migrator.errors import InputError, NotConfirmed
 from migrator.inputs.policy.file import stored_policy
 from migrator.reports.model import moment
 from migrator.store import Store
+from migrator.workflows.lookups.looks import shown_plan
+from migrator.workflows.lookups.plans import plan_or_file
 from migrator.workflows.plans.refusals import must_be_whole, must_know_users, refuse_stale
 from migrator.workflows.site import named_person
 
@@ -112,7 +112,7 @@ def _confirmed(shared: Globals, header: PlanHeader, given: int | None) -> None:
     if not header.claims:
         return
     if given is None:
-        if shared.no_input or shared.json or not sys.stdin.isatty():
+        if not can_ask(shared):
             raise NotConfirmed(
                 f"plan {header.plan_id} claims {n_sims(header.claims)}, which bills at once and cannot be undone",
                 hint=f"look at `migrator plan show {header.plan_id}`, then add --confirm {header.claims}",

@@ -15,7 +15,6 @@ import click
 from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, printable, table
 from migrator.cli.app.files import check_destination, is_stdout, written
-from migrator.cli.app.lookups import plan_id_of
 from migrator.core.fleet.units import n_sims
 from migrator.core.plan.diff import DiffTally, PlanLine, SimDifference, Values, compared, header_differences
 from migrator.core.plan.document import header_document
@@ -24,6 +23,7 @@ from migrator.core.run.results import ExitCode
 from migrator.errors import Problem
 from migrator.inputs.files.plan import plan_file_lines, read_plan_file
 from migrator.store import Store
+from migrator.workflows.lookups.plans import plan_id_of
 
 __all__ = ["diff"]
 

@@ -6,12 +6,13 @@ import click
 
 from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
-from migrator.cli.app.lookups import parsed_iccid, plan_or_file
+from migrator.cli.app.iccids import parsed_iccid
 from migrator.core.plan.explain import Explained, explained, rule_words
 from migrator.core.plan.plan import Change
 from migrator.core.policy.policy import Policy
 from migrator.errors import InputError
 from migrator.inputs.policy.file import stored_policy
+from migrator.workflows.lookups.plans import plan_or_file
 
 __all__ = ["explain"]
 

@@ -12,8 +12,6 @@ import click
 from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, printable, table
 from migrator.cli.app.files import check_destination, is_stdout, written
-from migrator.cli.app.looks import shown_plan
-from migrator.cli.app.lookups import plan_id_of, plan_or_file
 from migrator.cli.app.progress import watching
 from migrator.cli.plan.approve import approval_values
 from migrator.cli.plan.tables import caps_table, summary_tables
@@ -25,6 +23,8 @@ from migrator.errors import Problem
 from migrator.inputs.policy.file import read_policy
 from migrator.reports.model import moment
 from migrator.store import Store
+from migrator.workflows.lookups.looks import shown_plan
+from migrator.workflows.lookups.plans import plan_id_of, plan_or_file
 from migrator.workflows.plans.plan import plan_with, selection_of
 from migrator.workflows.site import Site
 

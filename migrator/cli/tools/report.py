@@ -8,7 +8,6 @@ import click
 from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
 from migrator.cli.app.files import refuse_unwritable, with_evidence
-from migrator.cli.app.lookups import plan_or_file
 from migrator.core.run.results import ExitCode
 from migrator.errors import InputError, Problem
 from migrator.reports.formats.json_file import schema_text
@@ -18,6 +17,7 @@ from migrator.store import Store
 from migrator.wiring import SystemClock
 from migrator.wiring.gc import collecting_rarely
 from migrator.workflows.evidence import gather
+from migrator.workflows.lookups.plans import plan_or_file
 from migrator.workflows.report import reconciliation
 
 __all__ = ["report"]

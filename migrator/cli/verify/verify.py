@@ -11,7 +11,6 @@ import click
 
 from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table, warned
-from migrator.cli.app.lookups import finding_counts, plan_or_file
 from migrator.cli.app.progress import watching
 from migrator.cli.app.words import verdict_word
 from migrator.cli.verify.proofs import ProofSum, lives_told, most_kept, source_told, unexpected_told
@@ -24,7 +23,8 @@ from migrator.errors import InputError, Problem
 from migrator.inputs.settings.settings import Settings
 from migrator.ports import Progress
 from migrator.store import Store
-from migrator.workflows.cutover.status import taken_back_and_no_more
+from migrator.workflows.cutover.status import finding_counts, taken_back_and_no_more
+from migrator.workflows.lookups.plans import plan_or_file
 from migrator.workflows.notices.deliver import deliver_after_run
 from migrator.workflows.notices.found import tell_drift, tell_silent
 from migrator.workflows.plans.make import look

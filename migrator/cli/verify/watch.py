@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from migrator import wiring
 from migrator.cli.app import voice
 from migrator.cli.app.common import Globals, Outcome, printable
-from migrator.cli.app.lookups import plan_or_file
 from migrator.core.fleet.spelling import json_text
 from migrator.core.fleet.units import counted, n_sims
 from migrator.core.plan.plan import PlanHeader
@@ -15,6 +14,7 @@ from migrator.engine.run.context import Stopper, quiet
 from migrator.errors import InputError, Interrupted, Problem, StoreError, Transient
 from migrator.inputs.settings.settings import Settings, duration_s
 from migrator.store import Store
+from migrator.workflows.lookups.plans import plan_or_file
 from migrator.workflows.notices.deliver import deliver_due
 from migrator.workflows.notices.found import tell_drift
 from migrator.workflows.plans.make import look

@@ -3,6 +3,7 @@
 Used by reports, and for a line in other commands.
 """
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from migrator.chunks import chunks
@@ -15,7 +16,7 @@ from migrator.reports.model import moment
 if TYPE_CHECKING:
     from migrator.store import Store
 
-__all__ = ["begun_by_hand", "cutover_line", "cutovers_of", "taken_back", "taken_back_and_no_more"]
+__all__ = ["begun_by_hand", "cutover_line", "cutovers_of", "finding_counts", "taken_back", "taken_back_and_no_more"]
 
 
 def begun_by_hand(store: "Store") -> frozenset[str]:
@@ -94,3 +95,19 @@ def taken_back_and_no_more(store: "Store", plan_id: str) -> int:
         return 0
     differ = (one for one, _ in store.journal.verified_rows(plan_id) if one.verdict is Verdict.MISMATCH)
     return sum(one.key in back and not beside_a_pause(one.findings) for one in differ)
+
+
+def finding_counts(store: "Store", plan_id: str) -> dict[str, int]:
+    """Count the SIMs that differed in the last verification, by code.
+
+    A SIM may count under several codes. A SIM that a rollback took back counts under `rolled_back`, and its pause is
+    then no finding.
+    """
+    back = taken_back(store, plan_id)
+    codes = Counter(
+        finding.code.value
+        for verified, _ in store.journal.verified_rows(plan_id)
+        for finding in (beside_a_pause(verified.findings) if verified.key in back else verified.findings)
+    )
+    codes["rolled_back"] = len(back)
+    return {code: sims for code, sims in sorted(codes.items()) if sims}

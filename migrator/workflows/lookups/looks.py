@@ -4,20 +4,20 @@ A command that names no plan must be about the plan that this operator was shown
 else's.
 """
 
-import sys
+from collections.abc import Callable
 from contextlib import suppress
 
-import click
-
-from migrator.cli.app.common import Globals
 from migrator.core.cutover.plan import Direction
 from migrator.errors import InputError, StoreError
 from migrator.store import Store
 from migrator.wiring import SystemClock, person
 
-__all__ = ["meant_cutover", "meant_plan", "shown_cutover", "shown_plan"]
+__all__ = ["Ask", "meant_cutover", "meant_plan", "shown_cutover", "shown_plan"]
 
 PLAN = "plan"
+
+Ask = Callable[[str], str]
+"""Question to a person for a plan's id, with words on why."""
 
 
 def shown_plan(store: Store, plan_id: str) -> None:
@@ -44,10 +44,15 @@ def _note(store: Store, kind: str, named: str) -> None:
             store.looks.note(who, kind, named, SystemClock().now().timestamp())
 
 
-def meant_plan(shared: Globals, store: Store, newest: str) -> str:
+def meant_plan(store: Store, newest: str, ask: Ask | None) -> str:
     """Return the plan of a bare `apply`.
 
     The newest plan is meant, unless this operator was shown another plan last.
+
+    Args:
+        store: with the plans.
+        newest: the newest plan.
+        ask: asked where the operator may mean another; None where nobody can be asked.
 
     Raises: InputError, if nobody says which plan is meant.
     """
@@ -55,10 +60,10 @@ def meant_plan(shared: Globals, store: Store, newest: str) -> str:
         return newest
     others = [str(plan["plan_id"]) for plan in store.plans.list() if plan["state"] != "finished"]
     known = [str(plan["plan_id"]) for plan in store.plans.list()]
-    return _meant(shared, store, PLAN, newest, others=others, known=known)
+    return _meant(store, ask, PLAN, newest, others=others, known=known)
 
 
-def meant_cutover(shared: Globals, store: Store, direction: Direction, newest: str) -> str:
+def meant_cutover(store: Store, direction: Direction, newest: str, ask: Ask | None) -> str:
     """Return the plan of a bare `cutover apply` or `rollback apply`.
 
     The rule is the same as for `meant_plan`.
@@ -67,7 +72,7 @@ def meant_cutover(shared: Globals, store: Store, direction: Direction, newest: s
         return newest
     known = store.cutovers.known(direction)
     others = [named for named, state in known.items() if state != "finished"]
-    return _meant(shared, store, direction.value, newest, others=others, known=list(known))
+    return _meant(store, ask, direction.value, newest, others=others, known=list(known))
 
 
 def _is_elsewhere(store: Store, kind: str, newest: str) -> bool:
@@ -80,8 +85,7 @@ def _is_elsewhere(store: Store, kind: str, newest: str) -> bool:
     return look is not None and look.named != newest
 
 
-def _meant(shared: Globals, store: Store, kind: str, newest: str, *, others: list[str], known: list[str]) -> str:
-
+def _meant(store: Store, ask: Ask | None, kind: str, newest: str, *, others: list[str], known: list[str]) -> str:
     who = person()
     look = None if who is None else store.looks.last(who, kind)
     if look is None and others == [newest]:
@@ -89,10 +93,9 @@ def _meant(shared: Globals, store: Store, kind: str, newest: str, *, others: lis
     if look is not None and look.named == newest:
         return newest
     words = _words(kind, newest, None if look is None else look.named, who)
-    if shared.no_input or shared.json or not sys.stdin.isatty():
+    if ask is None:
         raise _unnamed(kind, newest, words)
-    click.echo(f"{words[0].upper()}{words[1:]}.", err=True)
-    given = str(click.prompt("Type the id of the plan to carry out", err=True)).strip()
+    given = ask(f"{words[0].upper()}{words[1:]}.")
     if given not in known:
         raise _unnamed(kind, newest, f"there is no such {_name(kind)} in this store")
     return given

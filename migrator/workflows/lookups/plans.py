@@ -1,22 +1,15 @@
-"""Lookups for names on the command line: SIMs, plans, the inventory."""
+"""Plans by id, by file, or the one in use."""
 
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from migrator.core.fleet.iccid_text import RefusedIccid, read_iccid
-from migrator.core.fleet.identifiers import Iccid
-from migrator.core.run.verify import beside_a_pause
 from migrator.errors import InputError, StalePlan
 from migrator.inputs.files.plan import must_be_the_stored_plan, read_plan_file
 from migrator.store import Store
-from migrator.workflows.cutover.status import taken_back
 from migrator.workflows.site import living_holder
 
 __all__ = [
     "Steered",
-    "finding_counts",
-    "parsed_iccid",
     "plan_id_of",
     "plan_in_use",
     "plan_looked_at",
@@ -24,18 +17,6 @@ __all__ = [
     "steered",
     "unfinished_besides",
 ]
-
-
-def parsed_iccid(text: str) -> Iccid:
-    """Return the ICCID of a text on the command line.
-
-    Raises: InputError, if the text is no ICCID.
-    """
-    try:
-        return read_iccid(text)
-    except RefusedIccid as error:
-        hint = error.hint or "give the digits as its carrier lists them"
-        raise InputError(str(error), code=error.code, hint=hint) from error
 
 
 def plan_id_of(store: Store, given: str | None) -> str:
@@ -168,19 +149,3 @@ def plan_or_file(store: Store, given: str | None) -> str:
     plan_id = plan_id_of(store, header.plan_id)
     must_be_the_stored_plan(Path(given), store.plans.header(plan_id))
     return plan_id
-
-
-def finding_counts(store: Store, plan_id: str) -> dict[str, int]:
-    """Count the SIMs that differed in the last verification, by code.
-
-    A SIM may count under several codes. A SIM that a rollback took back counts under `rolled_back`, and its pause is
-    then no finding.
-    """
-    back = taken_back(store, plan_id)
-    codes = Counter(
-        finding.code.value
-        for verified, _ in store.journal.verified_rows(plan_id)
-        for finding in (beside_a_pause(verified.findings) if verified.key in back else verified.findings)
-    )
-    codes["rolled_back"] = len(back)
-    return {code: sims for code, sims in sorted(codes.items()) if sims}

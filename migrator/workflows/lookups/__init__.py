@@ -1,0 +1,1 @@
+"""Lookups: the plans that a command is about."""
