@@ -17,7 +17,7 @@ from migrator.cli.app.problem_log import problem_log
 from migrator.cli.app.progress import watching
 from migrator.core.cutover.plan import Direction
 from migrator.core.fleet.secrets import shown_title
-from migrator.core.fleet.sims import ONENCE, SourceSim
+from migrator.core.fleet.sims import ONENCE, SourceSim, Unread
 from migrator.core.fleet.units import counted, n_sims
 from migrator.core.run.results import Dropped, ExitCode, PullResult
 from migrator.core.run.sources import api_words
@@ -31,7 +31,6 @@ from migrator.inputs.settings.settings import Settings
 from migrator.reports.formats.csv_file import spreadsheet_safe
 from migrator.reports.model import moment
 from migrator.store import Store
-from migrator.store.inventory.unread import Unread
 from migrator.workflows.import_inventory import Imported, import_inventory
 from migrator.workflows.pull import pull as pull_fleet
 from migrator.workflows.site import Site, required_inventory

@@ -7,13 +7,12 @@ import click
 
 from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
-from migrator.core.campaign.notices import DeliveryState
+from migrator.core.campaign.notices import Delivery, DeliveryState
 from migrator.core.fleet.units import counted
 from migrator.core.run.results import ExitCode
 from migrator.errors import InputError, Problem
 from migrator.inputs.policy.file import read_policy, stored_policy
 from migrator.reports.model import moment
-from migrator.store.campaigns.outbox import Delivery
 from migrator.workflows.lookups.plans import plan_id_of
 from migrator.workflows.notices.deliver import deliver as deliver_notices
 from migrator.workflows.notices.test import send_test

@@ -31,11 +31,11 @@ from migrator.workflows.campaign.report import fleet_report
 from migrator.workflows.report import with_proofs
 
 if TYPE_CHECKING:
+    from migrator.core.campaign.state import Campaign, CampaignApproval
     from migrator.core.cutover.life import KeptProof
     from migrator.core.plan.approvals import Approval
     from migrator.core.run.steps import Item, Verified
     from migrator.store import Store
-    from migrator.store.campaigns.campaigns import Campaign, CampaignApproval
     from migrator.store.campaigns.ticks import KeptTick
 
 __all__ = ["evidence_of", "gather", "gather_campaign"]

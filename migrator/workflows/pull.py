@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from migrator.core.fleet.sims import Unread
 from migrator.core.run.results import PullResult
 from migrator.engine.pull.pull import Pulling
 from migrator.engine.run.context import Stopper
-from migrator.store.inventory.unread import Unread
 from migrator.workflows.site import Site, holding
 
 __all__ = ["Pulled", "pull", "pull_list"]

@@ -13,11 +13,10 @@ import click
 from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
 from migrator.core.fleet.units import n_sims
-from migrator.core.run.control import Selection
+from migrator.core.run.control import Intervened, Selection
 from migrator.errors import InputError
 from migrator.inputs.files.iccids import read_iccids, unknown_iccids
 from migrator.store import Store
-from migrator.store.journal.retry_skip import Intervened
 from migrator.workflows.cutover.apply import cutover_may_be_retried
 from migrator.workflows.lookups.plans import plan_id_of
 

@@ -7,12 +7,11 @@ import click
 
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table, warned
 from migrator.cli.app.refs import ref_option
-from migrator.core.campaign.state import CampaignState
+from migrator.core.campaign.state import Campaign, CampaignState
 from migrator.core.fleet.units import grouped, money, span
 from migrator.core.policy.policy import CampaignPolicy
 from migrator.errors import InputError
 from migrator.inputs.files.iccids import read_iccids
-from migrator.store.campaigns.campaigns import Campaign
 from migrator.workflows.campaign.make import (
     INTAKE,
     approve_campaign,

@@ -8,10 +8,10 @@ from migrator.cli.app.common import Globals, Outcome, finish, global_options, ta
 from migrator.cli.fleet import CODES
 from migrator.cli.fleet.tables import accounts_table, workers_table
 from migrator.core.accounts.overview import Line, Overview
-from migrator.core.accounts.records import TurnOrder
+from migrator.core.accounts.records import Event, TurnOrder
 from migrator.reports.accounts.values import line_values, next_words, overview_values, share_of, worker_values
 from migrator.reports.model import moment
-from migrator.store.register import Event, Register
+from migrator.store.register import Register
 from migrator.wiring.fleet.bound import register_place
 from migrator.wiring.fleet.secrets_here import secrets_here
 from migrator.workflows.fleet.overview import read_overview

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from migrator.core.accounts.turns import FreeAccount, Turn
 
-__all__ = ["EVERY_S", "HELD", "Account", "AccountStanding", "KnownWorker", "Phase", "SecretsHere", "TurnOrder"]
+__all__ = ["EVERY_S", "HELD", "Account", "AccountStanding", "Event", "KnownWorker", "Phase", "SecretsHere", "TurnOrder"]
 
 HELD = "held"
 """State of an account that a person holds, for people."""
@@ -188,3 +188,24 @@ class AccountStanding:
     holder: str | None = None
     trouble: str = ""
     notices: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Deed of somebody to an account.
+
+    Args:
+        at: when (UTC seconds, by the server's clock).
+        account: its name.
+        kind: what was done: added, order, go, held, removed, attention, freed.
+        by: the typed name of who did it, or the worker.
+        db_user: the user of the database.
+        words: more, for people.
+    """
+
+    at: float
+    account: str
+    kind: str
+    by: str
+    db_user: str
+    words: str

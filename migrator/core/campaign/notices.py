@@ -18,6 +18,7 @@ from migrator.core.run.results import ExitCode
 
 __all__ = [
     "MASK",
+    "Delivery",
     "DeliveryState",
     "Notice",
     "bounds_notices",
@@ -283,3 +284,24 @@ def _shown(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(_shown, value))
     return "" if value is None else str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Delivery of one notice to one receiver.
+
+    Times are UTC seconds. `tries` counts the tries that were begun.
+    """
+
+    number: int
+    event: NoticeEvent
+    made_at: float
+    plan_id: str | None
+    told: Mapping[str, Any]
+    name: str
+    receiver: Receiver
+    state: DeliveryState
+    tries: int
+    next_at: float
+    delivered_at: float | None
+    last_error: str

@@ -29,6 +29,7 @@ __all__ = [
     "SourceStatus",
     "TargetLink",
     "ToldVolumes",
+    "Unread",
     "data_limit",
     "link_state",
     "source_status",
@@ -342,3 +343,14 @@ class Candidate(NamedTuple):  # made in half the time of a frozen dataclass, a m
 
 Selects: TypeAlias = Callable[[Candidate], bool]
 """Test: True if a plan acts on the SIM."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Unreadable words with their number of SIMs, most frequent first.
+
+    Each word is as it came. Volumes are by 1NCE's field.
+    """
+
+    statuses: dict[str, int] = field(default_factory=dict)
+    volumes: dict[str, dict[str, int]] = field(default_factory=dict)

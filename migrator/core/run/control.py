@@ -12,7 +12,17 @@ from typing import Any
 from migrator.core.run.sources import SOURCES
 from migrator.errors import Halted
 
-__all__ = ["CEILING_SETTINGS", "Ceiling", "Learned", "Order", "OrderKind", "Selection", "Signs", "halted_by"]
+__all__ = [
+    "CEILING_SETTINGS",
+    "Ceiling",
+    "Intervened",
+    "Learned",
+    "Order",
+    "OrderKind",
+    "Selection",
+    "Signs",
+    "halted_by",
+]
 
 CEILING_SETTINGS = {"hologram": "HOLOGRAM_MAX_RPS", **{key: f"{one.prefix}_MAX_RPS" for key, one in SOURCES.items()}}
 """Carriers whose request rate can be changed, each with its setting.
@@ -114,3 +124,14 @@ class Selection:
     codes: frozenset[str] = frozenset()
     wave: str | None = None
     keys: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Intervened:
+    """Result of a retry or skip: SIMs in all and by code.
+
+    A SIM may have several steps, each with its own code.
+    """
+
+    sims: int = 0
+    by_code: Mapping[str, int] = field(default_factory=dict)

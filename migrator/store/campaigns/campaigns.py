@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +10,7 @@ from sqlalchemy import Connection, insert, select, update
 from migrator.chunks import chunks
 from migrator.core.audit.campaign import APPROVED, ENDED, MADE, OWNED, PAUSED, POLICY, POLICY_TEXT, RESUMED, people_for
 from migrator.core.campaign.notices import Notice
-from migrator.core.campaign.state import CampaignState
+from migrator.core.campaign.state import Campaign, CampaignApproval, CampaignState
 from migrator.errors import InputError
 from migrator.store.database.database import Database
 from migrator.store.database.rows import AnyRow
@@ -21,45 +20,7 @@ from migrator.store.notices import add_notices
 from migrator.store.tables.campaigns import campaign_approvals, campaigns, claim_retries
 from migrator.store.tables.plans import plans
 
-__all__ = ["Campaign", "CampaignApproval", "Campaigns", "open_bounds"]
-
-
-@dataclass(frozen=True, slots=True)
-class Campaign:
-    """Campaign, with the policy as it was approved or is to be.
-
-    `folder` holds its intake and what it writes. Failures before event `budget_since_no` of the log do not
-    count any more; `budget_since_s` is its time, used where a store had no numbers yet.
-    `asks_for_users`: whether those who approve must be as many users of the database.
-    """
-
-    campaign_no: int
-    name: str
-    state: CampaignState
-    policy_file: str
-    policy_text: str
-    policy_sha256: str
-    folder: str
-    org_id: int | None
-    created_s: float
-    created_by: str
-    approved_s: float | None
-    ended_s: float | None
-    budget_since_s: float
-    budget_since_no: int
-    asks_for_users: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class CampaignApproval:
-    """Approval of one person, bound to the policy that they saw."""
-
-    approved_by: str
-    approved_s: float
-    policy_sha256: str
-    ref: str
-    note: str
-    db_user: str | None = None
+__all__ = ["Campaigns", "open_bounds"]
 
 
 MOST_NAMED = 10

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import bindparam, func, select
 
+from migrator.core.campaign.state import Campaign
 from migrator.core.policy.outside import NoticeEvent
 from migrator.core.run.states import PlanKind
-from migrator.store.campaigns.campaigns import Campaign
 from migrator.store.database.database import Database
 from migrator.store.database.rows import AnyRow, among, json_list
 from migrator.store.tables.outbox import notices

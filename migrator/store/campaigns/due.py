@@ -13,13 +13,13 @@ from sqlalchemy import ColumnElement, Text, and_, bindparam, case, func, or_, se
 from migrator.chunks import chunks
 from migrator.core.campaign.budget import Spent
 from migrator.core.campaign.life import ExceptionCode
+from migrator.core.campaign.state import Campaign
 from migrator.core.cutover.plan import Aside
 from migrator.core.cutover.rules import moment_s
 from migrator.core.plan.plan import Action
 from migrator.core.run.doubts import Doubt
 from migrator.core.run.states import PlanKind, PlanState, StepKind, StepState
 from migrator.core.run.steps import UNREAD, Verdict
-from migrator.store.campaigns.campaigns import Campaign
 from migrator.store.database.database import Database
 from migrator.store.database.rows import among, json_list
 from migrator.store.database.sql import greater, insert

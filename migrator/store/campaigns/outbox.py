@@ -2,12 +2,11 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, select, update
 
-from migrator.core.campaign.notices import DeliveryState, Notice
+from migrator.core.campaign.notices import Delivery, DeliveryState, Notice
 from migrator.core.policy.outside import SECRET_FIELDS, NoticeEvent, Receiver, receiver_from
 from migrator.store.database.database import Database, storable
 from migrator.store.database.sql import changed_rows, json_at
@@ -17,7 +16,7 @@ from migrator.store.tables.campaigns import campaigns
 from migrator.store.tables.outbox import deliveries, notices
 from migrator.store.tables.plans import plans
 
-__all__ = ["SENDING_S", "Delivery", "Outbox", "is_due", "is_open"]
+__all__ = ["SENDING_S", "Outbox", "is_due", "is_open"]
 
 SENDING_S = 600.0
 """Seconds after which a delivery on its way is taken up again.
@@ -32,27 +31,6 @@ _ALL = (
     .join_from(deliveries, notices)
     .order_by(notices.c.notice_no, deliveries.c.receiver)
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """Delivery of one notice to one receiver.
-
-    Times are UTC seconds. `tries` counts the tries that were begun.
-    """
-
-    number: int
-    event: NoticeEvent
-    made_at: float
-    plan_id: str | None
-    told: Mapping[str, Any]
-    name: str
-    receiver: Receiver
-    state: DeliveryState
-    tries: int
-    next_at: float
-    delivered_at: float | None
-    last_error: str
 
 
 class Outbox:

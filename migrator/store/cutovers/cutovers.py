@@ -25,7 +25,7 @@ from migrator.core.cutover.plan import (
 )
 from migrator.core.fleet.spelling import UNREAD
 from migrator.core.fleet.switched_off import SwitchedOff
-from migrator.core.run.control import Selection
+from migrator.core.run.control import Intervened, Selection
 from migrator.core.run.doubts import QUEUE_S
 from migrator.core.run.states import PlanState, StepKind, StepState
 from migrator.errors import InputError
@@ -35,7 +35,6 @@ from migrator.store.database.database import Database
 from migrator.store.database.rows import among, is_later, json_list
 from migrator.store.database.sql import changed_rows, new_number
 from migrator.store.inventory.snapshots import in_force
-from migrator.store.journal.retry_skip import Intervened
 from migrator.store.log import cutover_items_digest, note_of_plan
 from migrator.store.plans.draft import UNSET
 from migrator.store.plans.lookup import CUTOVERS, cutover_row, is_cutover, plan_row

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import select
 
 from migrator.core.cutover.plan import ACTING_CUTOVERS, Aside, Direction, is_as_found
-from migrator.core.run.control import Selection
+from migrator.core.run.control import Intervened, Selection
 from migrator.core.run.doubts import MAY_STILL_COME, doubt_of
 from migrator.core.run.states import IN_DOUBT, StepEvent, StepKind, StepState
 from migrator.store.database.database import Database
@@ -17,7 +17,6 @@ from migrator.store.database.rows import AnyRow
 from migrator.store.journal.retry_skip import (
     LEFT_TO_DO,
     NOT_BEGUN,
-    Intervened,
     Moves,
     chosen_keys,
     chosen_plan,

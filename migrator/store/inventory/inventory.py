@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, func, select
 
 from migrator.chunks import PAGE, chunks
 from migrator.core.fleet.identifiers import Iccid
-from migrator.core.fleet.sims import ONENCE, AccountLimits, SourceAccount, SourceSim, ToldVolumes
+from migrator.core.fleet.sims import ONENCE, AccountLimits, SourceAccount, SourceSim, ToldVolumes, Unread
 from migrator.errors import StoreBusy
 from migrator.ports import Edition
 from migrator.store.database.database import Database
@@ -26,7 +26,7 @@ from migrator.store.database.rows import (
 from migrator.store.database.sql import Query
 from migrator.store.inventory.snapshots import Snapshots, SnapshotState, edition_of, in_force
 from migrator.store.inventory.source import account_kept, source_kept
-from migrator.store.inventory.unread import Unread, unread
+from migrator.store.inventory.unread import unread
 from migrator.store.tables.fleet import account_limits, snapshots, source_sims, unreadable_rows
 
 __all__ = ["Inventory"]

@@ -3,18 +3,17 @@
 Only the SIMs in force count. Nobody knows such a status, and such a volume is no number.
 """
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, select
 
-from migrator.core.fleet.sims import SourceStatus
+from migrator.core.fleet.sims import SourceStatus, Unread
 from migrator.store.database.database import Database
 from migrator.store.database.sql import json_at
 from migrator.store.inventory.snapshots import in_force
 from migrator.store.tables.fleet import source_sims
 
-__all__ = ["Unread", "unread"]
+__all__ = ["unread"]
 
 MOST_WORDS = 20
 VOLUMES = {"current_quota": "data_quota_mb", "current_quota_SMS": "sms_quota"}
@@ -22,17 +21,6 @@ VOLUMES = {"current_quota": "data_quota_mb", "current_quota_SMS": "sms_quota"}
 
 The column is empty where the field is no number.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """Unreadable words with their number of SIMs, most frequent first.
-
-    Each word is as it came. Volumes are by 1NCE's field.
-    """
-
-    statuses: dict[str, int] = field(default_factory=dict)
-    volumes: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 def unread(database: Database) -> Unread:

@@ -5,14 +5,13 @@ Each command is one transaction, with moves that the table allows.
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Sequence
 
 from sqlalchemy import ColumnElement, Connection, Select, delete, literal, select, update
 
 from migrator.chunks import chunks
 from migrator.core.plan.plan import ACTING, Action
-from migrator.core.run.control import Selection
+from migrator.core.run.control import Intervened, Selection
 from migrator.core.run.doubts import Doubt, doubt_of
 from migrator.core.run.states import IN_DOUBT, MIGRATION_STEPS, PlanState, StepEvent, StepKind, StepState
 from migrator.core.run.steps import Verdict
@@ -30,7 +29,6 @@ from migrator.store.tables.plans import changes, plans, steps, verifications
 __all__ = [
     "LEFT_TO_DO",
     "NOT_BEGUN",
-    "Intervened",
     "Interventions",
     "Moves",
     "chosen_keys",
@@ -49,17 +47,6 @@ _judged = (verifications.c.plan_no == changes.c.plan_no) & (verifications.c.sour
 
 Moves = dict[StepKind, dict[str, tuple[str, str]]]
 """Code and message by SIM key, by kind of step."""
-
-
-@dataclass(frozen=True, slots=True)
-class Intervened:
-    """Result of a retry or skip: SIMs in all and by code.
-
-    A SIM may have several steps, each with its own code.
-    """
-
-    sims: int = 0
-    by_code: Mapping[str, int] = field(default_factory=dict)
 
 
 class Interventions:

@@ -7,7 +7,7 @@ account is the matter of the account's own lease.
 import json
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -27,7 +27,7 @@ from sqlalchemy import (
     update,
 )
 
-from migrator.core.accounts.records import EVERY_S, Account, AccountStanding, KnownWorker, TurnOrder
+from migrator.core.accounts.records import EVERY_S, Account, AccountStanding, Event, KnownWorker, TurnOrder
 from migrator.core.accounts.turns import AccountState, Turn
 from migrator.errors import InputError
 from migrator.nearest import nearest
@@ -40,7 +40,7 @@ from migrator.store.register.roles import are_made, grant_account, grant_registe
 from migrator.store.register.standings import read_standings
 from migrator.store.register.tables import accounts, events, workers
 
-__all__ = ["Event", "Register"]
+__all__ = ["Register"]
 
 FORGOTTEN_S = 7 * 86_400.0
 """Seconds of silence after which a worker is forgotten."""
@@ -50,27 +50,6 @@ MOST_CRASHES = 5
 
 MOST_WORDS = 2_000
 """Most characters of a job's last words."""
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Deed of somebody to an account.
-
-    Args:
-        at: when (UTC seconds, by the server's clock).
-        account: its name.
-        kind: what was done: added, order, go, held, removed, attention, freed.
-        by: the typed name of who did it, or the worker.
-        db_user: the user of the database.
-        words: more, for people.
-    """
-
-    at: float
-    account: str
-    kind: str
-    by: str
-    db_user: str
-    words: str
 
 
 class Register:

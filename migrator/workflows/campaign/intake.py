@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from migrator.core.campaign.state import Campaign
 from migrator.core.fleet.units import counted
 from migrator.core.run.results import ExitCode
 from migrator.errors import InputError
 from migrator.inputs.pairing.pool import read_pool
-from migrator.store.campaigns.campaigns import Campaign
 from migrator.workflows.campaign.make import INTAKE
 from migrator.workflows.campaign.tick import PLACE, Look, Tick, unusable
 from migrator.workflows.field.import_pairs import import_pairs

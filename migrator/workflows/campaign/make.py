@@ -9,12 +9,12 @@ from migrator import wiring
 from migrator.core.campaign.calendar import is_over
 from migrator.core.campaign.life import ExceptionCode
 from migrator.core.campaign.notices import Notice
+from migrator.core.campaign.state import Campaign, CampaignApproval
 from migrator.core.plan.refs import LONGEST_REF, ref_of
 from migrator.core.policy.outside import Receiver, ReceiverKind
 from migrator.core.policy.policy import CampaignPolicy, Policy
 from migrator.errors import InputError
 from migrator.inputs.policy.file import LoadedPolicy, read_policy, stored_policy
-from migrator.store.campaigns.campaigns import Campaign, CampaignApproval
 from migrator.workflows.notices.deliver import deliver_after_run
 from migrator.workflows.notices.done import done_notices
 from migrator.workflows.plans.refusals import must_know_users

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from migrator.core.campaign.state import Campaign
 from migrator.core.plan.refs import ref_of
 from migrator.core.run.results import ExitCode
 from migrator.errors import InputError, Interrupted
 from migrator.inputs.policy.file import LoadedPolicy, read_policy
 from migrator.reports.campaign.model import MOST_DEATHS
 from migrator.reports.model import moment
-from migrator.store.campaigns.campaigns import Campaign
 from migrator.store.campaigns.ticks import HELD, without_end
 from migrator.wiring.gc import collecting_rarely
 from migrator.workflows.campaign.cutovers import cut_over

@@ -32,9 +32,9 @@ from migrator.workflows.site import Site, living_holder
 
 if TYPE_CHECKING:
     from migrator.core.campaign.idle import IdleMoney
+    from migrator.core.campaign.state import Campaign
     from migrator.reports.campaign.model import CampaignStanding, FleetReport
     from migrator.store import Owner, Store
-    from migrator.store.campaigns.campaigns import Campaign
     from migrator.store.campaigns.ticks import KeptTick
 
 __all__ = [

@@ -8,8 +8,8 @@ from migrator.core.campaign.budget import Spent
 from migrator.core.campaign.calendar import day_began_s
 from migrator.core.campaign.idle import IdleMoney
 from migrator.core.campaign.life import LifeCounts
+from migrator.core.campaign.state import Campaign
 from migrator.core.policy.policy import CampaignPolicy
-from migrator.store.campaigns.campaigns import Campaign
 from migrator.store.campaigns.ticks import KeptTick
 from migrator.workflows.campaign.make import bounds_of
 from migrator.workflows.campaign.report import fleet_summary

@@ -11,14 +11,13 @@ from zoneinfo import ZoneInfo
 
 from migrator.core.campaign.calendar import day_began_s, is_over, is_quiet, quiet_in_s
 from migrator.core.campaign.life import LifeCounts
-from migrator.core.campaign.state import CampaignState
+from migrator.core.campaign.state import Campaign, CampaignState
 from migrator.core.fleet.units import n_people
 from migrator.core.policy.policy import CampaignPolicy
 from migrator.core.run.results import ExitCode
 from migrator.errors import Halted, MigratorError, StalePlan, StoreBusy, StoreError
 from migrator.inputs.policy.file import LoadedPolicy
 from migrator.store import Owner
-from migrator.store.campaigns.campaigns import Campaign
 from migrator.store.campaigns.ticks import KeptTick
 from migrator.workflows.apply import Bounds
 from migrator.workflows.site import Site

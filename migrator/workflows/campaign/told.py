@@ -14,12 +14,12 @@ from migrator.core.campaign.notices import (
     end_notices,
     sims_notice,
 )
+from migrator.core.campaign.state import Campaign
 from migrator.core.fleet.units import money, n_sims
 from migrator.core.policy.outside import NoticeEvent, Receiver
 from migrator.core.run.results import ExitCode
 from migrator.files import placed_text
 from migrator.reports.campaign.documents import exception_lines
-from migrator.store.campaigns.campaigns import Campaign
 from migrator.store.campaigns.ticks import HELD
 from migrator.workflows.campaign.make import bounds_of, receivers_of
 from migrator.workflows.campaign.report import campaign_report

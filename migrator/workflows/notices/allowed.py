@@ -1,9 +1,9 @@
 """Receivers whom a worker may tell."""
 
+from migrator.core.campaign.notices import Delivery
 from migrator.core.policy.outside import NoticeEvent
 from migrator.errors import Halted
 from migrator.store import PlanState, Store
-from migrator.store.campaigns.outbox import Delivery
 from migrator.workflows.plans.refusals import require_approvals
 
 __all__ = ["may_deliver", "may_tell", "migration_of"]

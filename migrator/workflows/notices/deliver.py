@@ -6,14 +6,13 @@ from dataclasses import dataclass
 
 import anyio
 
-from migrator.core.campaign.notices import DeliveryState, of_account
+from migrator.core.campaign.notices import Delivery, DeliveryState, of_account
 from migrator.core.fleet.units import counted
 from migrator.core.policy.outside import Receiver
 from migrator.engine.run.context import Stopper
 from migrator.errors import MigratorError
 from migrator.receivers.message import Message, NotDelivered
 from migrator.store import Store
-from migrator.store.campaigns.outbox import Delivery
 from migrator.wiring.outside import hand_over
 from migrator.wiring.withheld import Withheld, withheld
 from migrator.workflows.notices.allowed import may_deliver

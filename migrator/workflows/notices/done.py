@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from migrator.core.campaign.notices import Notice, done_notice
+from migrator.core.campaign.state import Campaign
 from migrator.core.fleet.units import counted
 from migrator.core.policy.outside import NoticeEvent, Receiver
 from migrator.core.run.states import StepKind, StepState
 from migrator.core.run.steps import Verdict
 from migrator.store import Store
-from migrator.store.campaigns.campaigns import Campaign
 from migrator.workflows.site import Site
 
 __all__ = ["DONE", "done_notices"]

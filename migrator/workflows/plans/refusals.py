@@ -1,6 +1,6 @@
 """Refusals of a plan that may not be carried out."""
 
-from migrator.core.campaign.state import CampaignState
+from migrator.core.campaign.state import Campaign, CampaignState
 from migrator.core.cutover.plan import CutoverHeader
 from migrator.core.fleet.units import n_people
 from migrator.core.plan.approvals import approvers
@@ -10,7 +10,6 @@ from migrator.core.run.states import PlanKind
 from migrator.errors import Halted, InputError, Problem, StalePlan
 from migrator.inputs.policy.file import stored_policy
 from migrator.store import Store
-from migrator.store.campaigns.campaigns import Campaign
 from migrator.workflows.plans.changes_since import changes_since
 
 __all__ = ["cutover_must_be_whole", "must_be_whole", "must_know_users", "refuse_stale", "require_approvals"]

@@ -5,14 +5,13 @@ from pathlib import Path
 import pytest
 
 from migrator.carriers.hologram.simulator import HologramBehaviour, MixedClaims
-from migrator.core.run.control import Selection
+from migrator.core.run.control import Intervened, Selection
 from migrator.core.run.doubts import Doubt
 from migrator.core.run.results import ExitCode
 from migrator.core.run.states import StepEvent, StepKind, StepState
 from migrator.engine.run.context import ApplyOptions, Hooks
 from migrator.errors import InputError
 from migrator.ports import SetName
-from migrator.store.journal.retry_skip import Intervened
 from tests.worlds.world import POLICY, Crash, World, crash_at, new_sims
 
 EVERYTHING = Selection()

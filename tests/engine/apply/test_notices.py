@@ -9,12 +9,11 @@ from typing import Any
 import pytest
 
 from migrator.carriers.hologram.simulator import HologramBehaviour
-from migrator.core.campaign.notices import masked
+from migrator.core.campaign.notices import Delivery, masked
 from migrator.core.policy.outside import NoticeEvent as Event
 from migrator.core.run.results import ExitCode
 from migrator.engine.run.around import Veto
 from migrator.engine.run.context import ApplyOptions
-from migrator.store.campaigns.outbox import Delivery
 from tests.worlds.cutover_world import CutoverWorld
 from tests.worlds.world import POLICY, World
 

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
-from migrator.core.campaign.state import CampaignState
+from migrator.core.campaign.state import Campaign, CampaignApproval, CampaignState
 from migrator.errors import InputError
 from migrator.store import Store
-from migrator.store.campaigns.campaigns import Campaign, CampaignApproval
 from tests.builders import pair, sim
 from tests.schema.older import make_older
 from tests.store.store_kit import NOW, change, open_store, planned, pulled

@@ -9,10 +9,10 @@ import pytest
 from migrator import wiring
 from migrator.carriers.hologram.simulator import HologramBehaviour
 from migrator.carriers.simulation import Fault, FaultPlan
+from migrator.core.campaign.notices import Delivery
 from migrator.core.policy.outside import NoticeEvent
 from migrator.core.run.results import ExitCode
 from migrator.errors import InputError, Interrupted, LeaseLost, NoStore, StoreError, StoreLost
-from migrator.store.campaigns.outbox import Delivery
 from migrator.workflows.campaign.make import create_campaign
 from migrator.workflows.notices.stopped import telling_failure
 from tests.worlds.campaigned import CampaignWorld
