@@ -15,13 +15,11 @@ from migrator.cli.app.files import check_destination, is_stdout, written
 from migrator.cli.app.iccids import parsed_iccid
 from migrator.cli.app.problem_log import problem_log
 from migrator.cli.app.progress import watching
-from migrator.core.cutover.plan import Direction
 from migrator.core.fleet.secrets import shown_title
 from migrator.core.fleet.sims import ONENCE, SourceSim, Unread
 from migrator.core.fleet.units import counted, n_sims
 from migrator.core.run.results import Dropped, ExitCode, PullResult
 from migrator.core.run.sources import api_words
-from migrator.core.run.states import PlanState
 from migrator.errors import InputError, OtherSource, Problem
 from migrator.files import as_csv
 from migrator.inputs.inventory.columns import parse_choices
@@ -30,8 +28,7 @@ from migrator.inputs.inventory.file import InventoryFile, opened_inventory
 from migrator.inputs.settings.settings import Settings
 from migrator.reports.formats.csv_file import spreadsheet_safe
 from migrator.reports.model import moment
-from migrator.store import Store
-from migrator.workflows.import_inventory import Imported, import_inventory
+from migrator.workflows.import_inventory import Imported, import_inventory, listed_cutover
 from migrator.workflows.pull import pull as pull_fleet
 from migrator.workflows.site import Site, required_inventory
 
@@ -247,13 +244,11 @@ def _import(  # one argument per option
         progress = stack.enter_context(watching(shared))
         clock = wiring.SystemClock()
         result = import_inventory(store, opened, clock=clock, note=log.note, progress=progress, replace=replace)
-        return _imported(opened, result, store.inventory.summary(), _next(store, opened))
+        return _imported(opened, result, store.inventory.summary(), _next(listed_cutover(store, opened)))
 
 
-def _next(store: Store, file: InventoryFile) -> str:
+def _next(begun: str | None) -> str:
     """Return the next command, in words."""
-    known = store.cutovers.known(Direction.CUTOVER) if file.dialect.is_other else {}
-    begun = next((cutover_id for cutover_id, state in known.items() if state == PlanState.STARTED), None)
     return (
         NEXT if begun is None else f"Next: `migrator cutover export {begun}`: what is off is proved, the rest listed."
     )

@@ -10,7 +10,6 @@ from migrator.inputs.settings.account_names import at_account, at_state
 from migrator.inputs.settings.settings import Settings
 from migrator.pages.server import serve as serve_pages
 from migrator.pages.server import serve_accounts
-from migrator.store.opening import is_postgresql
 
 __all__ = ["serve"]
 
@@ -42,7 +41,7 @@ def serve(shared: Globals, /, *, listen: str, token_file: Path | None) -> int:
 
 def _serve(shared: Globals, listen: str, token_file: Path | None) -> Outcome:
     chosen = wiring.settings(shared.config)
-    if chosen.account is not None or not is_postgresql(chosen.state):
+    if not wiring.is_of_accounts(chosen):
         serve_pages(chosen.state, chosen, listen, token_file, say)
         return Outcome({}, ())
 

@@ -47,6 +47,7 @@ __all__ = [
     "heartbeat",
     "holding_lease",
     "is_asked",
+    "is_of_accounts",
     "least_settings",
     "must_be_asked",
     "must_be_of_account",
@@ -187,6 +188,13 @@ def runner(me: "Owner") -> str:
     The person is named as far as known; the process is the one that holds the store.
     """
     return ", ".join(filter(None, (person(), str(me))))
+
+
+def is_of_accounts(chosen: "Settings") -> bool:
+    """True if the settings name a database of accounts, and no account."""
+    from migrator.store.opening import is_postgresql
+
+    return chosen.account is None and is_postgresql(chosen.state)
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from migrator.errors import InputError, NotConfirmed, StalePlan
 from migrator.inputs.policy.file import stored_policy
 from migrator.ports import TargetPlatform
 from migrator.store import Owner, PlanState, Store
+from migrator.workflows.lookups.plans import unfinished_besides
 from migrator.workflows.notices.around import around_claims
 from migrator.workflows.notices.deliver import deliver_after_run
 from migrator.workflows.plans.make import applying
@@ -31,6 +32,7 @@ __all__ = [
     "carry_out",
     "carry_out_held",
     "dry_run",
+    "have_confirmed",
     "must_be_confirmed",
     "must_be_ready",
 ]
@@ -135,6 +137,36 @@ def must_be_confirmed(store: Store, header: PlanHeader, claims: int | None, paus
             f"plan {header.plan_id} claims {n_sims(header.claims)}, which bills at once and cannot be undone",
             hint=f"look at `migrator plan show {header.plan_id}`, then add --confirm {header.claims}",
         )
+
+
+def have_confirmed(
+    store: Store, header: PlanHeader, claims: int | None, pauses: int | None, ask: Callable[[], int] | None
+) -> None:
+    """Have the number of claims confirmed before a plan's first run.
+
+    Claims cannot be taken back. Pauses of live SIMs must be confirmed, too.
+
+    Args:
+        store: with the plan.
+        header: of the plan.
+        claims: how many claims were confirmed; None for no word.
+        pauses: how many pauses were confirmed; None for no word.
+        ask: asks a person for the number of claims; None where nobody can be asked.
+
+    Raises: InputError, if a number is wrong, or nobody can be asked.
+    """
+    is_asked_for = claims is None and header.claims and store.plans.state(header.plan_id) != "started"
+    if is_asked_for and ask is not None:
+        must_be_confirmed(store, header, header.claims, pauses)
+        claims = ask()
+    try:
+        must_be_confirmed(store, header, claims, pauses)
+    except NotConfirmed as error:
+        begun = unfinished_besides(store, header.plan_id) if is_asked_for and claims is None else None
+        if begun is None:
+            raise
+        hint = f"{error.hint}; or `migrator apply {begun}`, to go on with the plan that was begun"
+        raise NotConfirmed(error.message, hint=hint) from error
 
 
 def carry_out(site: Site, header: PlanHeader, bounds: Bounds) -> ApplyResult:

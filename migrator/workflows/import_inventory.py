@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from migrator.chunks import chunks
+from migrator.core.cutover.plan import Direction
 from migrator.core.fleet.iccid_text import SPREADSHEET_REMEDY, ZERO_REMEDY, lost_digits
 from migrator.core.fleet.identifiers import Iccid
 from migrator.core.fleet.sims import ONENCE, SourceSim
 from migrator.core.run.results import Dropped
+from migrator.core.run.states import PlanState
 from migrator.errors import InputError, OtherSource, Problem
 from migrator.ports import Clock, Progress, SourcePage, SourceRow
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from migrator.inputs.inventory.file import ImportedRow, InventoryFile
     from migrator.store import Store
 
-__all__ = ["API_VERSION", "Imported", "import_inventory"]
+__all__ = ["API_VERSION", "Imported", "import_inventory", "listed_cutover"]
 
 API_VERSION = "import"
 """API version of an import; a pull has "v1" or "v2"."""
@@ -119,6 +121,15 @@ def _refuse_other_source(store: "Store", source: str, *, replace: bool) -> None:
         else "--state gives another carrier's SIMs a store of their own, and --replace renames this one"
     )
     raise OtherSource(words, hint=f"if they are {known}'s: {same}; else: {other}")
+
+
+def listed_cutover(store: "Store", file: "InventoryFile") -> str | None:
+    """Return the cutover whose SIMs a person switches off by a list.
+
+    None where the file's carrier has an API here, or no such cutover was begun.
+    """
+    known = store.cutovers.known(Direction.CUTOVER) if file.dialect.is_other else {}
+    return next((cutover_id for cutover_id, state in known.items() if state == PlanState.STARTED), None)
 
 
 def _refuse_gaps(name: str, sims: int, dropped: Dropped) -> None:

@@ -1,6 +1,7 @@
 """`apply`: carry a plan out, or go on with it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,10 @@ from migrator.core.fleet.units import n_sims
 from migrator.core.plan.plan import PlanHeader
 from migrator.core.plan.refs import ref_of
 from migrator.core.run.results import ApplyResult, ExitCode
-from migrator.errors import NotConfirmed, Problem
-from migrator.inputs.settings.settings import Settings
-from migrator.store import Store
-from migrator.workflows.apply import STALE_HINT, Bounds, carry_out, dry_run, must_be_confirmed, must_be_ready
+from migrator.errors import Problem
+from migrator.workflows.apply import STALE_HINT, Bounds, carry_out, dry_run, have_confirmed, must_be_ready
 from migrator.workflows.lookups.looks import meant_plan, shown_plan
-from migrator.workflows.lookups.plans import plan_or_file, unfinished_besides
+from migrator.workflows.lookups.plans import plan_or_file
 from migrator.workflows.plans.refusals import must_be_whole, refuse_stale
 from migrator.workflows.site import Site
 
@@ -109,59 +108,36 @@ def _apply(shared: Globals, options: Options) -> Outcome:
     chosen = wiring.settings(shared.config)
     chosen.hologram()
     with wiring.open_store(shared.state or chosen.state) as store:
-        header = _plan(shared, store, options)
-        if store.plans.state(header.plan_id) == "finished":
-            return _look_only(shared, chosen, store, header)
+        plan_id = plan_or_file(store, options.plan)
+        if options.plan is None and not options.dry_run:
+            plan_id = meant_plan(store, plan_id, asking(shared))
+        header = store.plans.header(plan_id)
+        if store.plans.state(plan_id) == "finished":
+            return _looked_at_only(verified(shared, chosen, store, header), plan_id)
         must_be_whole(store, header, lines=options.dry_run)
+        site = Site(store, chosen, warn=warned)
         if options.dry_run:
             warnings = [*chosen.warnings, *refuse_stale(store, header, STALE_HINT)]
             say_at_once(shared, warnings)
-            return with_warnings(shared, _dry_run(shared, chosen, store, header, options), warnings)
+            return with_warnings(shared, _dry_run(shared, site, header, options), warnings)
         warnings = [*chosen.warnings, *must_be_ready(store, header)]
         say_at_once(shared, warnings)
-        _confirm(shared, store, header, options)
+        ask = partial(_asked_for, header) if can_ask(shared) else None
+        have_confirmed(store, header, options.confirm, options.confirm_pauses, ask)
         with watching(shared) as progress:
-            result = carry_out(Site(store, chosen, progress, warned), header, options.bounds)
+            result = carry_out(replace(site, progress=progress), header, options.bounds)
         head = store.audit.head()
     return with_warnings(shared, outcome_of(result, head), warnings)
 
 
-def _plan(shared: Globals, store: Store, options: Options) -> PlanHeader:
-    """Return the header of the plan that is meant.
-
-    Raises: StalePlan, if it belongs to another store; InputError, if there is none, or nobody says which one is meant.
-    """
-    plan_id = plan_or_file(store, options.plan)
-    if options.plan is None and not options.dry_run:
-        plan_id = meant_plan(store, plan_id, asking(shared))
-    return store.plans.header(plan_id)
-
-
-def _confirm(shared: Globals, store: Store, header: PlanHeader, options: Options) -> None:
-    """Ask for the number of claims before a plan's first run.
-
-    Claims cannot be taken back. Pauses of live SIMs must be confirmed, too.
-
-    Raises: InputError, if a number is wrong, or nobody can be asked.
-    """
-    given, pauses = options.confirm, options.confirm_pauses
-    is_asked_for = given is None and header.claims and store.plans.state(header.plan_id) != "started"
-    if is_asked_for and can_ask(shared):
-        must_be_confirmed(store, header, header.claims, pauses)
-        cost = header.summary["money"]["charged_now"] or "an amount that Hologram does not show"
-        say(
-            f"Plan {header.plan_id} claims {n_sims(header.claims)} at organization {header.org_id} and charges {cost} "
-            "at once. This cannot be undone."
-        )
-        given = click.prompt("Type the number of SIMs to claim", type=int, err=True)
-    try:
-        must_be_confirmed(store, header, given, pauses)
-    except NotConfirmed as error:
-        begun = unfinished_besides(store, header.plan_id) if is_asked_for and given is None else None
-        if begun is None:
-            raise
-        hint = f"{error.hint}; or `migrator apply {begun}`, to go on with the plan that was begun"
-        raise NotConfirmed(error.message, hint=hint) from error
+def _asked_for(header: PlanHeader) -> int:
+    """Ask for the number of claims."""
+    cost = header.summary["money"]["charged_now"] or "an amount that Hologram does not show"
+    say(
+        f"Plan {header.plan_id} claims {n_sims(header.claims)} at organization {header.org_id} and charges {cost} "
+        "at once. This cannot be undone."
+    )
+    return int(click.prompt("Type the number of SIMs to claim", type=int, err=True))
 
 
 def outcome_of(result: ApplyResult, head: str) -> Outcome:
@@ -196,29 +172,27 @@ def outcome_of(result: ApplyResult, head: str) -> Outcome:
     return Outcome(data, text, result.exit_code, (Problem(code, result.reason, result.hint),))
 
 
-def _look_only(shared: Globals, chosen: Settings, store: Store, header: PlanHeader) -> Outcome:
-    """Read a finished plan again, and report what differs now.
+def _looked_at_only(outcome: Outcome, plan_id: str) -> Outcome:
+    """Return what a finished plan's SIMs look like now.
 
     A finished plan is not used again.
     """
-    outcome = verified(shared, chosen, store, header)
     if outcome.exit_code == ExitCode.DONE:
-        text = (f"Plan {header.plan_id} was carried out before.", *outcome.text)
+        text = (f"Plan {plan_id} was carried out before.", *outcome.text)
         return Outcome(outcome.data, text)
     hint = "a plan is used once: make a new one with `migrator plan create`"
-    problem = Problem("attention", f"plan {header.plan_id} is finished, and some SIMs differ from it", hint)
+    problem = Problem("attention", f"plan {plan_id} is finished, and some SIMs differ from it", hint)
     return Outcome(outcome.data, outcome.text, ExitCode.ATTENTION, (problem,))
 
 
-def _dry_run(shared: Globals, chosen: Settings, store: Store, header: PlanHeader, options: Options) -> Outcome:
+def _dry_run(shared: Globals, site: Site, header: PlanHeader, options: Options) -> Outcome:
     """Run the true engine on a copy; show what it would send."""
     keep_all = shared.json or shared.events
     with (
         outbox(options.requests, keep_all=keep_all) as sent,
         watching(shared, is_dry_run=True) as progress,
     ):
-        site = Site(store, chosen, sent.watching(progress))
-        result = dry_run(site, header, options.bounds, sent)
-    shown_plan(store, header.plan_id)
+        result = dry_run(Site(site.store, site.settings, sent.watching(progress)), header, options.bounds, sent)
+    shown_plan(site.store, header.plan_id)
     note = CLAIMED_IDS if header.claims else ""
     return dry_outcome(header.plan_id, result, sent, options.requests, note=note)

@@ -1,6 +1,5 @@
 """`jobs`: requests that were sent, and their results."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -11,17 +10,15 @@ from migrator.cli.app.words import step_word
 from migrator.cli.apply.status import runs_table
 from migrator.core.cutover.plan import CutoverItem
 from migrator.core.fleet.units import counted
-from migrator.core.run.steps import Item, RequestRecord
-from migrator.errors import InputError
+from migrator.core.run.steps import RequestRecord
 from migrator.reports.model import moment
-from migrator.store import Store
 from migrator.workflows.cutover.status import cutover_line, cutovers_of
+from migrator.workflows.journal.requests import RequestWithSims, requests_of_job
 from migrator.workflows.lookups.plans import plan_looked_at
 
 __all__ = ["job_values", "list_jobs", "show"]
 
 FIELDS = ("request_id", "run_id", "wave", "kind", "sims", "outcome", "job_id", "sent_at", "answered_at")
-LONGEST_NUMBER = 18
 COLUMNS = ("request", "run", "wave", "kind", "SIMs", "outcome", "carrier job", "sent", "answered")
 
 
@@ -105,8 +102,7 @@ def show(shared: Globals, /, *, job: str) -> int:
 def _show(shared: Globals, job: str) -> Outcome:
 
     with wiring.store_of(shared.state, shared.config) as store:
-        records = _found(store, job)
-        parts = [_one(store, record) for record in records]
+        parts = [_one(request) for request in requests_of_job(store, job)]
     text: list[Any] = []
     for values in parts:
         shown = [(key, value) for key, value in values.items() if key not in {"sims_of_it", "body"}]
@@ -119,26 +115,8 @@ def _show(shared: Globals, job: str) -> Outcome:
     return Outcome({"requests": parts}, text)
 
 
-def _found(store: Store, job: str) -> list[RequestRecord]:
-    """Return the requests of the carrier's job id, or of our number.
-
-    Raises: InputError, if there are none.
-    """
-    records = list(store.journal.requests_by_job(job))
-    if not records and job.isdigit() and len(job) <= LONGEST_NUMBER:
-        records = [record for record in [store.journal.request(int(job))] if record is not None]
-    if not records:
-        hint = "`migrator jobs list` shows what there is"
-        raise InputError(f"no request and no carrier job {job!r} in this store", code="no_job", hint=hint)
-    return records
-
-
-def _one(store: Store, record: RequestRecord) -> dict[str, Any]:
-    items: Sequence[Item | CutoverItem]
-    if store.cutovers.exists(record.plan_id) is None:
-        items = store.journal.request_items(record.request_id)
-    else:
-        items = store.cutovers.items_by_key(record.plan_id, store.journal.request_keys(record.request_id))
+def _one(request: RequestWithSims) -> dict[str, Any]:
+    record = request.record
     sims = [
         {
             "source_iccid": row.source_iccid.digits,
@@ -146,7 +124,7 @@ def _one(store: Store, record: RequestRecord) -> dict[str, Any]:
             "state": item.state_of(record.kind).value,
             "message": item.steps[record.kind].message if record.kind in item.steps else "",
         }
-        for item in items
+        for item in request.items
         for row in [item.row if isinstance(item, CutoverItem) else item.change]
     ]
     return {**job_values(record), "plan_id": record.plan_id, "body": record.body, "sims_of_it": sims}

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -18,20 +17,15 @@ from migrator.cli.plan.tables import caps_table
 from migrator.core.campaign.notices import DeliveryState
 from migrator.core.fleet.spelling import json_text
 from migrator.core.fleet.units import n_sims
-from migrator.core.plan.staged import staged_ends
-from migrator.core.run.control import CEILING_SETTINGS
 from migrator.core.run.steps import JobRecord
-from migrator.engine.run.context import Stopper
-from migrator.errors import InputError, Interrupted
+from migrator.errors import InputError
 from migrator.inputs.settings.settings import duration_s
 from migrator.reports.model import moment
 from migrator.reports.remedies import CAMPAIGN_GOES_ON
-from migrator.store import Store
 from migrator.wiring import SystemClock
-from migrator.workflows.cutover.status import cutover_line, cutovers_of, finding_counts
-from migrator.workflows.lookups.plans import plan_looked_at, unfinished_besides
-from migrator.workflows.report import caps_used
-from migrator.workflows.site import going_on, living_holder
+from migrator.workflows.cutover.status import cutover_line
+from migrator.workflows.journal.status import PlanStatus, plan_status, watch_status
+from migrator.workflows.lookups.plans import plan_looked_at
 
 __all__ = ["runs_table", "status"]
 
@@ -61,7 +55,7 @@ def status(shared: Globals, /, *, plan: str | None, watch: bool, every: str) -> 
 def _status(shared: Globals, plan: str | None) -> Outcome:
 
     with wiring.store_of(shared.state, shared.config) as store:
-        outcome = _of(store, plan_looked_at(store, plan))
+        outcome = _told(plan_status(store, plan_looked_at(store, plan)))
         idle = store.idle(SystemClock().now().timestamp())
         words = [f"Over all plans {idle.words}."] if idle.all.cards else []
         return replace(outcome, data={**outcome.data, "idle": idle.as_dict()}, text=[*outcome.text, *words])
@@ -78,24 +72,18 @@ def _watch(shared: Globals, plan: str | None, every: str) -> Outcome:
     every_s = duration_s(every)
     if every_s <= 0:
         raise InputError("--every is zero", code="bad_duration", hint="give a duration such as 5s")
+    before = ""
+
+    def tell(found: PlanStatus) -> None:
+        nonlocal before
+        outcome = _told(found)
+        now = _line(outcome.data)
+        if now != before:
+            _tell(shared, outcome, now)
+            before = now
+
     with wiring.store_of(shared.state, shared.config) as store:
-        plan_id = plan_looked_at(store, plan)
-
-        async def body(stopper: Stopper) -> None:
-            before: object = None
-            while True:
-                outcome = _of(store, plan_id)
-                now = _line(outcome.data)
-                if now != before:
-                    _tell(shared, outcome, now)
-                    before = now
-                if outcome.data["running"] is None:
-                    return
-                await stopper.sleep(every_s)
-
-        with suppress(Interrupted):  # that is how a person stops watching
-            wiring.run_async(body)
-        return _of(store, plan_id)
+        return _told(watch_status(store, plan_looked_at(store, plan), every_s, tell))
 
 
 def _tell(shared: Globals, outcome: Outcome, line: str) -> None:
@@ -132,49 +120,40 @@ def _line(data: Any) -> str:
 # --- one look -----------------------------------------------------------------------------------------------------
 
 
-def _of(store: Store, plan_id: str) -> Outcome:
-
-    header, journal = store.plans.header(plan_id), store.journal
-    state = str(store.plans.state(plan_id))
-    steps = [(kind.value, step_state, count) for (kind, step_state), count in journal.step_counts(plan_id).items()]
-    holder = living_holder(store)
-    order = store.steering.order(plan_id)
-    now = SystemClock().now().timestamp()
-    stuck = store.stuck(plan_id, now)
-    ends = staged_ends(journal.test_ends(plan_id), now)
+def _told(found: PlanStatus) -> Outcome:
+    plan_id, order, ends = found.header.plan_id, found.order, found.ends
     data: dict[str, Any] = {
         "plan_id": plan_id,
-        "state": state,
-        "claims": header.claims,
-        "counts": header.counts,
-        "waves": {wave: dict(journal.verdicts(plan_id, wave)) for wave in header.waves},
-        "steps": [{"kind": kind, "state": step_state, "sims": count} for kind, step_state, count in steps],
-        "failed": dict(journal.failure_codes(plan_id)),
+        "state": found.state,
+        "claims": found.header.claims,
+        "counts": found.header.counts,
+        "waves": {wave: dict(verdicts) for wave, verdicts in found.waves.items()},
+        "steps": [{"kind": kind.value, "state": state, "sims": sims} for (kind, state), sims in found.steps.items()],
+        "failed": dict(found.failed),
         "test_mode": None if ends is None else asdict(ends),
-        "findings": finding_counts(store, plan_id),
-        "stuck": asdict(stuck),
-        "caps": caps_used(store, header),
-        "switches": cutovers_of(store, plan_id),
-        "unfinished": unfinished_besides(store, plan_id),
-        "order": None if order is None else _order_values(order),
-        "rates": _rates(store),
-        "running": None if holder is None else str(holder),
-        "last_run": _last_run(store, plan_id, is_alive=holder is not None),
-        "notices": {state.value: count for state, count in sorted(store.outbox.counts().items())},
+        "findings": dict(found.findings),
+        "stuck": asdict(found.stuck),
+        "caps": found.caps,
+        "switches": found.cutovers,
+        "unfinished": found.unfinished,
+        "order": None if order is None else order_values(order),
+        "rates": [asdict(rate) for rate in found.rates],
+        "running": found.holder,
+        "last_run": _last_run(found),
+        "notices": {state.value: count for state, count in sorted(found.notices.items())},
     }
-    data["next"] = _next(data, going_on(store, plan_id))
-    text: list[Any] = [f"Plan {plan_id}: {state}" + (f", {holder} is at it" if holder else "") + "."]
+    data["next"] = _next(data, found.goes_on)
+    text: list[Any] = [f"Plan {plan_id}: {found.state}" + (f", {found.holder} is at it" if found.holder else "") + "."]
     if order is not None:
         text.append(f"It is {order}; `migrator run resume {plan_id}` lets it go on.")
-    if data["unfinished"] is not None:
-        command = going_on(store, data["unfinished"])
-        text.append(f"Plan {data['unfinished']} was begun and is not finished: `{command}`.")
-    text += map(cutover_line, data["switches"])
+    if found.unfinished is not None:
+        text.append(f"Plan {found.unfinished} was begun and is not finished: `{found.unfinished_goes_on}`.")
+    text += map(cutover_line, found.cutovers)
     if ends is not None:
         text.append(f"In Test Mode: {n_sims(ends.sims)}; the first ends at {ends.first}.")
         text += [f"Warning: {words}." for words in (ends.warning(),) if words]
     text += _undelivered(data["notices"])
-    return Outcome(data, [*text, *_tables(store, data), *_stuck_text(data["stuck"]), f"Next: {data['next']}"])
+    return Outcome(data, [*text, *_tables(found, data), *_stuck_text(data["stuck"]), f"Next: {data['next']}"])
 
 
 def _undelivered(counts: Mapping[str, int]) -> list[str]:
@@ -186,50 +165,15 @@ def _undelivered(counts: Mapping[str, int]) -> list[str]:
     return [f"Notices: {waiting} not delivered yet, {given_up} given up; `migrator notify list` says why."]
 
 
-def _order_values(order: Any) -> dict[str, Any]:
-
-    return order_values(order)
-
-
-def _rates(store: Store) -> list[dict[str, Any]]:
-    """Return the request rates by carrier.
-
-    Listed are carriers that an operator steers, or whose limit was felt. Each has the ceiling and by whom it was set,
-    and the rate that was found out.
-    """
-    rates = []
-    for carrier in CEILING_SETTINGS:
-        ceiling, learned = store.steering.ceiling(carrier), store.steering.learned(carrier)
-        if ceiling is not None or learned is not None:
-            rates.append(
-                {
-                    "carrier": carrier,
-                    "ceiling": None if ceiling is None else ceiling.per_second,
-                    "by": None if ceiling is None else ceiling.given_by,
-                    "learned": None if learned is None else learned.values.get("per_second"),
-                }
-            )
-    return rates
-
-
-def _last_run(store: Store, plan_id: str, *, is_alive: bool) -> dict[str, Any] | None:
-    """Return the last run, or None.
-
-    A run that stands still by an order has the state `paused`.
-    """
-    runs = store.journal.runs(plan_id)
-    if not runs:
+def _last_run(found: PlanStatus) -> dict[str, Any] | None:
+    if not found.runs:
         return None
-    order = store.steering.order(plan_id)
-    is_paused = is_alive and runs[-1].state == "running" and order is not None and order.past == "paused"
-    state = "paused" if is_paused else runs[-1].state
-    return {"run_id": runs[-1].run_id, "state": state, "reason": runs[-1].reason, "ref": runs[-1].ref}
+    last = found.runs[-1]
+    return {"run_id": last.run_id, "state": found.last_run_state, "reason": last.reason, "ref": last.ref}
 
 
-def _tables(store: Store, data: dict[str, Any]) -> list[Any]:
-
-    runs = store.journal.runs(data["plan_id"])
-    last = data["last_run"]["state"] if data["last_run"] else ""
+def _tables(found: PlanStatus, data: dict[str, Any]) -> list[Any]:
+    last = found.last_run_state if found.runs else ""
     waves = [
         (wave, verdict_word(verdict), count)
         for wave, counts in data["waves"].items()
@@ -247,7 +191,7 @@ def _tables(store: Store, data: dict[str, Any]) -> list[Any]:
     return [
         table("Waves", ("wave", "verdict", "SIMs"), waves),
         *shown,
-        *runs_table("Runs", runs, last),
+        *runs_table("Runs", found.runs, last),
         caps_table(data["caps"]),
     ]
 

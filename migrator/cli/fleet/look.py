@@ -11,10 +11,9 @@ from migrator.core.accounts.overview import Line, Overview
 from migrator.core.accounts.records import Event, TurnOrder
 from migrator.reports.accounts.values import line_values, next_words, overview_values, share_of, worker_values
 from migrator.reports.model import moment
-from migrator.store.register import Register
 from migrator.wiring.fleet.bound import register_place
 from migrator.wiring.fleet.secrets_here import secrets_here
-from migrator.workflows.fleet.overview import read_overview
+from migrator.workflows.fleet.overview import account_at, overview_at
 
 __all__ = ["list_accounts", "show"]
 
@@ -31,8 +30,7 @@ def list_accounts(shared: Globals, /) -> int:
     """
 
     def body() -> Outcome:
-        with Register.open(register_place(shared.config), writable=False) as register:
-            found = read_overview(register, lambda accounts: dict(secrets_here(accounts, shared.config)))
+        found = overview_at(register_place(shared.config), lambda accounts: dict(secrets_here(accounts, shared.config)))
         text: list[Any] = [accounts_table(found)] if found.lines else [f"No account is in {found.place} yet."]
         text += [workers_table(found)] if found.workers else []
         return Outcome(overview_values(found), [*text, *_steps(found)])
@@ -77,9 +75,12 @@ def show(shared: Globals, /, *, name: str) -> int:
     """
 
     def body() -> Outcome:
-        with Register.open(register_place(shared.config), writable=False) as register:
-            found = read_overview(register, lambda accounts: dict(secrets_here(accounts, shared.config)), names=[name])
-            events = register.events(name, most=EVENTS)
+        found, events = account_at(
+            register_place(shared.config),
+            name,
+            lambda accounts: dict(secrets_here(accounts, shared.config)),
+            most_events=EVENTS,
+        )
         (line,) = found.lines
         data = line_values(line, found) | {
             "serving": [worker_values(worker) for worker in found.serving(name)],

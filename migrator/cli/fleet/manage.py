@@ -1,7 +1,7 @@
 """`fleet` commands that change something: from `init` to `remove`."""
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -19,13 +19,11 @@ from migrator.core.run.results import ExitCode
 from migrator.core.run.sources import SOURCES
 from migrator.errors import InputError, MigratorError, Problem
 from migrator.reports.accounts.values import account_values
-from migrator.store.database.postgresql.address import schema_of
-from migrator.store.register import Register
 from migrator.wiring.fleet.bound import register_place
 from migrator.wiring.fleet.secrets_here import secrets_here
 from migrator.workflows.fleet.add import add_account, wanted_account
 from migrator.workflows.fleet.make import make_fleet
-from migrator.workflows.fleet.steer import checked_order, not_ordered
+from migrator.workflows.fleet.steer import hold_accounts, let_go, not_ordered, remove_account
 from migrator.workflows.fleet.upgrade import Upgraded, upgrade_stores
 from migrator.workflows.site import named_person
 
@@ -144,11 +142,7 @@ def go(
             raise InputError(words, code="bad_options", hint="add --plan PLAN")
         if order is not None and len(names) > 1:
             raise InputError("a plan is of one account", code="bad_options", hint="give --plan with one NAME")
-        with Register.open(place) as register:
-            _must_be_registered(register, names)
-            if order is not None:
-                checked_order(place, names[0], order)
-            done = [register.go(name, None, who, order) for name in dict.fromkeys(names)]
+        done = let_go(place, names, who, order)
         told = "" if order is None else f": it begins plan {order.plan}"
         text = list[str]()
         for account in done:
@@ -177,13 +171,10 @@ def hold(shared: Globals, /, *, names: tuple[str, ...], is_all: bool, why: str, 
             raise InputError("say which accounts", code="bad_options", hint="give NAME..., or --all alone")
         _must_mean_all(names)
         who, words = named_person(by, option="--by"), " ".join(why.split())
-        with Register.open(register_place(shared.config)) as register:
-            _must_be_registered(register, names)
-            chosen = names or [account.name for account in register.accounts() if not account.is_held]
-            before = {name: register.account(name).order for name in dict.fromkeys(chosen)}
-            held = [register.hold(name, who, words) for name in before]
+        done = hold_accounts(register_place(shared.config), names, who, words)
+        held = [account for account, _ in done]
         text = list[str]()
-        for account in held:
+        for account, before in done:
             text += (f"Account {account.name} is held.", *_at_work(account), *_taken_back(account, before))
         own = " ".join(account.name for account in held)
         text.append(f"Next: `migrator fleet go {own}` lets these go on." if held else "All were held.")
@@ -225,15 +216,6 @@ def upgrade(shared: Globals, /, *, names: tuple[str, ...]) -> int:
     return finish("fleet upgrade", shared, body)
 
 
-def _must_be_registered(register: Register, names: Iterable[str]) -> None:
-    """Refuse names that are not registered, before anything is done.
-
-    Raises: InputError.
-    """
-    for name in names:
-        register.account(name)
-
-
 def _values(accounts: Sequence[Account]) -> dict[str, Any]:
     return {"accounts": [account_values(account) for account in accounts]}
 
@@ -251,9 +233,11 @@ def _must_mean_all(names: Iterable[str]) -> None:
         )
 
 
-def _taken_back(account: Account, before: Mapping[str, TurnOrder | None]) -> list[str]:
-    """Name the order that a hold took back, with its command."""
-    order = before[account.name]
+def _taken_back(account: Account, order: TurnOrder | None) -> list[str]:
+    """Name the order that a hold took back, with its command.
+
+    `order` is the one before.
+    """
     if order is None or account.order is not None:
         return []
     options = {
@@ -295,9 +279,7 @@ def remove(shared: Globals, /, *, name: str, by: str | None) -> int:
     """
 
     def body() -> Outcome:
-        with Register.open(register_place(shared.config)) as register:
-            register.remove(name, named_person(by, option="--by"))
-        schema = schema_of(name)
+        schema = remove_account(register_place(shared.config), name, named_person(by, option="--by"))
         removal = (
             "An administrator who is sure that nobody needs its record any more removes that for good, after a "
             f"`pg_dump -n {schema}`: DROP SCHEMA {schema} CASCADE"

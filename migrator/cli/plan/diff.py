@@ -4,9 +4,8 @@ The use of memory does not grow with the plans.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +15,11 @@ from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, printable, table
 from migrator.cli.app.files import check_destination, is_stdout, written
 from migrator.core.fleet.units import n_sims
-from migrator.core.plan.diff import DiffTally, PlanLine, SimDifference, Values, compared, header_differences
+from migrator.core.plan.diff import DiffTally, SimDifference, Values, compared, header_differences
 from migrator.core.plan.document import header_document
-from migrator.core.plan.plan import PlanHeader
 from migrator.core.run.results import ExitCode
 from migrator.errors import Problem
-from migrator.inputs.files.plan import plan_file_lines, read_plan_file
-from migrator.store import Store
-from migrator.workflows.lookups.plans import plan_id_of
+from migrator.workflows.lookups.plans import ReadPlan, read_plan
 
 __all__ = ["diff"]
 
@@ -46,18 +42,6 @@ def diff(shared: Globals, /, *, first: str, second: str, show_all: bool, out: Pa
     before and after, and what their headers and policies say differently.
     """
     return finish("plan diff", shared, lambda: _diff(shared, (first, second), out, show_all, exit_code))
-
-
-@dataclass(frozen=True, slots=True)
-class _Side:
-    """First or second plan of the comparison.
-
-    `policy` is None where only the plan's file is at hand.
-    """
-
-    header: PlanHeader
-    lines: Callable[[], Iterator[PlanLine]]
-    policy: Mapping[str, Any] | None
 
 
 def _diff(shared: Globals, names: tuple[str, str], out: Path | None, show_all: bool, exit_code: bool) -> Outcome:
@@ -99,39 +83,18 @@ def _noting(
         yield difference
 
 
-def _sides(shared: Globals, names: tuple[str, str], closing: ExitStack) -> tuple[_Side, _Side]:
+def _sides(shared: Globals, names: tuple[str, str], closing: ExitStack) -> tuple[ReadPlan, ReadPlan]:
     """Return both plans.
 
     The store is opened only if one of them is not a file. The policy of a file is then looked for in the store.
     """
-    store: Store | None = None
-    if not all(Path(name).is_file() for name in names):
-        store = closing.enter_context(wiring.store_of(shared.state, shared.config))
-    first, second = (_side(store, name) for name in names)
-    return first, second
+    if all(Path(name).is_file() for name in names):
+        return read_plan(None, names[0]), read_plan(None, names[1])
+    store = closing.enter_context(wiring.store_of(shared.state, shared.config))
+    return read_plan(store, names[0]), read_plan(store, names[1])
 
 
-def _side(store: Store | None, name: str) -> _Side:
-
-    if store is None or Path(name).is_file():
-        header = read_plan_file(Path(name))
-        return _Side(header, lambda: plan_file_lines(Path(name)), _stored_policy(store, header))
-    plan_id = plan_id_of(store, name)
-    return _Side(store.plans.header(plan_id), lambda: store.plans.lines(plan_id), store.plans.policy_json(plan_id))
-
-
-def _stored_policy(store: Store | None, header: PlanHeader) -> Mapping[str, Any] | None:
-    """Return the policy of a plan file from the store, or None.
-
-    The store must hold the same plan.
-    """
-    if store is None or store.plans.exists(header.plan_id) is None:
-        return None
-    same = store.plans.header(header.plan_id).fingerprints == header.fingerprints
-    return store.plans.policy_json(header.plan_id) if same else None
-
-
-def _header_differences(before: _Side, after: _Side) -> dict[str, tuple[Any, Any]]:
+def _header_differences(before: ReadPlan, after: ReadPlan) -> dict[str, tuple[Any, Any]]:
 
     found = dict(header_differences(header_document(before.header), header_document(after.header)))
     if before.policy is not None and after.policy is not None:
@@ -141,7 +104,7 @@ def _header_differences(before: _Side, after: _Side) -> dict[str, tuple[Any, Any
 
 
 def _told(
-    before: _Side, after: _Side, header: Values, tally: DiffTally, shown: list[SimDifference], *, is_listed: bool
+    before: ReadPlan, after: ReadPlan, header: Values, tally: DiffTally, shown: list[SimDifference], *, is_listed: bool
 ) -> Outcome:
     count = sum(tally.kinds.values())
     data = {

@@ -13,18 +13,17 @@ from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, printable, table
 from migrator.cli.app.files import check_destination, is_stdout, written
 from migrator.cli.app.progress import watching
-from migrator.cli.plan.approve import approval_values
 from migrator.cli.plan.tables import caps_table, summary_tables
 from migrator.core.fleet.units import n_sims
-from migrator.core.plan.document import change_document, fingerprints_document, header_line
+from migrator.core.plan.document import change_document, fingerprints_document
 from migrator.core.plan.names import shown as shown_name
 from migrator.core.plan.plan import Action, Change, PlanHeader
 from migrator.errors import Problem
 from migrator.inputs.policy.file import read_policy
 from migrator.reports.model import moment
-from migrator.store import Store
 from migrator.workflows.lookups.looks import shown_plan
-from migrator.workflows.lookups.plans import plan_id_of, plan_or_file
+from migrator.workflows.lookups.plans import plan_id_of, plan_lines, plan_or_file
+from migrator.workflows.plans.approve import approval_values
 from migrator.workflows.plans.plan import plan_with, selection_of
 from migrator.workflows.site import Site
 
@@ -95,7 +94,7 @@ def _create(
         site = Site(store, chosen, progress)
         header = plan_with(site, loaded, selection, takes_rolled_back=takes_rolled_back)
         if out is not None:
-            written(out, plan_lines(store, header))
+            written(out, plan_lines(store, header.plan_id))
         shown_plan(store, header.plan_id)
     shown = _shown(header, [], next_step=True)
     risky = [Problem("warning", words) for words in chosen.warnings]
@@ -245,14 +244,7 @@ def _export(shared: Globals, file: Path, plan: str | None) -> Outcome:
     check_destination(shared, file)
     with wiring.store_of(shared.state, shared.config) as store:
         plan_id = plan_id_of(store, plan)
-        lines = written(file, plan_lines(store, store.plans.header(plan_id)))
+        lines = written(file, plan_lines(store, plan_id))
     data: Mapping[str, Any] = {"plan_id": plan_id, "file": str(file), "sims": lines - 1}
     text = (f"Plan {plan_id}: {n_sims(lines - 1)} written to {file}.",)
     return Outcome(data, text, is_on_stdout=is_stdout(file))
-
-
-def plan_lines(store: Store, header: PlanHeader) -> Iterator[str]:
-    """Yield the plan's file, line by line."""
-    yield header_line(header) + "\n"
-    for _, line in store.plans.lines(header.plan_id):
-        yield line + "\n"

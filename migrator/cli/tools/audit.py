@@ -15,7 +15,7 @@ from migrator.core.run.results import ExitCode
 from migrator.errors import Problem
 from migrator.reports.evidence.check import CAMPAIGN_RESTING, RESTING, UNLISTED, evidence_problems
 from migrator.reports.model import moment
-from migrator.store import Store
+from migrator.workflows.journal.audit import store_problems
 
 __all__ = ["log", "verify"]
 
@@ -77,23 +77,10 @@ def verify(shared: Globals, /, *, file: Path | None, head: str | None, manifest:
 def _store(shared: Globals, head: str | None) -> Outcome:
 
     with wiring.store_of(shared.state, shared.config) as store:
-        found, newest = _problems(store, head)
+        found, newest = store_problems(store, head=head)
         open_to_edits = store.audit.not_held
     data = {"head": newest, "problems": found, "not_held": list(open_to_edits)}
     return _told("The log", data, found, f"It does not hold {'; '.join(open_to_edits)}.")
-
-
-def _problems(store: Store, head: str | None) -> tuple[list[str], str]:
-    """Return what does not hold, and the head of the log.
-
-    Both are of one moment, though a run may be at work.
-    """
-    before = store.audit.head()
-    found = list(store.audit.problems(head=head))
-    if not found or store.audit.head() == before:
-        return found, before
-    with store.scratch_copy() as still:
-        return list(still.audit.problems(head=head)), still.audit.head()
 
 
 def _evidence(file: Path, head: str | None, noted: str | None) -> Outcome:

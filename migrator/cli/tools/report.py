@@ -13,8 +13,6 @@ from migrator.errors import InputError, Problem
 from migrator.reports.formats.json_file import schema_text
 from migrator.reports.model import Reconciliation
 from migrator.reports.writers import FORMATS, Written, write_report
-from migrator.store import Store
-from migrator.wiring import SystemClock
 from migrator.wiring.gc import collecting_rarely
 from migrator.workflows.evidence import gather
 from migrator.workflows.lookups.plans import plan_or_file
@@ -62,16 +60,10 @@ def _report(shared: Globals, *, plan: str | None, formats: str, out: Path | None
         plan_id = plan_or_file(store, plan)
         model = reconciliation(store, plan_id, now=wiring.SystemClock().now().timestamp())
         outcome = _told(model, write_report(model, out or Path("reports") / plan_id, wanted))
-        return outcome if evidence is None else _with_evidence(store, plan_id, evidence, outcome)
-
-
-def _with_evidence(store: Store, plan_id: str, file: Path, outcome: Outcome) -> Outcome:
-    """Write the evidence too, and add it to the outcome.
-
-    The outcome then says what is to be noted of the evidence.
-    """
-    digest, head = gather(store, plan_id, file, now=SystemClock().now().timestamp())
-    return with_evidence(outcome, file, manifest_sha256=digest, head=head)
+        if evidence is None:
+            return outcome
+        digest, head = gather(store, plan_id, evidence, now=wiring.SystemClock().now().timestamp())
+    return with_evidence(outcome, evidence, manifest_sha256=digest, head=head)
 
 
 def _formats(text: str) -> list[str]:

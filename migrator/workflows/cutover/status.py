@@ -4,6 +4,7 @@ Used by reports, and for a line in other commands.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from migrator.chunks import chunks
@@ -58,7 +59,7 @@ def _values(store: "Store", one: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def cutover_line(values: dict[str, Any]) -> str:
+def cutover_line(values: Mapping[str, Any]) -> str:
     """Return one line about a cutover or rollback plan.
 
     `values` are an entry of `cutovers_of`.

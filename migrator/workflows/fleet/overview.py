@@ -3,15 +3,36 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from migrator.core.accounts.overview import Line, Overview
-from migrator.core.accounts.records import Account, SecretsHere
+from migrator.core.accounts.records import Account, Event, SecretsHere
 from migrator.store.register import Register
 
-__all__ = ["read_overview"]
+__all__ = ["FindSecrets", "account_at", "overview_at", "read_overview"]
+
+FindSecrets = Callable[[Sequence[Account]], Mapping[str, SecretsHere]]
+"""Search for the secrets of accounts on this machine."""
+
+
+def overview_at(url: str, secrets: FindSecrets) -> Overview:
+    """Read all accounts of a database, their stores, and the workers.
+
+    Raises: InputError, where there is no register; StoreLost.
+    """
+    with Register.open(url, writable=False) as register:
+        return read_overview(register, secrets)
+
+
+def account_at(url: str, name: str, secrets: FindSecrets, *, most_events: int) -> tuple[Overview, Sequence[Event]]:
+    """Read one account, and what was done to it, newest first.
+
+    Raises: InputError, for an account that is not registered; StoreLost.
+    """
+    with Register.open(url, writable=False) as register:
+        return read_overview(register, secrets, names=[name]), register.events(name, most=most_events)
 
 
 def read_overview(
     register: Register,
-    secrets: Callable[[Sequence[Account]], Mapping[str, SecretsHere]] | None = None,
+    secrets: FindSecrets | None = None,
     *,
     names: Iterable[str] | None = None,
 ) -> Overview:

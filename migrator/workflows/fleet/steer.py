@@ -1,6 +1,6 @@
-"""Orders to begin a plan, checked before a worker gets them.
+"""Orders for accounts: go, hold, remove.
 
-Also what is begun, and waits for an order.
+An order to begin a plan is checked. Also what is begun, and waits for an order.
 """
 
 from collections.abc import Sequence
@@ -9,11 +9,71 @@ from migrator.core.accounts.records import Account, TurnOrder
 from migrator.core.plan.refs import ref_of
 from migrator.errors import InputError, NoStore
 from migrator.store import Store
+from migrator.store.database.postgresql.address import schema_of
+from migrator.store.register import Register
 from migrator.workflows.apply import must_be_confirmed
 from migrator.workflows.cutover.apply import cutover_must_be_confirmed
 from migrator.workflows.work.begun import Unordered, begun_without_order
 
-__all__ = ["checked_order", "not_ordered"]
+__all__ = ["checked_order", "hold_accounts", "let_go", "not_ordered", "remove_account"]
+
+
+def let_go(url: str, names: Sequence[str], who: str, order: TurnOrder | None) -> list[Account]:
+    """Let workers take accounts now.
+
+    Args:
+        url: of the database.
+        names: of the accounts; one that stands twice counts once.
+        who: gives the order.
+        order: a plan to begin, of the first account; None for none.
+
+    Raises: InputError, before anything is done, for an account that is not registered, or as `checked_order`;
+        StoreError.
+    """
+    with Register.open(url) as register:
+        _must_be_registered(register, names)
+        if order is not None:
+            checked_order(url, names[0], order)
+        return [register.go(name, None, who, order) for name in dict.fromkeys(names)]
+
+
+def hold_accounts(url: str, names: Sequence[str], who: str, words: str) -> list[tuple[Account, TurnOrder | None]]:
+    """Let no worker take accounts.
+
+    Args:
+        url: of the database.
+        names: of the accounts; none for all that are not held.
+        who: gives the order.
+        words: why.
+
+    Returns: the accounts, each with the order that it had before.
+    Raises: InputError, for an account that is not registered, before anything is done; StoreError.
+    """
+    with Register.open(url) as register:
+        _must_be_registered(register, names)
+        chosen = names or [account.name for account in register.accounts() if not account.is_held]
+        before = {name: register.account(name).order for name in dict.fromkeys(chosen)}
+        return [(register.hold(name, who, words), order) for name, order in before.items()]
+
+
+def remove_account(url: str, name: str, who: str) -> str:
+    """Take an account out of the register; its store stays.
+
+    Returns: the schema of the store.
+    Raises: InputError, for an account that is not registered; StoreError.
+    """
+    with Register.open(url) as register:
+        register.remove(name, who)
+    return schema_of(name)
+
+
+def _must_be_registered(register: Register, names: Sequence[str]) -> None:
+    """Refuse names that are not registered.
+
+    Raises: InputError.
+    """
+    for name in names:
+        register.account(name)
 
 
 def checked_order(url: str, account: str, order: TurnOrder) -> TurnOrder:

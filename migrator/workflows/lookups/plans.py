@@ -1,19 +1,27 @@
 """Plans by id, by file, or the one in use."""
 
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from migrator.core.plan.diff import PlanLine
+from migrator.core.plan.document import header_line
+from migrator.core.plan.plan import PlanHeader
 from migrator.errors import InputError, StalePlan
-from migrator.inputs.files.plan import must_be_the_stored_plan, read_plan_file
+from migrator.inputs.files.plan import must_be_the_stored_plan, plan_file_lines, read_plan_file
 from migrator.store import Store
 from migrator.workflows.site import living_holder
 
 __all__ = [
+    "ReadPlan",
     "Steered",
     "plan_id_of",
     "plan_in_use",
+    "plan_lines",
     "plan_looked_at",
     "plan_or_file",
+    "read_plan",
     "steered",
     "unfinished_besides",
 ]
@@ -149,3 +157,47 @@ def plan_or_file(store: Store, given: str | None) -> str:
     plan_id = plan_id_of(store, header.plan_id)
     must_be_the_stored_plan(Path(given), store.plans.header(plan_id))
     return plan_id
+
+
+def plan_lines(store: Store, plan_id: str) -> Iterator[str]:
+    """Yield the plan's file, line by line."""
+    yield header_line(store.plans.header(plan_id)) + "\n"
+    for _, line in store.plans.lines(plan_id):
+        yield line + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPlan:
+    """Plan of a store or of a file, to be compared.
+
+    `policy` is None where only the plan's file is at hand.
+    """
+
+    header: PlanHeader
+    lines: Callable[[], Iterator[PlanLine]]
+    policy: Mapping[str, Any] | None
+
+
+def read_plan(store: Store | None, name: str) -> ReadPlan:
+    """Return a plan by its id or file.
+
+    The policy of a file is looked for in the store, if there is one.
+
+    Raises: InputError, if there is no such plan or the file is none.
+    """
+    if store is None or Path(name).is_file():
+        header = read_plan_file(Path(name))
+        return ReadPlan(header, lambda: plan_file_lines(Path(name)), _stored_policy(store, header))
+    plan_id = plan_id_of(store, name)
+    return ReadPlan(store.plans.header(plan_id), lambda: store.plans.lines(plan_id), store.plans.policy_json(plan_id))
+
+
+def _stored_policy(store: Store | None, header: PlanHeader) -> Mapping[str, Any] | None:
+    """Return the policy of a plan file from the store, or None.
+
+    The store must hold the same plan.
+    """
+    if store is None or store.plans.exists(header.plan_id) is None:
+        return None
+    same = store.plans.header(header.plan_id).fingerprints == header.fingerprints
+    return store.plans.policy_json(header.plan_id) if same else None

@@ -1,0 +1,1 @@
+"""Journal of a plan: state, requests, SIMs to retry or to skip."""
