@@ -3,6 +3,7 @@
 import ast
 from collections import Counter
 
+from tests.structure.one_claim import files_of_a_claim
 from tests.structure.sources import ROOT, docstrings, folders, modules
 from tests.structure.steering import steered
 
@@ -20,6 +21,7 @@ def main() -> None:
     relative, long = sum(one.is_relative for one in docs), sum(one.is_long for one in docs)
     crowded, most = max(folders().items(), key=lambda item: item[1])
     classes = Counter(node.name for _, tree in modules() for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+    ran, way = files_of_a_claim()
     rows = {
         "product lines": lines,
         "product files": sum(1 for _ in modules()),
@@ -31,9 +33,11 @@ def main() -> None:
         "names of classes that stand twice": sum(times > 1 for times in classes.values()),
         "places that steer by the text of a code": sum(1 for _ in steered()),
         "write methods of the ports": len(_writes()),
+        "files whose code runs for one claim": len(ran),
+        "files on a claim's way from the run to the socket": len(way),
     }
     for name, value in rows.items():
-        print(f"{name:<48} {value}")
+        print(f"{name:<50} {value}")
 
 
 def _writes() -> list[str]:
