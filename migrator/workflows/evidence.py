@@ -25,6 +25,7 @@ from migrator.reports.evidence.file import (
     plan_folder,
     write_evidence,
 )
+from migrator.reports.formats.json_file import run_values
 from migrator.reports.model import life_values, moment
 from migrator.version import VERSION
 from migrator.workflows.campaign.report import fleet_report
@@ -216,7 +217,7 @@ def _of_plan(store: "Store", plan_id: str) -> Members:
         "plan.jsonl": lambda: _plan(store, plan_id),
         "policy.toml": lambda: _policy_lines(store.plans.policy_text(plan_id)),
         "policy.json": lambda: [_kept(store.plans.policy_json(plan_id))],
-        "runs.jsonl": lambda: (_line(_run(run)) for run in store.journal.runs(plan_id)),
+        "runs.jsonl": lambda: (_line(run_values(run)) for run in store.journal.runs(plan_id)),
         "requests.jsonl": lambda: map(_as_sent, store.audit.requests(plan_id)),
         "sims.jsonl": lambda: (
             _line(_sim(item, last, at, proof)) for (item, last, _, _, at), proof in with_proofs(store, plan_id)
@@ -290,20 +291,6 @@ def _cutover_steps(store: "Store", cutover_ids: Iterable[str]) -> Iterator[dict[
 def _cutover_requests(store: "Store", cutover_ids: Iterable[str]) -> Iterator[dict[str, Any]]:
     for cutover_id in cutover_ids:
         yield from ({"switch_id": cutover_id, **request} for request in store.audit.requests(cutover_id))
-
-
-def _run(run: Any) -> dict[str, Any]:
-    return {
-        "run_id": run.run_id,
-        "state": run.state,
-        "owner": run.owner,
-        "started_at": moment(run.started_at),
-        "ended_at": moment(run.ended_at),
-        "exit_code": run.exit_code,
-        "reason": run.reason,
-        "requests": run.requests,
-        "ref": run.ref,
-    }
 
 
 def _sim(item: "Item", last: "Verified | None", judged_at: float | None, proof: "KeptProof | None") -> dict[str, Any]:

@@ -11,6 +11,7 @@ from migrator.cli.apply.status import runs_table
 from migrator.core.cutover.plan import CutoverItem
 from migrator.core.fleet.units import counted
 from migrator.core.run.steps import RequestRecord
+from migrator.reports.formats.json_file import run_values
 from migrator.reports.model import moment
 from migrator.workflows.cutover.status import cutover_line, cutovers_of
 from migrator.workflows.journal.requests import RequestWithSims, requests_of_job
@@ -49,22 +50,8 @@ def _list(shared: Globals, plan: str | None, *, every: bool) -> Outcome:
     if hidden:
         text.append(f"{counted(hidden, 'request')} for a single SIM left out; --all shows them.")
     text += (f"{cutover_line(one)} `migrator cutover show {one['switch_id']}`" for one in cutovers)
-    data = {"plan_id": plan_id, "switches": cutovers, "runs": [_run_values(run) for run in runs], "requests": shown}
+    data = {"plan_id": plan_id, "switches": cutovers, "runs": [run_values(run) for run in runs], "requests": shown}
     return Outcome(data, text)
-
-
-def _run_values(run: Any) -> dict[str, Any]:
-
-    return {
-        "run_id": run.run_id,
-        "state": run.state,
-        "owner": run.owner,
-        "started_at": moment(run.started_at),
-        "ended_at": moment(run.ended_at),
-        "exit_code": run.exit_code,
-        "reason": run.reason,
-        "ref": run.ref,
-    }
 
 
 def job_values(record: RequestRecord) -> dict[str, Any]:

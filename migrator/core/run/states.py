@@ -4,7 +4,6 @@ Code calls `advance`; nothing else decides where a step may go. When an UNCERTAI
 `doubts.SETTLING`, by the doubt that its code stands for.
 """
 
-from collections.abc import Iterable
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -18,7 +17,6 @@ __all__ = [
     "RUN_TRANSITIONS",
     "STEP_TRANSITIONS",
     "UNSETTLED",
-    "ItemState",
     "PlanKind",
     "PlanState",
     "RunEvent",
@@ -27,7 +25,6 @@ __all__ = [
     "StepKind",
     "StepState",
     "advance",
-    "item_state",
 ]
 
 
@@ -176,31 +173,3 @@ def advance(state: StepState, event: StepEvent) -> StepState:
         return STEP_TRANSITIONS[state, event]
     except KeyError:
         raise IllegalTransition(f"a step that is {state} cannot take the event {event}") from None
-
-
-class ItemState(StrEnum):
-    """State of one SIM's migration; derived, never stored."""
-
-    BLOCKED = "blocked"  # a step failed, or a difference was found
-    SKIPPED = "skipped"  # an operator set it aside
-    VERIFIED = "verified"  # every check passed
-    PROVISIONING = "provisioning"  # claim or settings begun
-    PLANNED = "planned"  # nothing begun
-
-
-def item_state(steps: Iterable[StepState], *, differs: bool, verified: bool) -> ItemState:
-    """Return the first item state that fits.
-
-    Args:
-        steps: the states of the SIM's steps.
-        differs: whether the last verification found a difference that waiting does not mend.
-        verified: whether the last verification found everything as planned.
-    """
-    seen = set(steps)
-    if StepState.FAILED in seen or differs:
-        return ItemState.BLOCKED
-    if StepState.SKIPPED in seen:
-        return ItemState.SKIPPED
-    if verified:
-        return ItemState.VERIFIED
-    return ItemState.PROVISIONING if seen - {StepState.PENDING} else ItemState.PLANNED

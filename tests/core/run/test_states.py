@@ -7,13 +7,11 @@ import pytest
 from migrator.core.run.states import (
     RUN_TRANSITIONS,
     STEP_TRANSITIONS,
-    ItemState,
     RunEvent,
     RunState,
     StepEvent,
     StepState,
     advance,
-    item_state,
 )
 from migrator.errors import IllegalTransition
 
@@ -83,22 +81,3 @@ def test_a_run_ends_once_and_every_end_has_its_event() -> None:
     assert {was for was, _ in RUN_TRANSITIONS} == {RunState.RUNNING}
     assert {event for _, event in RUN_TRANSITIONS} == set(RunEvent)
     assert set(RUN_TRANSITIONS.values()) == set(RunState) - {RunState.RUNNING}
-
-
-@pytest.mark.parametrize(
-    ("steps", "findings", "state"),
-    [
-        ([], "unread", ItemState.PLANNED),
-        ([StepState.PENDING], "unread", ItemState.PLANNED),
-        ([StepState.IN_FLIGHT], "unread", ItemState.PROVISIONING),
-        ([StepState.DONE, StepState.PENDING], "unread", ItemState.PROVISIONING),
-        ([StepState.DONE], "verified", ItemState.VERIFIED),
-        ([StepState.DONE, StepState.SKIPPED], "verified", ItemState.SKIPPED),
-        ([StepState.FAILED, StepState.SKIPPED], "verified", ItemState.BLOCKED),
-        ([StepState.DONE], "differs", ItemState.BLOCKED),
-    ],
-)
-def test_the_worst_that_is_known_of_a_sim_names_its_state(
-    steps: list[StepState], findings: str, state: ItemState
-) -> None:
-    assert item_state(steps, differs=findings == "differs", verified=findings == "verified") is state
