@@ -310,7 +310,7 @@ def warned(words: str) -> None:
     say(f"warning: {words}")
 
 
-_PREFIX = {"interrupted": "stopped", "attention": "attention", "warning": "warning", "stopped": "stopped"}
+_PREFIX = {"interrupted": "stopped", **{word: word for word in ("attention", "stopped", "waits", "warning")}}
 
 
 def unused_columns(titles: Sequence[str]) -> list[Problem]:

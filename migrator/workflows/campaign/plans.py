@@ -149,7 +149,7 @@ def _within(tick: Tick, new: Sequence[WaitingSim]) -> Sequence[WaitingSim]:
     scanned = [one for one in new if one.is_scanned]
     others = _ahead(tick, [one for one in new if not one.is_scanned])
     wanted = [*scanned, *others]
-    if len(wanted) > may.sims:
+    if len(wanted) > may.sims and tick.is_approved():  # before, only the approval is missing
         _hold_back(tick, may)
     return wanted[: may.sims]
 

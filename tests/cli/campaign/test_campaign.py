@@ -141,3 +141,15 @@ def test_ticks_are_repeated_until_interrupted(make_desk: Callable[..., Desk], mo
     assert ended.code == 130
     assert naps == [900.0, 900.0]
     assert "tick 2: exit code 6" in ended.err
+
+
+def test_a_days_bound_is_said_to_wait_and_is_no_error(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk(sims=8)
+    desk.paired()
+    bounds = "\n".join("claims_per_day = 2" if "claims_per_day" in line else line for line in CAMPAIGN.splitlines())
+    desk.run("campaign", "create", "--policy", desk.write("policy.toml", f"{POLICY}{bounds}\n"), "--name", "north")
+    desk.run("campaign", "approve", "--by", "ann")
+    ran = desk.run("campaign", "run", "--once")
+    assert (ran.code, len(desk.rehearsal.hologram.ledger.charges)) == (7, 2)
+    assert "waits: [campaign] claims_per_day holds back what is due today" in ran.err
+    assert "error:" not in ran.err

@@ -71,6 +71,15 @@ def test_no_more_than_a_days_claims_on_one_day(tmp_path: Path) -> None:
     world.check()
 
 
+def test_before_the_approval_no_bound_is_named(tmp_path: Path) -> None:
+    world = began(tmp_path, claims_per_day=4, approve=False)
+    ticked = world.tick()
+    assert [held.hint for held in ticked.held] == ["`migrator campaign approve` approves it"]
+    assert ticked.told["due"] == len(world.on()) > 4
+    world.approve("ann@desk")
+    assert any("claims_per_day holds back" in held.words for held in world.tick().held)
+
+
 def test_no_more_than_all_claims_and_a_person_is_asked(tmp_path: Path) -> None:
     world = began(tmp_path, claims_total=5)
     for _ in range(2):
