@@ -3,9 +3,8 @@
 Their new SIMs must have shown that they work.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,6 @@ from migrator.cli.cutover.run import (
     alive_within_s,
     applied,
     apply_options,
-    cutover_id_of,
     options_given,
     rest_s,
     wave_counts,
@@ -30,7 +28,6 @@ from migrator.cli.cutover.run import verified_share as share_of
 from migrator.core.cutover.plan import (
     CutoverAction,
     CutoverHeader,
-    CutoverItem,
     CutoverRow,
     Direction,
     Require,
@@ -39,20 +36,17 @@ from migrator.core.cutover.plan import (
 from migrator.core.cutover.rules import Demand
 from migrator.core.fleet.sims import ONENCE
 from migrator.core.fleet.units import grouped
-from migrator.core.policy.policy import OldSim, OtherUnits, PairProof
-from migrator.core.run.states import StepState
+from migrator.core.policy.policy import CutoverPolicy, OldSim, OtherUnits, PairProof
 from migrator.errors import InputError
-from migrator.inputs.policy.file import stored_policy
 from migrator.reports.model import moment
-from migrator.store import Store
 from migrator.wiring import SystemClock
-from migrator.workflows.cutover.make import cutover_lines, overlap_of
+from migrator.workflows.cutover.lookups import cutover_id_of, cutover_policy
 from migrator.workflows.cutover.plan import plan_cutover
-from migrator.workflows.lookups.looks import shown_cutover
+from migrator.workflows.cutover.show import CutoverShown, cutover_shown, cutover_standing
 from migrator.workflows.lookups.plans import plan_or_file
 from migrator.workflows.site import Site
 
-__all__ = ["apply", "plan", "planned", "show"]
+__all__ = ["SHOWN", "apply", "plan", "planned", "show"]
 
 SHOWN = 20
 PLAN_CODES = "0 done, 2 input, 4 refused, 5 a plan file of another store, 6 too few are verified, 7 resumable, 9 held."
@@ -127,16 +121,15 @@ def _plan(
     with ExitStack() as stack:
         store = stack.enter_context(wiring.open_store(shared.state or chosen.state))
         migration = store.plans.header(plan_or_file(store, plan_id))
-        demand = _demand(shared, store, migration.plan_id, **asked)
+        demand = _demand(shared, cutover_policy(store, migration.plan_id), **asked)
         progress = stack.enter_context(watching(shared))
         header = plan_cutover(Site(store, chosen, progress), migration, demand, waves=counts)
-        return planned(store, header, out)
+        return planned(cutover_shown(store, header, sims=SHOWN), out)
 
 
 def _demand(  # one argument per option
     shared: Globals,
-    store: Store,
-    plan_id: str,
+    policy: CutoverPolicy,
     *,
     require: str | None,
     rest: str | None,
@@ -150,7 +143,6 @@ def _demand(  # one argument per option
 
     The options come first, else the policy of the migration.
     """
-    policy = stored_policy(store.plans.policy_text(plan_id), name=f"policy of {plan_id}").cutover
     demand = Demand(
         Require(require or policy.require.value),
         rest_s(rest, policy.rest_s),
@@ -220,65 +212,40 @@ def _show(shared: Globals, cutover_id: str | None, sims: int, action: str | None
         check_destination(shared, out)
     with wiring.store_of(shared.state, shared.config) as store:
         header = store.cutovers.header(cutover_id_of(store, cutover_id, None))
-        outcome = planned(store, header, out, sims=sims, action=action, next_step=False)
+        outcome = planned(cutover_shown(store, header, sims=sims, action=action), out, next_step=False)
         now = wiring.SystemClock().now().timestamp()
-        billing = overlap_of(store, store.plans.header(header.plan_id), now)
-        state = str(store.cutovers.state(header.cutover_id))
-        steps = [
-            (kind.value, step.value, code, count)
-            for (kind, step, code), count in sorted(store.journal.step_codes(header.cutover_id).items())
-        ]
-        attention = list(islice(_attention(store.cutovers.all_items(header.cutover_id)), sims))
-    told = [{"step": kind, "state": step, "code": code, "sims": count} for kind, step, code, count in steps]
+        standing = cutover_standing(store, header, sims=sims, now=now)
+    steps = [(kind.value, state.value, code, count) for (kind, state, code), count in sorted(standing.steps.items())]
+    attention = [
+        (item.row.source_iccid.digits, step.kind.value, step.code, step.message) for item, step in standing.attention
+    ]
     data = {
         **outcome.data,
-        "state": state,
-        "steps": told,
-        "double_billing_now": billing,
+        "state": standing.state,
+        "steps": [{"step": kind, "state": state, "code": code, "sims": count} for kind, state, code, count in steps],
+        "double_billing_now": standing.double_billing,
         "attention": [dict(zip(ATTENTION, row, strict=True)) for row in attention],
     }
-    text = [*outcome.text, f"It is {state}."]
+    text = [*outcome.text, f"It is {standing.state}."]
     if steps:
         text.append(table("Steps", ("step", "state", "code", "SIMs"), steps))
     if attention:
         text.append(table("What needs attention", ATTENTION, attention))
-    text.append(_billing("What two SIMs a unit cost now", billing, header))
+    text.append(_billing("What two SIMs a unit cost now", standing.double_billing, header))
     return Outcome(data, text, is_on_stdout=outcome.is_on_stdout)
 
 
 ATTENTION = ("source_iccid", "step", "code", "message")
 
 
-def _attention(items: Iterable[CutoverItem]) -> Iterable[tuple[str, str, str, str]]:
-    """Yield the steps that need attention.
-
-    Such steps failed, were skipped after trouble, or left something otherwise than it was.
-    """
-    for item in items:
-        for step in item.steps.values():
-            ended = step.state in {StepState.FAILED, StepState.SKIPPED, StepState.DONE}
-            if ended and step.code and not step.is_as_found:
-                yield item.row.source_iccid.digits, step.kind.value, step.code, step.message
-
-
-def planned(
-    store: Store,
-    header: CutoverHeader,
-    out: Path | None,
-    sims: int = SHOWN,
-    action: str | None = None,
-    *,
-    next_step: bool = True,
-) -> Outcome:
+def planned(shown: CutoverShown, out: Path | None, *, next_step: bool = True) -> Outcome:
     """Return a plan for a person and as JSON.
 
     The plan is also written to `out`, if that is given.
     """
-    shown_cutover(store, header.direction, header.cutover_id)
-    rows = (row for row in store.cutovers.rows(header.cutover_id) if action is None or row.action.value == action)
-    first = list(islice(rows, sims))
+    header = shown.header
     if out is not None:
-        written(out, cutover_lines(store, header.cutover_id))
+        written(out, shown.lines)
     data = {
         "switch_id": header.cutover_id,
         "direction": header.direction.value,
@@ -289,12 +256,12 @@ def planned(
         "require": None if header.require is None else header.require.value,
         "fingerprint": header.fingerprint,
         **header.summary,
-        "sims": [row_document(row) for row in first],
+        "sims": [row_document(row) for row in shown.rows],
     }
-    return Outcome(data, _told(header, first, next_step=next_step), is_on_stdout=is_stdout(out))
+    return Outcome(data, _told(header, shown.rows, next_step=next_step), is_on_stdout=is_stdout(out))
 
 
-def _told(header: CutoverHeader, rows: list[CutoverRow], *, next_step: bool) -> list[Any]:
+def _told(header: CutoverHeader, rows: Sequence[CutoverRow], *, next_step: bool) -> list[Any]:
 
     what = "switch off" if header.direction is Direction.CUTOVER else "switch on again"
     name, source = header.direction.value.capitalize(), header.summary.get("source", ONENCE)
@@ -340,7 +307,7 @@ def _calls_words(calls: Mapping[str, Any] | None, source: str) -> list[str]:
     return [f"At {source} that is {needed} at {calls['max_rps']:g} a second."]
 
 
-def _billing(title: str, told: dict[str, Any], header: CutoverHeader) -> Any:
+def _billing(title: str, told: Mapping[str, Any], header: CutoverHeader) -> Any:
     is_1nce = header.summary.get("source", ONENCE) == ONENCE  # nobody tells what is left behind elsewhere
     names = (
         ("claimed", "new SIMs claimed at Hologram"),

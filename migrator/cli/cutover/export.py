@@ -1,6 +1,6 @@
 """`cutover export`: a list for a portal, where there is no API."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +12,17 @@ from migrator.cli.app.common import Globals, Outcome, finish, global_options, ta
 from migrator.cli.app.files import check_destination, is_stdout, written
 from migrator.cli.app.progress import watching
 from migrator.cli.app.words import head_line
-from migrator.cli.cutover.run import confirm, cutover_id_of, finished_before, outcome_rows
-from migrator.core.cutover.plan import Direction
+from migrator.cli.cutover.run import asking_count, finished_before, outcome_rows
+from migrator.core.cutover.plan import CutoverItem, Direction
+from migrator.core.fleet.sims import SourceSim
 from migrator.core.fleet.units import n_sims
 from migrator.core.run.results import ExitCode
 from migrator.errors import Problem
 from migrator.files import as_csv
 from migrator.reports.formats.csv_file import spreadsheet_safe
-from migrator.store import Store
-from migrator.workflows.cutover.apply import cutover_must_be_ready
+from migrator.workflows.cutover.apply import cutover_have_confirmed, cutover_must_be_ready
 from migrator.workflows.cutover.export import OffList, list_cutover, must_be_by_hand
+from migrator.workflows.cutover.lookups import cutover_id_of, last_exit_code
 from migrator.workflows.lookups.looks import meant_cutover
 from migrator.workflows.site import Site
 
@@ -71,21 +72,21 @@ def _export(shared: Globals, given: str | None, out: Path | None, count: int | N
         file = Path(f"switch-off-{cutover_id}.csv") if out is None else out
         check_destination(shared, file)
         if store.cutovers.state(cutover_id) == "finished":
-            return finished_before(store, header)
+            return finished_before(cutover_id, last_exit_code(store, cutover_id))
         cutover_must_be_ready(store, header)
         if not header.count:
             return Outcome({"switch_id": cutover_id, "count": 0, "listed": 0}, ("There is nothing to switch.",))
-        confirm(shared, store, header, count)
+        cutover_have_confirmed(store, header, count, asking_count(shared, header))
         with watching(shared) as progress:
             listed = list_cutover(Site(store, chosen, progress, warned), header)
-        sims = written(file, as_csv(_rows(store, listed))) - 1
+        sims = written(file, as_csv(_rows(listed.sims(store)))) - 1
         data = {"source": name, "count": header.count, "listed": sims, "file": str(file)}
         return _told(listed, data, store.audit.head())
 
 
-def _rows(store: Store, listed: OffList) -> Iterator[list[str]]:
+def _rows(sims: Iterable[tuple[CutoverItem, SourceSim]]) -> Iterator[list[str]]:
     yield list(COLUMNS)
-    for item, sim in listed.sims(store):
+    for item, sim in sims:
         row = item.row
         new = "" if row.target_iccid is None else row.target_iccid.digits
         label = spreadsheet_safe(sim.label or "")

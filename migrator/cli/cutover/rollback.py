@@ -13,16 +13,17 @@ import click
 from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, table
 from migrator.cli.app.files import check_destination
-from migrator.cli.cutover.cutover import planned
+from migrator.cli.cutover.cutover import SHOWN, planned
 from migrator.cli.cutover.run import APPLY_CODES, applied, apply_options, options_given, wave_counts
 from migrator.core.cutover.plan import Direction
 from migrator.core.cutover.rules import moment_s
 from migrator.core.fleet.units import counted
 from migrator.errors import InputError, Problem
 from migrator.inputs.files.iccids import read_iccids
-from migrator.store import Store
 from migrator.workflows.cutover.back import WayBack, named_units, plan_way_back, switched_since
+from migrator.workflows.cutover.lookups import plan_cut_over_last
 from migrator.workflows.cutover.make import make_rollback
+from migrator.workflows.cutover.show import CutoverShown, cutover_shown
 from migrator.workflows.lookups.plans import plan_id_of
 
 __all__ = ["apply", "plan"]
@@ -73,36 +74,33 @@ def _plan(
         now = wiring.SystemClock().now().timestamp()
         rps = wiring.source_rps(chosen, store)
         given = None if plan_id is None else plan_id_of(store, plan_id)
-        keys = _chosen(store, units, since_s, listed)
+        keys = named_units(store, units) if units else listed if since_s is None else switched_since(store, since_s)
         if keys is None:
-            of = given or plan_id_of(store, _plan_of_cutover(store))
+            of = given or plan_id_of(store, plan_cut_over_last(store))
             header = make_rollback(store, store.plans.header(of), listed=None, waves=counts, now=now, source_rps=rps)
-            return planned(store, header, out)
+            return planned(cutover_shown(store, header, sims=SHOWN), out)
         back = plan_way_back(store, keys, plan_id=given, is_one=out is not None, waves=counts, now=now, source_rps=rps)
-        return _told(store, back, given, file, out)
+        shown = [cutover_shown(store, header, sims=SHOWN) for header in back.headers]
+        return _told(back, shown, store.inventory.source_name(), out=out, given=given, file=file)
 
 
-def _chosen(store: Store, units: Sequence[str], since_s: float | None, listed: set[str] | None) -> set[str] | None:
-    """Return the keys of the SIMs that are meant.
-
-    None stands for all of one plan.
-    """
-    if units:
-        return named_units(store, units)
-    return listed if since_s is None else switched_since(store, since_s)
-
-
-def _told(store: Store, back: WayBack, given: str | None, file: Path | None, out: Path | None) -> Outcome:
+def _told(
+    back: WayBack,
+    shown: Sequence[CutoverShown],
+    source: str,
+    *,
+    out: Path | None,
+    given: str | None,
+    file: Path | None,
+) -> Outcome:
     """Return the rollback plans of one wish, shown as one."""
     where = "no cutover of ours" if given is None else f"no cutover of plan {given}"
     named = "" if file is None else f" of {file}"
     problems = [Problem("warning", f"{where} holds the SIM {key}{named} off") for key in back.not_off]
-    if len(back.headers) == 1:
-        one = planned(store, back.headers[0], out)
-        return replace(one, problems=problems)
-    each = [planned(store, header, None).data for header in back.headers]
+    if len(shown) == 1:
+        return replace(planned(shown[0], out), problems=problems)
+    each = [planned(one, None).data for one in shown]
     rows = [(header.cutover_id, header.plan_id, header.count) for header in back.headers]
-    source = store.inventory.source_name()
     text: list[Any] = ["No SIM can go back: no cutover of ours holds one of them off."]
     if rows:
         text = [
@@ -127,15 +125,6 @@ def _since_s(text: str) -> float:
         words = f"--since {text!r} is no date"
         raise InputError(words, code="bad_date", hint="write 2026-11-20, or 2026-11-20T08:00:00Z")
     return at_s
-
-
-def _plan_of_cutover(store: Store) -> str | None:
-    """Return the migration's plan that was cut over last.
-
-    The way back is for that plan, also when there is a newer plan.
-    """
-    newest = store.cutovers.newest(Direction.CUTOVER)
-    return None if newest is None else store.cutovers.header(newest).plan_id
 
 
 @click.command("apply", epilog=f"Exit codes: {APPLY_CODES}")

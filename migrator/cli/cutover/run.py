@@ -4,9 +4,8 @@ Both find the plan, ask for its confirmation, run it, and report its end.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -19,23 +18,21 @@ from migrator.cli.app.progress import watching
 from migrator.cli.app.refs import ref_option
 from migrator.cli.app.words import head_line, seconds_of
 from migrator.cli.apply.dry_run import dry_outcome, outbox, refuse_requests
-from migrator.core.cutover.plan import CutoverHeader, Direction, header_from
+from migrator.core.cutover.plan import CutoverHeader, Direction
 from migrator.core.cutover.results import CutoverResult
 from migrator.core.fleet.sims import ONENCE
 from migrator.core.plan.refs import ref_of
 from migrator.core.run.results import ExitCode
-from migrator.errors import InputError, Problem, StalePlan
-from migrator.inputs.settings.settings import Settings
-from migrator.store import Store
+from migrator.errors import InputError, Problem
 from migrator.workflows.cutover.apply import (
     VERBS,
     CutoverBounds,
     carry_out_cutover,
-    cutover_must_be_confirmed,
+    cutover_have_confirmed,
     cutover_must_be_ready,
     dry_run_cutover,
 )
-from migrator.workflows.cutover.make import cutover_lines
+from migrator.workflows.cutover.lookups import cutover_id_of, last_exit_code
 from migrator.workflows.lookups.looks import meant_cutover, shown_cutover
 from migrator.workflows.site import Site
 
@@ -45,8 +42,7 @@ __all__ = [
     "alive_within_s",
     "applied",
     "apply_options",
-    "confirm",
-    "cutover_id_of",
+    "asking_count",
     "finished_before",
     "options_given",
     "outcome_rows",
@@ -129,67 +125,6 @@ def options_given(
 # --- what a command line says -------------------------------------------------------------------------------------
 
 
-def cutover_id_of(store: Store, given: str | None, direction: Direction | None) -> str:
-    """Return the id of the cutover or rollback plan that is meant.
-
-    That is `given`, an id or a plan file, or the newest of this direction.
-
-    Raises: InputError, if there is none; StalePlan, for a file of another store.
-    """
-    if given is None:
-        newest = store.cutovers.newest(direction)
-        if newest is None:
-            name = "cutover" if direction is None else direction.value
-            hint = f"run `migrator {name} plan`"
-            raise InputError(f"the store holds no {name} plan yet", code="no_plan", hint=hint)
-        return newest
-    file = Path(given) if Path(given).is_file() else None
-    if file is not None:
-        given = _id_in_file(store, file)
-    header = store.cutovers.header(given)
-    if file is not None:
-        _must_be_the_stored_plan(store, file, given)
-    if direction is not None and header.direction is not direction:
-        raise InputError(
-            f"{given} is a {header.direction} plan", code="other_direction", hint=f"`migrator {header.direction} apply`"
-        )
-    return given
-
-
-def _id_in_file(store: Store, file: Path) -> str:
-
-    try:
-        with file.open(encoding="utf-8") as lines:
-            header = header_from(next(lines))
-    except (OSError, ValueError, KeyError, TypeError, StopIteration):
-        hint = "`migrator cutover show --out FILE` writes one"
-        raise InputError(f"{file} is no cutover or rollback plan", code="bad_plan_file", hint=hint) from None
-    if header.lineage != store.lineage:
-        raise StalePlan(
-            f"{file} was made from another store (lineage {header.lineage}, this one is {store.lineage})",
-            code="other_lineage",
-            hint="use the store that it was made from, or make a new plan here",
-        )
-    return header.cutover_id
-
-
-def _must_be_the_stored_plan(store: Store, file: Path, cutover_id: str) -> None:
-    """Refuse a file that is not the stored plan to the letter.
-
-    Raises: InputError, naming the first line that differs.
-    """
-    with file.open(encoding="utf-8", errors="replace", newline="\n") as lines:
-        pairs = zip_longest(lines, cutover_lines(store, cutover_id))
-        number = next((at for at, (here, there) in enumerate(pairs, 1) if here != there), None)
-    if number is not None:
-        raise InputError(
-            f"{file}:{number}: this is not what the store holds of plan {cutover_id}: the file was changed since it "
-            "was written",
-            code="edited_plan",
-            hint="a plan is not edited: make a new one; or write this one again: `migrator cutover show --out FILE`",
-        )
-
-
 def rest_s(text: str | None, default: float) -> float:
     """Return the seconds of `--rest`, or of the policy.
 
@@ -258,49 +193,50 @@ def applied(shared: Globals, options: CutoverApplyOptions) -> Outcome:
         if options.cutover_id is None and not options.dry_run:
             cutover_id = meant_cutover(store, options.direction, cutover_id, asking(shared))
         header = store.cutovers.header(cutover_id)
-        if store.cutovers.state(header.cutover_id) == "finished":
-            return finished_before(store, header)
+        if store.cutovers.state(cutover_id) == "finished":
+            return finished_before(cutover_id, last_exit_code(store, cutover_id))
+        site = Site(store, chosen, warn=warned)
         if options.dry_run:
-            return _dry_run(shared, chosen, store, header, options)
+            return _dry_run(shared, site, header, options)
         cutover_must_be_ready(store, header)
         if not header.count:
-            return Outcome({"switch_id": header.cutover_id, "count": 0}, ("There is nothing to switch.",))
-        confirm(shared, store, header, options.confirm)
+            return Outcome({"switch_id": cutover_id, "count": 0}, ("There is nothing to switch.",))
+        cutover_have_confirmed(store, header, options.confirm, asking_count(shared, header))
         with watching(shared) as progress:
-            result = carry_out_cutover(Site(store, chosen, progress, warned), header, options.bounds)
+            result = carry_out_cutover(replace(site, progress=progress), header, options.bounds)
         head = store.audit.head()
     return _told(header, result, head)
 
 
-def finished_before(store: Store, header: CutoverHeader) -> Outcome:
+def finished_before(cutover_id: str, exit_code: int) -> Outcome:
     """Return the outcome of a plan that was finished before.
 
-    A plan is used once: nothing is read at a carrier and nothing sent.
+    A plan is used once: nothing is read at a carrier and nothing sent. `exit_code` is that of its last run.
     """
-    runs = store.journal.runs(header.cutover_id)
-    exit_code = int(runs[-1].exit_code or 0) if runs else 0
-    data = {"switch_id": header.cutover_id, "state": "finished"}
-    text = (f"Plan {header.cutover_id} was carried out before: `migrator cutover show {header.cutover_id}`.",)
+    data = {"switch_id": cutover_id, "state": "finished"}
+    text = (f"Plan {cutover_id} was carried out before: `migrator cutover show {cutover_id}`.",)
     if not exit_code:
         return Outcome(data, text)
-    hint = f"`migrator cutover show {header.cutover_id}` lists them; make a new plan for those that can be mended"
-    problem = Problem("attention", f"plan {header.cutover_id} is finished, and some SIMs need attention", hint)
+    hint = f"`migrator cutover show {cutover_id}` lists them; make a new plan for those that can be mended"
+    problem = Problem("attention", f"plan {cutover_id} is finished, and some SIMs need attention", hint)
     return Outcome(data, text, exit_code, (problem,))
 
 
-def confirm(shared: Globals, store: Store, header: CutoverHeader, given: int | None) -> None:
-    """Ask for the number of SIMs before a plan's first run.
+def asking_count(shared: Globals, header: CutoverHeader) -> Callable[[str], int] | None:
+    """Return the question for the number of SIMs, or None.
 
-    Raises: InputError, if the number is wrong, or nobody can be asked.
+    None stands for nobody to ask. The question gets the name of the source.
     """
-    is_asked_for = given is None and store.cutovers.state(header.cutover_id) != "started"
-    if is_asked_for and can_ask(shared):
-        source = store.inventory.source_name()
+    if not can_ask(shared):
+        return None
+
+    def ask(source: str) -> int:
         words = f"Plan {header.cutover_id} {WHAT[header.direction].format(count=header.count, source=source)}."
         for line in (words, *(f"Mind: {line}." for line in header.summary["reminders"])):
             click.echo(line, err=True)
-        given = click.prompt(f"Type the number of SIMs to {VERBS[header.direction]}", type=int, err=True)
-    cutover_must_be_confirmed(store, header, given)
+        return int(click.prompt(f"Type the number of SIMs to {VERBS[header.direction]}", type=int, err=True))
+
+    return ask
 
 
 # --- the end ------------------------------------------------------------------------------------------------------
@@ -356,13 +292,10 @@ def outcome_rows(result: CutoverResult, direction: Direction) -> list[tuple[str,
     ]
 
 
-def _dry_run(
-    shared: Globals, chosen: Settings, store: Store, header: CutoverHeader, options: CutoverApplyOptions
-) -> Outcome:
+def _dry_run(shared: Globals, site: Site, header: CutoverHeader, options: CutoverApplyOptions) -> Outcome:
     """Run the true engine on a copy; show what it would send."""
     keep_all = shared.json or shared.events
     with outbox(options.requests, keep_all=keep_all) as sent, watching(shared, is_dry_run=True) as progress:
-        site = Site(store, chosen, sent.watching(progress), warned)
-        result = dry_run_cutover(site, header, options.bounds, sent)
-    shown_cutover(store, header.direction, header.cutover_id)
+        result = dry_run_cutover(replace(site, progress=sent.watching(progress)), header, options.bounds, sent)
+    shown_cutover(site.store, header.direction, header.cutover_id)
     return dry_outcome(header.cutover_id, result, sent, options.requests, named="switch_id")

@@ -1,5 +1,6 @@
 """Carrying a cutover or rollback plan out, and going on with it."""
 
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -31,6 +32,7 @@ __all__ = [
     "CutoverBounds",
     "carry_out_cutover",
     "context_of",
+    "cutover_have_confirmed",
     "cutover_may_be_retried",
     "cutover_must_be_confirmed",
     "cutover_must_be_ready",
@@ -103,6 +105,25 @@ def cutover_must_be_confirmed(store: Store, header: CutoverHeader, count: int | 
         f"the plan is to {verb} {header.count} SIMs, not {count}; nothing was sent",
         hint=f"confirm the number that `migrator cutover show {header.cutover_id}` prints",
     )
+
+
+def cutover_have_confirmed(
+    store: Store, header: CutoverHeader, count: int | None, ask: Callable[[str], int] | None
+) -> None:
+    """Have the number of SIMs confirmed before a plan's first run.
+
+    Args:
+        store: with the plan.
+        header: of the plan.
+        count: how many SIMs were confirmed; None for no word.
+        ask: asks a person for the number, by the source's name; None where nobody can be asked.
+
+    Raises: InputError, if the number is wrong, or nobody can be asked.
+    """
+    is_asked_for = count is None and store.cutovers.state(header.cutover_id) != "started"
+    if is_asked_for and ask is not None:
+        count = ask(store.inventory.source_name())
+    cutover_must_be_confirmed(store, header, count)
 
 
 def carry_out_cutover(site: Site, header: CutoverHeader, bounds: CutoverBounds) -> CutoverResult:
