@@ -35,7 +35,7 @@ from migrator.engine.run.context import Hooks, Stopper, quiet
 from migrator.ports import Progress, SourceControl, SourceUsage
 from migrator.workflows.cutover.make import make_cutover, make_rollback
 from migrator.workflows.plans.make import look
-from migrator.workflows.verify import prove_life
+from migrator.workflows.verify.life import prove_life
 from tests.worlds.auditing import check_audit
 from tests.worlds.meanwhile import Guards, Passing
 from tests.worlds.odd_labels import Oddities, oddities
@@ -530,7 +530,7 @@ def live_through_a_cutover(seed: int, folder: Path, draw: Draw = of_onence) -> N
     chance = random.Random(seed)
     world = draw(seed, chance, folder)
     world.migrated(silent=chance.randint(0, 3))
-    if chance.random() < 0.5:  # somebody paused a new SIM: it is not as planned any more, and its old one must stay
+    if chance.random() < 0.5 and world.connected:  # somebody paused a new SIM: its old one must stay on
         world.target.sims[min(world.connected)].state = "PAUSED-USER"
     units = random.Random(f"units of {seed}")  # a chance of their own: the kept seeds go on drawing what they drew
     for new in units.sample(sorted(world.connected), min(len(world.connected), units.choice([0, 0, 1, 2]))):
