@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from migrator.workflows.report import report
     from migrator.workflows.site import Site, open_site
     from migrator.workflows.story.story import show
-    from migrator.workflows.verify import verify
+    from migrator.workflows.verify.verify import verify
 
 __all__ = [
     "Bounds",
@@ -87,7 +87,7 @@ _STAGES = {
     "run_once": "campaign.once",
     "show": "story.story",
     "swap": "field.swap",
-    "verify": "verify",
+    "verify": "verify.verify",
 }
 """Module below `migrator.workflows` that has each name."""
 

@@ -112,10 +112,10 @@ def _apply(shared: Globals, options: Options) -> Outcome:
         if options.plan is None and not options.dry_run:
             plan_id = meant_plan(store, plan_id, asking(shared))
         header = store.plans.header(plan_id)
-        if store.plans.state(plan_id) == "finished":
-            return _looked_at_only(verified(shared, chosen, store, header), plan_id)
-        must_be_whole(store, header, lines=options.dry_run)
         site = Site(store, chosen, warn=warned)
+        if store.plans.state(plan_id) == "finished":
+            return _looked_at_only(verified(shared, site, header), plan_id)
+        must_be_whole(store, header, lines=options.dry_run)
         if options.dry_run:
             warnings = [*chosen.warnings, *refuse_stale(store, header, STALE_HINT)]
             say_at_once(shared, warnings)

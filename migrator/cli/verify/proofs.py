@@ -12,7 +12,8 @@ from migrator.core.cutover.silence import ADVICE, MEANING, OldSide, Silence
 from migrator.core.fleet.imei import Unit
 from migrator.core.run.results import ExitCode
 from migrator.errors import Problem
-from migrator.workflows.verify import DeviceWatch, SourceLook
+from migrator.workflows.verify.devices import DeviceWatch
+from migrator.workflows.verify.source_list import SourceLook
 
 __all__ = ["ProofSum", "lives_told", "most_kept", "source_told", "unexpected_told"]
 
@@ -107,7 +108,6 @@ class ProofSum:
 
     Args:
         most: the number of proofs to keep one by one, of those that need attention; None for every SIM.
-        silent: new SIMs without a sign of life, by ICCID.
     """
 
     most: int | None
@@ -118,15 +118,12 @@ class ProofSum:
     old: Counter[OldSide] = field(default_factory=Counter)
     silence: Counter[Silence] = field(default_factory=Counter)
     kept: list[Proof] = field(default_factory=list)
-    silent: list[str] = field(default_factory=list)
 
     def keep(self, proof: Proof) -> None:
         """Add the proof of one SIM."""
         self.sims += 1
         self.attention += proof.needs_attention
         self.life[proof.life] += 1
-        if proof.life is Life.SILENT:
-            self.silent.append(proof.target_iccid)
         self.unit[proof.unit] += 1
         if proof.old is not None:
             self.old[proof.old] += 1

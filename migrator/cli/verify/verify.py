@@ -3,8 +3,7 @@
 The reads are compared with what was planned. Options ask for more proofs.
 """
 
-from contextlib import AsyncExitStack, closing
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -18,33 +17,12 @@ from migrator.cli.verify.watch import watched
 from migrator.core.fleet.units import n_sims
 from migrator.core.plan.plan import PlanHeader
 from migrator.core.run.results import ExitCode
-from migrator.engine.run.context import Stopper
 from migrator.errors import InputError, Problem
-from migrator.inputs.settings.settings import Settings
-from migrator.ports import Progress
-from migrator.store import Store
-from migrator.workflows.cutover.status import finding_counts, taken_back_and_no_more
 from migrator.workflows.lookups.plans import plan_or_file
-from migrator.workflows.notices.deliver import deliver_after_run
-from migrator.workflows.notices.found import tell_drift, tell_silent
-from migrator.workflows.plans.make import look
 from migrator.workflows.site import Site
-from migrator.workflows.verify import DeviceWatch, look_at_source, prove_life
-from migrator.workflows.watch import drift_of
+from migrator.workflows.verify.verify import ROLLED_BACK, Checks, Verification, verify_plan
 
 __all__ = ["verified", "verify"]
-
-ROLLED_BACK = "rolled_back"
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Checks to make beyond the record."""
-
-    thorough: bool = False
-    source: bool = False
-    traffic: bool = False
-    old_silent: bool = False
 
 
 @click.command(
@@ -84,152 +62,66 @@ def verify(
     Devices that carry the plan's tag, or belong to SIMs that it leaves alone, and that no plan put there are reported
     as unexpected wherever the device list is read, which is when that is cheaper than looking SIMs up.
     """
-    asked = Asked(thorough, source, traffic, old_silent)
+    lives = ProofSum(most_kept(shared))
+    checks = Checks(thorough, source, traffic, old_silent, most_kept(shared), lives.keep)
 
     def body() -> Outcome:
 
-        _refuse_nonsense(asked, watch=watch, bound=for_ is not None or keep_going)
+        _refuse_nonsense(checks, watch=watch, bound=for_ is not None or keep_going)
         if watch:
             return watched(shared, plan, every=every, for_=for_, keep_going=keep_going)
-        return _verify(shared, plan, asked)
+        return _verify(shared, plan, checks, lives)
 
     return finish("verify", shared, body)
 
 
-def _refuse_nonsense(asked: Asked, *, watch: bool, bound: bool) -> None:
+def _refuse_nonsense(checks: Checks, *, watch: bool, bound: bool) -> None:
     """Refuse options that make no sense together.
 
     Raises: InputError, naming the options.
     """
     problem = ""
-    if watch and asked != Asked():
+    if watch and (checks.thorough or checks.source or checks.traffic or checks.old_silent):
         problem = "--watch reads the record only: not with --thorough, --source, --traffic or --old-silent"
     elif bound and not watch:
         problem = "--for and --keep-going are about --watch"
-    elif asked.old_silent and not asked.traffic:
+    elif checks.old_silent and not checks.traffic:
         problem = "--old-silent is a part of --traffic"
     if problem:
         raise InputError(problem, code="bad_options", hint="see `migrator verify --help`")
 
 
-def _verify(shared: Globals, plan: str | None, asked: Asked) -> Outcome:
+def _verify(shared: Globals, plan: str | None, checks: Checks, lives: ProofSum) -> Outcome:
 
     chosen = wiring.settings(shared.config)
     chosen.hologram()
     with wiring.open_store(shared.state or chosen.state) as store:
-        if asked.source or asked.old_silent:
+        if checks.source or checks.old_silent:
             wiring.must_be_asked(chosen, store)
             chosen.source()
-        return verified(shared, chosen, store, store.plans.header(plan_or_file(store, plan)), asked)
-
-
-def verified(
-    shared: Globals, chosen: Settings, store: Store, header: PlanHeader, asked: Asked | None = None
-) -> Outcome:
-    """Verify a plan and return the outcome.
-
-    Without `asked`, only the record is verified.
-    """
-    told: list[Outcome] = []
-    began_s = wiring.SystemClock().now().timestamp()
-    devices, lives = DeviceWatch(store, header, most_kept(shared)), ProofSum(most_kept(shared))
-    with watching(shared) as progress, closing(devices):
-
-        async def body(stopper: Stopper) -> None:
-
-            work = _Work(chosen, store, header, stopper, progress)
-            await _look_at_target(work, asked, devices, lives)
-            if asked is not None and asked.source:
-                async with wiring.source(chosen, store, stopper) as source:
-                    found = await look_at_source(
-                        store,
-                        source,
-                        header,
-                        most=most_kept(shared),
-                        clock=wiring.SystemClock(),
-                        stopper=stopper,
-                        progress=progress,
-                    )
-                told.append(source_told(found, chosen.carrier.name))
-
-        wiring.run_async(body)
-    tell_drift(store, header, drift_of(store, header.plan_id, began_s))
-    if asked is not None and asked.traffic:
-        tell_silent(store, header, lives.silent)
-    deliver_after_run(Site(store, chosen, warn=warned))
-    parts = [_told(store, header)]
-    if asked is not None:
-        parts.append(unexpected_told(devices))
-    parts += told
-    if asked is not None and asked.traffic:
+        header = store.plans.header(plan_or_file(store, plan))
+        with watching(shared) as progress:
+            found = verify_plan(Site(store, chosen, progress, warned), header, checks)
+    parts = [_told(header, found)]
+    if found.devices is not None:
+        parts.append(unexpected_told(found.devices))
+    if found.source is not None:
+        parts.append(source_told(found.source, chosen.carrier.name))
+    if checks.traffic:
         parts.append(lives_told(lives))
     return _joined(parts)
 
 
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """Objects that every read of `verify` shares."""
-
-    chosen: Settings
-    store: Store
-    header: PlanHeader
-    stopper: Stopper
-    progress: Progress
+def verified(shared: Globals, site: Site, header: PlanHeader) -> Outcome:
+    """Verify the record of a plan's SIMs, and return the outcome."""
+    with watching(shared) as progress:
+        found = verify_plan(replace(site, progress=progress), header, None)
+    return _joined([_told(header, found)])
 
 
-async def _look_at_target(work: _Work, asked: Asked | None, devices: DeviceWatch, lives: ProofSum) -> None:
-    """Read the plan's SIMs afresh, and what else was asked for.
-
-    That may be the whole device list, and proofs of life.
-    """
-    chosen, store, stopper, clock = work.chosen, work.store, work.stopper, wiring.SystemClock()
-    async with AsyncExitStack() as stack:
-        target = await stack.enter_async_context(wiring.target(chosen, store, stopper, read_only=True))
-        await look(
-            store,
-            target,
-            work.header,
-            absent_after_s=chosen.absent_after_s,
-            clock=clock,
-            stopper=stopper,
-            progress=work.progress,
-            listed=(lambda _page: None) if asked is None else devices.see,
-        )
-        if asked is not None and asked.thorough:
-            await devices.read_all(target, stopper)
-        if asked is not None and asked.traffic:
-            usage = None
-            if asked.old_silent:
-                usage = await stack.enter_async_context(wiring.source(chosen, store, stopper))
-            await prove_life(
-                store,
-                target,
-                work.header,
-                lives.keep,
-                source=usage,
-                clock=clock,
-                stopper=stopper,
-                progress=work.progress,
-            )
-
-
-def _verdicts(store: Store, plan_id: str) -> dict[str, int]:
-    """Count the SIMs by verdict.
-
-    SIMs that a rollback took back count as `rolled_back`, not as a mismatch: the rollback was ordered.
-    """
-    verdicts: dict[str, int] = dict(store.journal.verdicts(plan_id))
-    back = taken_back_and_no_more(store, plan_id)
-    told = verdicts | {"mismatch": verdicts.get("mismatch", 0) - back, ROLLED_BACK: back}
-    return {verdict: sims for verdict, sims in told.items() if sims}
-
-
-def _told(store: Store, header: PlanHeader) -> Outcome:
-
-    verdicts = _verdicts(store, header.plan_id)
-    findings = finding_counts(store, header.plan_id)
-    blocked = header.counts.get("BLOCK", 0)
-    data = {"plan_id": header.plan_id, "verdicts": verdicts, "findings": findings, "blocked": blocked}
+def _told(header: PlanHeader, found: Verification) -> Outcome:
+    verdicts, findings, blocked = found.verdicts, found.findings, header.counts.get("BLOCK", 0)
+    data = {"plan_id": header.plan_id, "verdicts": dict(verdicts), "findings": dict(findings), "blocked": blocked}
     shown = [(verdict_word(verdict), count) for verdict, count in verdicts.items()]
     text: list[Any] = [table(f"Plan {header.plan_id}", ("verdict", "SIMs"), [*shown, ("blocked", blocked)])]
     if findings:

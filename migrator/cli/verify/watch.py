@@ -1,6 +1,5 @@
 """`verify --watch`: fresh reads again and again, and drift as it appears."""
 
-from contextlib import suppress
 from datetime import UTC, datetime
 
 from migrator import wiring
@@ -10,16 +9,11 @@ from migrator.core.fleet.spelling import json_text
 from migrator.core.fleet.units import counted, n_sims
 from migrator.core.plan.plan import PlanHeader
 from migrator.core.run.results import ExitCode
-from migrator.engine.run.context import Stopper, quiet
-from migrator.errors import InputError, Interrupted, Problem, StoreError, Transient
-from migrator.inputs.settings.settings import Settings, duration_s
-from migrator.store import Store
+from migrator.errors import InputError, Problem, Transient
+from migrator.inputs.settings.settings import duration_s
 from migrator.workflows.lookups.plans import plan_or_file
-from migrator.workflows.notices.deliver import deliver_due
-from migrator.workflows.notices.found import tell_drift
-from migrator.workflows.plans.make import look
 from migrator.workflows.site import Site
-from migrator.workflows.watch import Drift, DriftWatch, NewFinding, drift_of
+from migrator.workflows.verify.drift import DriftWatch, NewFinding, watch_plan
 
 __all__ = ["watched"]
 
@@ -36,67 +30,20 @@ def watched(shared: Globals, plan: str | None, *, every: str, for_: str | None, 
     chosen.hologram()
     with wiring.open_store(shared.state or chosen.state) as store:
         header = store.plans.header(plan_or_file(store, plan))
-        watch = _watch(shared, chosen, store, header, every_s=every_s, for_s=for_s, keep_going=keep_going)
-        return _told(store, header, watch)
+        voice.last()
+        watch = watch_plan(
+            Site(store, chosen),
+            header,
+            lambda moved: _tell(shared, moved),
+            lambda error: _tell_trouble(shared, error),
+            every_s=every_s,
+            for_s=for_s,
+            goes_on=keep_going,
+        )
+        return _told(header, dict(store.journal.verdicts(header.plan_id)), watch)
 
 
-def _watch(
-    shared: Globals,
-    chosen: Settings,
-    store: Store,
-    header: PlanHeader,
-    *,
-    every_s: float,
-    for_s: float | None,
-    keep_going: bool,
-) -> DriftWatch:
-
-    voice.last()
-    made: list[DriftWatch] = []
-
-    async def body(stopper: Stopper) -> None:
-        if for_s is not None:
-            stopper.stop_after(for_s, "the time to watch is over", ExitCode.RESUMABLE)
-        async with wiring.target(chosen, store, stopper, read_only=True) as target:
-
-            async def once() -> Drift:
-                since_s = wiring.SystemClock().now().timestamp()
-                await look(
-                    store,
-                    target,
-                    header,
-                    absent_after_s=chosen.absent_after_s,
-                    clock=wiring.SystemClock(),
-                    stopper=stopper,
-                    progress=quiet,
-                )
-                drift = drift_of(store, header.plan_id, since_s)
-                tell_drift(store, header, drift)
-                with suppress(StoreError):  # the next round tries again
-                    await deliver_due(Site(store, chosen), stopper)
-                return drift
-
-            made.append(
-                DriftWatch(
-                    once,
-                    lambda moved: _tell(shared, moved),
-                    lambda error: _tell_trouble(shared, error),
-                    every_s,
-                    keep_going,
-                )
-            )
-            await made[0].run(stopper)
-
-    try:
-        wiring.run_async(body)
-    except Interrupted:  # that is how a watch ends
-        if not made or not made[0].rounds:
-            raise
-    return made[0]
-
-
-def _told(store: Store, header: PlanHeader, watch: DriftWatch) -> Outcome:
-    verdicts = dict(store.journal.verdicts(header.plan_id))
+def _told(header: PlanHeader, verdicts: dict[str, int], watch: DriftWatch) -> Outcome:
     now = len(watch.drift)
     data = {"plan_id": header.plan_id, "rounds": watch.rounds, "drift_seen": watch.seen, "drift_now": now}
     data |= {"verdicts": verdicts}

@@ -1,20 +1,27 @@
 """Work of `verify --watch`: repeated fresh reads, and their changes."""
 
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from migrator.core.plan.compare import Finding, FindingCode
+from migrator.core.plan.plan import PlanHeader
+from migrator.core.run.results import ExitCode
 from migrator.core.run.steps import Verdict
 from migrator.core.run.verify import beside_a_pause
 from migrator.engine.run.context import Stopper
-from migrator.errors import Transient
+from migrator.errors import Interrupted, StoreError, Transient
 from migrator.workflows.cutover.status import taken_back
+from migrator.workflows.notices.deliver import deliver_due
+from migrator.workflows.notices.found import tell_drift
+from migrator.workflows.plans.make import look
+from migrator.workflows.site import Site
 
 if TYPE_CHECKING:
     from migrator.store import Store
 
-__all__ = ["MOST_FAILURES", "Drift", "DriftWatch", "NewFinding", "drift_of"]
+__all__ = ["MOST_FAILURES", "Drift", "DriftWatch", "NewFinding", "drift_of", "watch_plan"]
 
 MOST_FAILURES = 5
 """Most rounds in a row that may fail in passing.
@@ -122,3 +129,64 @@ def _moves(before: Drift, now: Drift) -> Iterator[NewFinding]:
     for (key, code), finding in before.items():
         if (key, code) not in now:
             yield NewFinding(key, finding, is_new=False)
+
+
+def watch_plan(
+    site: Site,
+    header: PlanHeader,
+    tell: Callable[[NewFinding], None],
+    trouble: Callable[[Transient], None],
+    *,
+    every_s: float,
+    for_s: float | None,
+    goes_on: bool,
+) -> DriftWatch:
+    """Watch a plan until drift, the end of the time, or Ctrl-C.
+
+    Drift is put into the outbox, and what is due there is delivered after each round.
+
+    Args:
+        site: the store of the plan.
+        header: of the plan.
+        tell: called with each finding that came or went.
+        trouble: called with the error of a round that failed in passing.
+        every_s: seconds between two rounds.
+        for_s: seconds to watch; None for no end.
+        goes_on: whether drift does not end the watch.
+
+    Raises: Interrupted, before the first round; PlatformError.
+    """
+    store, settings = site.store, site.settings
+    made: list[DriftWatch] = []
+
+    async def body(stopper: Stopper) -> None:
+        if for_s is not None:
+            stopper.stop_after(for_s, "the time to watch is over", ExitCode.RESUMABLE)
+        async with site.outside.target(settings, store, stopper, read_only=True) as target:
+
+            async def once() -> Drift:
+                since_s = site.now()
+                await look(
+                    store,
+                    target,
+                    header,
+                    absent_after_s=settings.absent_after_s,
+                    clock=site.clock,
+                    stopper=stopper,
+                    progress=site.progress,
+                )
+                drift = drift_of(store, header.plan_id, since_s)
+                tell_drift(store, header, drift)
+                with suppress(StoreError):  # the next round tries again
+                    await deliver_due(site, stopper)
+                return drift
+
+            made.append(DriftWatch(once, tell, trouble, every_s, goes_on))
+            await made[0].run(stopper)
+
+    try:
+        site.outside.run_async(body)
+    except Interrupted:  # that is how a watch ends
+        if not made or not made[0].rounds:
+            raise
+    return made[0]

@@ -1,27 +1,13 @@
-"""Checks of `verify` beyond the record of each SIM.
+"""Proof of life of new SIMs, and their units."""
 
-The checks are the source's list, devices that nobody planned, and proof of life.
-"""
-
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from migrator.carriers.hologram.wire import recorded_traffic
 from migrator.chunks import chunks
-from migrator.core.cutover.life import (
-    Life,
-    Proof,
-    SourceChange,
-    Unexpected,
-    UnexpectedReason,
-    asked_days,
-    life,
-    old_side,
-)
+from migrator.core.cutover.life import Life, Proof, asked_days, life, old_side
 from migrator.core.cutover.rules import claimed_at_s
 from migrator.core.cutover.silence import (
     Recorded,
@@ -34,225 +20,21 @@ from migrator.core.cutover.silence import (
     with_days_before,
 )
 from migrator.core.fleet.imei import is_imei, unit
-from migrator.core.fleet.sims import LinkState, SourceStatus, TargetLink
+from migrator.core.fleet.sims import TargetLink
 from migrator.core.plan.plan import PlanHeader
-from migrator.core.run.results import PullResult
 from migrator.core.run.steps import Item
 from migrator.engine.cutover.context import in_parallel
 from migrator.engine.cutover.data_sessions import imei_in, sessions_since_claim
-from migrator.engine.pull.pull import Pulling
 from migrator.engine.run.context import Stopper
-from migrator.ports import Clock, DataSession, DevicePage, Progress, SourcePlatform, SourceUsage, TargetPlatform
-from migrator.workflows.notices.deliver import deliver_after_run
-from migrator.workflows.notices.found import tell_drift
-from migrator.workflows.plans.make import look
-from migrator.workflows.site import Site
-from migrator.workflows.watch import drift_of
+from migrator.ports import Clock, DataSession, Progress, SourceUsage, TargetPlatform
 
 if TYPE_CHECKING:
     from migrator.store import Store
 
-__all__ = [
-    "DeviceWatch",
-    "SourceLook",
-    "look_at_source",
-    "prove_life",
-    "verify",
-]
+__all__ = ["prove_life"]
 
 CHUNK = 500
 WORKERS = 8
-MOST_PAGES = 100_000
-NOT_BEGUN = "0"
-"""Value that is no API version.
-
-A pull that was left half-way under another version is not continued.
-"""
-
-
-# --- the source side ----------------------------------------------------------------------------------------------
-
-
-def verify(site: Site, plan_id: str) -> Mapping[str, int]:
-    """Read every SIM of a plan again and compare; send no write.
-
-    Returns: the number of SIMs by verdict: `ok`, `pending`, `mismatch`, `missing`, `staged`, `unread`.
-    Raises: InputError, if there is no such plan; PlatformError.
-    """
-    store, settings = site.store, site.settings
-    header = store.plans.header(plan_id)
-
-    async def body(stopper: Stopper) -> None:
-        async with site.outside.target(settings, store, stopper, read_only=True) as target:
-            await look(
-                store,
-                target,
-                header,
-                absent_after_s=settings.absent_after_s,
-                clock=site.clock,
-                stopper=stopper,
-                progress=site.progress,
-            )
-
-    began_s = site.now()
-    site.outside.run_async(body)
-    tell_drift(store, header, drift_of(store, plan_id, began_s))
-    deliver_after_run(site)
-    return {verdict: sims for verdict, sims in store.journal.verdicts(plan_id).items() if sims}
-
-
-@dataclass(slots=True)
-class SourceLook:
-    """Comparison of the source's present list with a plan.
-
-    Args:
-        pulled: how the list was read.
-        counts: SIMs by what changed; one may count under several.
-        sims: SIMs that changed.
-        changes: the first of them, as many as were asked for.
-        ours_off: SIMs that are disabled and that a cutover of ours switched off: they count as no change.
-    """
-
-    pulled: PullResult
-    counts: Counter[str] = field(default_factory=Counter)
-    sims: int = 0
-    changes: list[SourceChange] = field(default_factory=list)
-    ours_off: int = 0
-
-
-async def look_at_source(
-    store: "Store",
-    source: SourcePlatform,
-    header: PlanHeader,
-    *,
-    most: int | None,
-    clock: Clock,
-    stopper: Stopper,
-    progress: Progress,
-) -> SourceLook:
-    """Read the source's list afresh, and compare it with a plan.
-
-    The list is read into a copy of the store that is thrown away: the inventory in force, and a pull that was left
-    half-way, stay as they are, and a fleet of any size takes no memory.
-
-    Args:
-        store: where the plan is.
-        source: the carrier of the old SIMs.
-        header: the plan's.
-        most: how many changes to keep one by one; None for all.
-        clock: the time.
-        stopper: checked between requests.
-        progress: called with each event.
-    """
-    switched_off = store.cutovers.switched_off()
-    with store.scratch_copy() as scratch:
-        scratch.inventory.open_snapshot(NOT_BEGUN, clock.now().timestamp(), fresh=True)
-        found = SourceLook(await Pulling(source, scratch.inventory, clock, stopper, progress).run())
-        if found.pulled.settled:
-            listed = scratch.inventory.sims(switched_off)
-            found.ours_off = sum(sim.status is SourceStatus.DISABLED for sim in listed)
-            for change in scratch.plans.source_changes(header.plan_id):
-                found.sims += 1
-                found.counts.update(code.value for code in change.codes)
-                if most is None or len(found.changes) < most:
-                    found.changes.append(change)
-    return found
-
-
-# --- devices that nobody planned ----------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class DeviceWatch:
-    """Find devices on our list that a plan did not put there.
-
-    Reads pages of our device list. Close the watch at the end.
-
-    Args:
-        store: where the plan is.
-        header: the plan's.
-        most: how many of them to keep one by one; None for all.
-
-    Attributes:
-        devices: how many devices were read.
-        is_complete: whether that was the whole list.
-        counts: how many were found, by reason.
-        found: the first of them.
-    """
-
-    store: "Store"
-    header: PlanHeader
-    most: int | None = None
-    devices: int = field(default=0, init=False)
-    is_complete: bool = field(default=False, init=False)
-    counts: Counter[str] = field(default_factory=Counter, init=False)
-    found: list[Unexpected] = field(default_factory=list, init=False)
-    _closing: ExitStack = field(default_factory=ExitStack, init=False)
-    _searches: tuple[Any, Any] | None = field(default=None, init=False)
-    _tags: frozenset[str] = field(default=frozenset(), init=False)
-
-    def see(self, page: DevicePage) -> None:
-        """Check one page of the list.
-
-        Pages must come in their order, from the first.
-        """
-        expected, held = self._known()
-        keys = [iccid.key for link in page.links for iccid in (link.iccid, *link.other_iccids)]
-        ours, left_alone = set(expected.among(keys)), set(held.among(keys))
-        for link in page.links:
-            mine = {iccid.key for iccid in (link.iccid, *link.other_iccids)}
-            is_ours = link.is_held_by(self.header.org_id) and link.state is not LinkState.RETIRED
-            if is_ours and not mine & ours:
-                self._judge(link, is_left_alone=bool(mine & left_alone))
-        self.devices += len(page.links)
-        self.is_complete = page.cursor is None
-
-    async def read_all(self, target: TargetPlatform, stopper: Stopper) -> None:
-        """Read the whole list, unless that was done already."""
-        if self.is_complete:
-            return
-        self.devices, self.counts, self.found = 0, Counter(), []
-        cursor: str | None = None
-        for _ in range(MOST_PAGES):
-            await stopper.checkpoint()
-            page = await target.devices(cursor)
-            self.see(page)
-            cursor = page.cursor
-            if cursor is None:
-                return
-
-    def close(self) -> None:
-        """Forget the SIMs of the plan; the findings are kept."""
-        self._closing.close()
-
-    def _known(self) -> tuple[Any, Any]:
-        """Return the expected SIMs, and the SIMs that were left alone.
-
-        Both are read once there is something to judge.
-        """
-        if self._searches is None:
-            journal, expected = self.store.journal, self.store.expectations
-            plan_id = self.header.plan_id
-            searches = (
-                self._closing.enter_context(closing(journal.search(expected.put_there(plan_id)))),
-                self._closing.enter_context(closing(journal.search(expected.left_alone(plan_id)))),
-            )
-            self._searches, self._tags = searches, expected.tags(plan_id)
-        return self._searches
-
-    def _judge(self, link: TargetLink, *, is_left_alone: bool) -> None:
-        if is_left_alone:
-            reason = UnexpectedReason.NOT_TO_BE_CLAIMED
-        elif link.tags is not None and link.tags & self._tags:
-            reason = UnexpectedReason.TAGGED
-        else:
-            return
-        self.counts[reason.value] += 1
-        if self.most is None or len(self.found) < self.most:
-            self.found.append(Unexpected(link.iccid.digits, link.device_id, link.name or "", reason))
-
-
-# --- proof of life ------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

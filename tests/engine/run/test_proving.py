@@ -23,8 +23,9 @@ from migrator.errors import Interrupted, Transient
 from migrator.ports import DevicePage
 from migrator.store import Store
 from migrator.workflows.plans.make import look
-from migrator.workflows.verify import DeviceWatch, prove_life
-from migrator.workflows.watch import MOST_FAILURES, Drift, DriftWatch, NewFinding, drift_of
+from migrator.workflows.verify.devices import DeviceWatch
+from migrator.workflows.verify.drift import MOST_FAILURES, Drift, DriftWatch, NewFinding, drift_of
+from migrator.workflows.verify.life import prove_life
 from tests.support import run_virtual
 from tests.worlds.world import POLICY, World
 

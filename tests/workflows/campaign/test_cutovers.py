@@ -18,7 +18,7 @@ from migrator.workflows.campaign.make import retry_refused
 from migrator.workflows.campaign.once import Ticked
 from migrator.workflows.cutover.apply import CutoverBounds, carry_out_cutover
 from migrator.workflows.cutover.back import plan_way_back
-from migrator.workflows.verify import verify
+from migrator.workflows.verify.verify import verify
 from tests.worlds.campaigned import CampaignWorld
 from tests.worlds.outside import site_of
 from tests.worlds.world import Crash

@@ -1,0 +1,1 @@
+"""Fresh reads of a plan's SIMs, and what else `verify` checks."""
