@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from migrator import wiring
-from migrator.chunks import chunks
 from migrator.cli.app.common import Globals, Outcome, finish, global_options, new_sims_file, table, unused_columns
 from migrator.cli.app.files import check_destination, is_stdout, refuse_unwritable, written
 from migrator.cli.app.problem_log import all_told
@@ -16,15 +15,14 @@ from migrator.cli.app.progress import watching
 from migrator.core.fleet.sims import Pair
 from migrator.core.fleet.units import counted, n_sims
 from migrator.core.run.results import ExitCode
-from migrator.engine.run.context import Stopper
 from migrator.errors import Problem
 from migrator.files import as_csv
 from migrator.inputs.pairing.list_columns import FACTS, POOL_TITLES, parse_choices
 from migrator.reports.model import moment
-from migrator.store import Store
-from migrator.workflows.check_pairs import PairCheck, check_pairs, last_organization, look_at_targets
-from migrator.workflows.deal_pool import Dealt, add_pairs, pair_pool
-from migrator.workflows.site import open_site, required_inventory
+from migrator.workflows.check_pairs import PairCheck, check_pairs
+from migrator.workflows.deal_pool import Dealt, pair_identity, pair_pool
+from migrator.workflows.field.export_pairs import KeptPairs, kept_pairs
+from migrator.workflows.site import Site, open_site
 
 __all__ = ["check", "export", "identity", "pool"]
 
@@ -138,13 +136,10 @@ def identity(shared: Globals, /) -> int:
 def _identity(shared: Globals) -> Outcome:
 
     with wiring.store_of(shared.state, shared.config) as store:
-        required_inventory(store)
-        paired = {pair.source.key for pair in store.pairs.all()}
-        own = [Pair(sim.iccid, sim.iccid, "identity") for sim in store.inventory.sims() if sim.iccid.key not in paired]
-        counts = add_pairs(store, own, replace=False)
+        added = pair_identity(store)
     warning = Problem("warning", "an old SIM cannot be claimed at Hologram, unless Hologram took its profile over")
-    text = f"{n_sims(counts['added'])} paired with {'itself' if counts['added'] == 1 else 'themselves'}."
-    return Outcome({"added": counts["added"]}, (text, NEXT), problems=(warning,))
+    text = f"{n_sims(added)} paired with {'itself' if added == 1 else 'themselves'}."
+    return Outcome({"added": added}, (text, NEXT), problems=(warning,))
 
 
 @click.command("check", epilog="Exit codes: 0 every SIM is paired, 2 no inventory, 3 a person must look, 4, 7: --live.")
@@ -165,15 +160,8 @@ def check(shared: Globals, /, *, live: bool) -> int:
 def _check(shared: Globals, *, live: bool) -> Outcome:
 
     chosen = wiring.settings(shared.config)
-
-    async def body(stopper: Stopper) -> int:
-        async with wiring.target(chosen, store, stopper, read_only=True) as target:
-            return await look_at_targets(store, target, clock=wiring.SystemClock(), stopper=stopper, progress=progress)
-
     with wiring.open_store(shared.state or chosen.state) as store, watching(shared) as progress:
-        required_inventory(store)
-        org_id = wiring.run_async(body) if live else last_organization(store)
-        found: PairCheck = check_pairs(store, org_id)
+        found = check_pairs(Site(store, chosen, progress), live=live)
     return _checked(found, is_live=live)
 
 
@@ -254,28 +242,18 @@ def _export(shared: Globals, file: Path) -> Outcome:
 
     check_destination(shared, file)
     with wiring.store_of(shared.state, shared.config) as store:
-        has_chips = any(pair.eid is not None for pair in store.pairs.all())
-        titles = ["source_iccid", "target_iccid", *(["eid"] if has_chips else [])]
-        rows = _exported(store, has_chips=has_chips)
-        if store.unit_facts.count():
-            titles, rows = [*titles, *FACTS], _with_facts(store, has_chips=has_chips)
-        count = written(file, as_csv(chain([titles], rows))) - 1
+        pairs = kept_pairs(store)
+        titles = ["source_iccid", "target_iccid", *(["eid"] if pairs.has_chips else [])]
+        titles += FACTS if pairs.has_facts else []
+        count = written(file, as_csv(chain([titles], _exported(pairs)))) - 1
     text = (f"{counted(count, 'pair')} written to {file}.",)
     return Outcome({"file": str(file), "pairs": count}, text, is_on_stdout=is_stdout(file))
 
 
-def _exported(store: Store, *, has_chips: bool) -> Iterator[list[str]]:
-    for pair in store.pairs.all():
-        yield _iccids(pair, has_chips=has_chips)
-
-
-def _with_facts(store: Store, *, has_chips: bool) -> Iterator[list[str]]:
-    for some in chunks(store.pairs.all()):
-        found = store.unit_facts.by_source_keys([pair.source.key for pair in some])
-        for pair in some:
-            facts = found.get(pair.source.key)
-            told = [None] * len(FACTS) if facts is None else [getattr(facts, name) for name in FACTS]
-            yield [*_iccids(pair, has_chips=has_chips), *map(_told, FACTS, told)]
+def _exported(pairs: KeptPairs) -> Iterator[list[str]]:
+    for pair, facts in pairs.all():
+        told = [None] * len(FACTS) if facts is None else [getattr(facts, name) for name in FACTS]
+        yield [*_iccids(pair, has_chips=pairs.has_chips), *(map(_told, FACTS, told) if pairs.has_facts else ())]
 
 
 def _iccids(pair: Pair, *, has_chips: bool) -> list[str]:

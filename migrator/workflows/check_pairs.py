@@ -11,11 +11,12 @@ from migrator.core.fleet.sims import Candidate, Pair
 from migrator.engine.run.context import ApplyOptions, Stopper
 from migrator.engine.run.read_targets import Reader
 from migrator.ports import Clock, Progress, TargetPlatform
+from migrator.workflows.site import Site, required_inventory
 
 if TYPE_CHECKING:
     from migrator.store import Store
 
-__all__ = ["Conflict", "PairCheck", "check_pairs", "last_organization", "look_at_targets"]
+__all__ = ["Conflict", "PairCheck", "check_pairs", "count_pairs", "last_organization"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,26 @@ class PairCheck:
         return {one.value: self.standings[one] for one in Standing} | {"unused": self.targets - used}
 
 
-async def look_at_targets(
+def check_pairs(site: Site, *, live: bool) -> PairCheck:
+    """Compare pairs with the inventory, and with what the target showed.
+
+    Args:
+        site: the store.
+        live: whether to read the targets first.
+
+    Raises: InputError, if there is no inventory; NotAuthorised and kin; PlatformError.
+    """
+    store, settings = site.store, site.settings
+
+    async def body(stopper: Stopper) -> int:
+        async with site.outside.target(settings, store, stopper, read_only=True) as target:
+            return await _look_at_targets(store, target, clock=site.clock, stopper=stopper, progress=site.progress)
+
+    required_inventory(store)
+    return count_pairs(store, site.outside.run_async(body) if live else last_organization(store))
+
+
+async def _look_at_targets(
     store: "Store", target: TargetPlatform, *, clock: Clock, stopper: Stopper, progress: Progress
 ) -> int:
     """Read what Hologram shows of every target, and keep the reads.
@@ -86,7 +106,7 @@ def last_organization(store: "Store") -> int | None:
     return None if newest is None else store.plans.header(newest).org_id
 
 
-def check_pairs(store: "Store", org_id: int | None) -> PairCheck:
+def count_pairs(store: "Store", org_id: int | None) -> PairCheck:
     """Count every SIM once.
 
     Reads the store only.

@@ -19,7 +19,7 @@ from migrator.inputs.policy.iccids import unmatched
 from migrator.store import Store
 from migrator.workflows.site import Site, living_holder, required_inventory
 
-__all__ = ["Dealt", "add_pairs", "pair_pool", "refused_beside_a_run"]
+__all__ = ["Dealt", "add_pairs", "pair_identity", "pair_pool", "refused_beside_a_run"]
 
 WRONG_FILE = "is this the right file?"
 RUN_FIRST = "wait for it, or end it with `migrator run abort`; then there are the ways above"
@@ -188,3 +188,15 @@ def _refuse_source_sims(store: Store, entries: Sequence[Any]) -> None:
     if problems:
         words = f"the pool holds {n_sims(len(problems))} of the old fleet; nothing was changed"
         raise InputError(words, code="pool", problems=problems)
+
+
+def pair_identity(store: Store) -> int:
+    """Pair every unpaired SIM with itself.
+
+    Returns: the number of new pairs.
+    Raises: InputError, if there is no inventory; PairInUse.
+    """
+    required_inventory(store)
+    paired = {pair.source.key for pair in store.pairs.all()}
+    own = [Pair(sim.iccid, sim.iccid, "identity") for sim in store.inventory.sims() if sim.iccid.key not in paired]
+    return add_pairs(store, own, replace=False)["added"]

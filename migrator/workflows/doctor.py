@@ -16,14 +16,14 @@ from migrator.core.fleet.units import money
 from migrator.core.run.results import ExitCode
 from migrator.core.run.sources import api_words
 from migrator.engine.run.context import Stopper
-from migrator.errors import InputError, MigratorError, StoreError
+from migrator.errors import InputError, MigratorError, NoStore, StoreError
 
 if TYPE_CHECKING:
     from migrator.inputs.settings.settings import Settings
     from migrator.ports import TargetIdentity, TargetPlatform
     from migrator.store import Store
 
-__all__ = ["CheckResult", "carriers", "disk", "patience", "whose_sims"]
+__all__ = ["CheckResult", "carriers", "disk", "examined", "patience", "whose_sims"]
 
 NEEDED = {"activation": "claim SIMs"}
 ENOUGH_BYTES = 2 * 1024**3
@@ -60,6 +60,54 @@ class CheckResult:
         if self.exit_code:
             return "bad"
         return "look" if self.hint else "good"
+
+
+def examined(chosen: "Settings", state: str) -> list[CheckResult]:
+    """Make all checks.
+
+    `state` is the URL of the store.
+    """
+    findings = _of_carriers(chosen, asks_source=not _is_of_file(chosen, state)) + patience(chosen)
+    try:
+        findings.append(disk(state))
+        findings += _of_store(chosen, state)
+    except MigratorError as error:
+        findings.append(CheckResult("store", error.message, error.hint, error.exit_code))
+    return findings
+
+
+def _is_of_file(chosen: "Settings", state: str) -> bool:
+    """True if the SIMs of the store are those of a file."""
+    with suppress(MigratorError), wiring.open_store(state) as store:  # what is wrong with it is told below
+        return not wiring.is_asked(chosen, store)
+    return False
+
+
+def _of_carriers(chosen: "Settings", *, asks_source: bool) -> list[CheckResult]:
+
+    async def body(stopper: Stopper) -> list[CheckResult]:
+        findings = []
+        async for finding in carriers(chosen, stopper, asks_source=asks_source):
+            stopper.check()
+            findings.append(finding)
+        return findings
+
+    return wiring.run_async(body)
+
+
+def _of_store(chosen: "Settings", state: str) -> list[CheckResult]:
+    """Return the schema of a store and whose SIMs it has.
+
+    Nothing is returned if there is no store.
+
+    Raises: InputError, if the SIMs are those of another source or account than the settings choose.
+    """
+    try:
+        with wiring.open_store(state) as store:
+            info, whose = store.info(), whose_sims(chosen, store)
+    except NoStore:
+        return []
+    return [CheckResult("schema", f"{info['schema']}, lineage {info['lineage']}"), *whose]
 
 
 async def carriers(chosen: "Settings", stopper: Stopper, *, asks_source: bool = True) -> AsyncIterator[CheckResult]:

@@ -9,68 +9,25 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import click
 
-from migrator import wiring
-from migrator.carriers.hologram.simulator import HologramBehaviour, HologramSimulator
-from migrator.carriers.simulation import RateLimit
 from migrator.cli.app.common import Globals, Outcome, finish, global_options
 from migrator.cli.tools.demo_week import week_shown
-from migrator.core.cutover.plan import Direction
 from migrator.core.run.results import ExitCode
 from migrator.core.run.sources import SOURCES
 from migrator.errors import InputError, MigratorError
 from migrator.files import private_folder
-from migrator.wiring.rehearsal.rehearsal import Rehearsal, pool_of
-from migrator.wiring.rehearsal.units import UnitsOutside
-from migrator.wiring.simulated import Simulated
-from migrator.wiring.sources import REGISTRY, SourceApi
+from migrator.wiring.rehearsal.rehearsal import Rehearsal
+from migrator.wiring.sources import REGISTRY
+from migrator.workflows.rehearsal.demo import demo_rehearsal, newest_cutover, newest_plan, source_rps
 
 __all__ = ["demo"]
 
 MARK = ".migrator-demo"
-FOREIGN = 2
-"""Number of new SIMs that somebody else has claimed already.
-
-Something in the demo should need attention.
-"""
 KILLED = -9
-
-POLICY = """\
-policy_version = 1
-
-[claim]
-data_plan_id = 2096
-zone = "global"
-tag = "from-{source}"
-
-{limits}[name]
-when_missing = "{source}-{{source_iccid}}"
-
-[status]
-enabled = "live"
-disabled = "pause"   # still billed monthly at Hologram
-expired = "skip"
-
-[[waves]]
-name = "canary"
-count = 10
-
-[[waves]]
-name = "rest"
-
-[gates]
-verified_share = 0.9
-max_failure_share = 0.1
-
-[cutover]
-rest = "0s"                  # a day or more, where the units are real
-verified_share = 0.9
-"""
 
 OF_WEEK = "1nce"
 """Source whose fleet the second part, a week of a campaign, moves."""
@@ -95,7 +52,7 @@ def demo(shared: Globals, /, *, folder: Path, source: str, sims: int, seed: int)
 
 def _demo(shared: Globals, folder: Path, source: str, sims: int, seed: int) -> Outcome:
     _prepare(folder)
-    rehearsal = _rehearsal(folder, source, sims, seed)
+    rehearsal = demo_rehearsal(folder, source, sims, seed)
     show = _Show(folder, _environment(rehearsal), quiet=shared.json or shared.events or shared.quiet)
     with rehearsal.running():
         plan_id = _steps(show, REGISTRY[source].pull_options)
@@ -145,35 +102,6 @@ def _prepare(folder: Path) -> None:
         raise InputError(f"{folder} cannot be made: {error.strerror}", hint="choose another with --dir") from error
 
 
-def _rehearsal(folder: Path, source: str, sims: int, seed: int) -> Rehearsal:
-    """Build the simulators, with the troubles of real life.
-
-    These are pending states, a rate limit, and SIMs that others have claimed. New SIMs go online in the units of the
-    old ones.
-    """
-    now, pool = datetime.now(UTC), pool_of(sims)
-    hologram = HologramSimulator(
-        seed=seed, behaviour=HologramBehaviour(claim_pending_s=(0.5, 2.0), state_pending_s=(0.5, 2.0)), epoch=now
-    )
-    hologram.stock(pool[:-FOREIGN])
-    hologram.stock_foreign(pool[-FOREIGN:])
-    (folder / "pool.txt").write_text("".join(f"{iccid}\n" for iccid in pool), encoding="utf-8")
-    (folder / "policy.toml").touch(mode=0o600)  # whatever the umask: a policy that others may write is refused
-    api = REGISTRY[source]
-    limits = f"{api.policy}\n" if api.policy else ""
-    (folder / "policy.toml").write_text(POLICY.format(source=source, limits=limits), encoding="utf-8")
-    old = api.simulator(Simulated(seed, sims, RateLimit(_rps(api), _rps(api)), epoch=now))
-    return Rehearsal(old, hologram, units=UnitsOutside(old, hologram, pool, 1.0, seed), carrier=source)
-
-
-def _rps(api: SourceApi) -> float:
-    """Return the requests a second that the simulated source takes.
-
-    1NCE takes ten. Where nothing is published, it takes more, so that nobody waits.
-    """
-    return 10.0 if api.has_known_rate else 50.0
-
-
 def _environment(rehearsal: Rehearsal) -> dict[str, str]:
     """Return the settings for the simulators.
 
@@ -185,7 +113,7 @@ def _environment(rehearsal: Rehearsal) -> dict[str, str]:
     return {
         **kept,
         **rehearsal.environment(),
-        f"{prefix}_MAX_RPS": f"{_rps(REGISTRY[rehearsal.carrier]):g}",
+        f"{prefix}_MAX_RPS": f"{source_rps(REGISTRY[rehearsal.carrier]):g}",
         "HOLOGRAM_MAX_RPS": "200",
         "MIGRATOR_ABSENT_AFTER_S": "2",
         "MIGRATOR_STATE": "sqlite:///migrator.db",
@@ -233,7 +161,7 @@ def _steps(show: _Show, pull_options: Sequence[str]) -> str:
     show.run("inventory", "pull", *pull_options)
     show.run("pair", "pool", "pool.txt")
     show.run("plan", "create", "--policy", "policy.toml")
-    plan_id, claims = _newest_plan(show)
+    plan_id, claims = newest_plan(show.folder)
     show.run("apply", "--dry-run", expect=(ExitCode.DONE, ExitCode.ATTENTION))
     show.say("\nNow for real. The process will be killed (SIGKILL) when its first claim was answered, but not noted:")
     show.run("apply", "--confirm", str(claims), expect=(KILLED,), MIGRATOR_CRASH_AT="after_effect:claim:1")
@@ -242,22 +170,10 @@ def _steps(show: _Show, pull_options: Sequence[str]) -> str:
     show.run("verify", expect=(ExitCode.DONE, ExitCode.ATTENTION))
     show.say("\nThe new SIMs are in their units now, and live. The old ones of the first wave are switched off:")
     show.run("cutover", "plan")
-    count = _newest_cutover(show)
+    count = newest_cutover(show.folder)
     show.run(
         "cutover", "apply", "--wave", "canary", "--confirm", str(count), expect=(ExitCode.DONE, ExitCode.ATTENTION)
     )
     show.run("cutover", "show", "--action", "SWITCH_OFF", "--sims", "10")
     show.run("report")
     return plan_id
-
-
-def _newest_cutover(show: _Show) -> int:
-    with wiring.open_file(show.folder / "migrator.db") as store:
-        return store.cutovers.header(store.cutovers.newest(Direction.CUTOVER) or "").count
-
-
-def _newest_plan(show: _Show) -> tuple[str, int]:
-
-    with wiring.open_file(show.folder / "migrator.db") as store:
-        header = store.plans.header(store.plans.newest() or "")
-        return header.plan_id, header.claims

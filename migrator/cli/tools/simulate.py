@@ -1,59 +1,20 @@
 """`simulate serve`: both carriers on loopback, for rehearsals."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from migrator.carriers.hologram.simulator import HologramBehaviour, HologramSimulator, MixedClaims, ReplyEdition
-from migrator.carriers.simulation import Fault, FaultPlan, RateLimit
 from migrator.cli.app.common import Globals, Outcome, finish, global_options
 from migrator.cli.app.files import refuse_unwritable, written
 from migrator.core.run.sources import SOURCES
-from migrator.errors import InputError
-from migrator.wiring.rehearsal.rehearsal import CardsInTest, Rehearsal, pool_of
-from migrator.wiring.rehearsal.scans import ScanFiles
-from migrator.wiring.rehearsal.units import SwapDays, UnitsOutside
-from migrator.wiring.simulated import Simulated
-from migrator.wiring.sources import REGISTRY
+from migrator.wiring.rehearsal.rehearsal import pool_of
+from migrator.workflows.rehearsal.serve import ServeWishes, rehearsal_of
 
 __all__ = ["serve"]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
-
-
-@dataclass(frozen=True, slots=True)
-class ServeOptions:
-    """Options of the simulated carriers."""
-
-    source: str
-    sims: int
-    seed: int
-    port: int
-    balance: str
-    latency_ms: int
-    source_rps: float
-    hologram_rps: float
-    faults: float
-    claims: str | None
-    edition: str | None
-    pending_s: float
-    read_lag_s: float
-    connect: float
-    crossed: float
-    nameless: float
-    silent: float
-    test_mode: float
-    test_mode_days: float
-    test_mode_claim: str
-    swaps_per_day: float | None
-    scans: Path | None
-    bad_scans: float
-    pool_file: Path | None
 
 
 def _share(name: str, words: str) -> Callable[[_Command], _Command]:
@@ -128,100 +89,17 @@ def serve(shared: Globals, /, **options: Any) -> int:
     it. GET /onence/_simulator/ledger and /hologram/_simulator/ledger show what was asked and charged; another source
     has its own name in the place of onence.
     """
-    return finish("simulate serve", shared, lambda: _serve(ServeOptions(**options)))
+    return finish("simulate serve", shared, lambda: _serve(ServeWishes(**options)))
 
 
-def _serve(options: ServeOptions) -> Outcome:
+def _serve(wishes: ServeWishes) -> Outcome:
 
-    if options.pool_file is not None:
-        refuse_unwritable(options.pool_file)
-    swaps = _swaps(options)
-    pool = pool_of(options.sims)
-    rehearsal = _rehearsal(options)
-    if swaps is not None and swaps.scans is not None:
-        swaps.scans.begin()  # after the port: nothing is left behind where that is taken
-    if options.connect or options.silent:
-        rehearsal.units = UnitsOutside(
-            rehearsal.source,
-            rehearsal.hologram,
-            pool,
-            options.connect,
-            options.seed,
-            crossed=options.crossed,
-            nameless=options.nameless,
-            silent=options.silent,
-            swaps=swaps,
-        )
-    CardsInTest(options.test_mode, options.test_mode_days, options.seed).stock(rehearsal.hologram, pool)
-    if options.pool_file is not None:
-        written(options.pool_file, (f"{iccid}\n" for iccid in pool))
+    if wishes.pool_file is not None:
+        refuse_unwritable(wishes.pool_file)
+    rehearsal = rehearsal_of(wishes)
+    if wishes.pool_file is not None:
+        written(wishes.pool_file, (f"{iccid}\n" for iccid in pool_of(wishes.sims)))
     for name, value in rehearsal.environment().items():
         click.echo(f"export {name}={value}")
     rehearsal.run()
     return Outcome(rehearsal.summary(), ())
-
-
-def _swaps(options: ServeOptions) -> SwapDays | None:
-    """Return the swaps that are asked for. Raises: InputError."""
-    if options.swaps_per_day is None and options.scans is None:
-        return None
-    if not options.connect and not options.silent:
-        raise InputError(
-            "no unit is swapped: --swaps-per-day and --scans need --connect",
-            code="nothing_swapped",
-            hint="add --connect 1, or the share of the units that are swapped",
-        )
-    scans = None if options.scans is None else ScanFiles(options.scans, options.bad_scans, options.seed)
-    return SwapDays(options.swaps_per_day, scans)
-
-
-def _rehearsal(options: ServeOptions) -> Rehearsal:
-
-    now, latency_s = datetime.now(UTC), options.latency_ms / 1000
-    told = Simulated(
-        seed=options.seed,
-        sims=options.sims,
-        rate_limit=RateLimit(options.source_rps, options.source_rps) if options.source_rps else None,
-        latency_s=latency_s,
-        faults=FaultPlan(_rates(options.faults), seed=options.seed),
-        epoch=now,
-    )
-    hologram = HologramSimulator(
-        seed=options.seed,
-        behaviour=HologramBehaviour(
-            rate_limit=RateLimit(options.hologram_rps, options.hologram_rps) if options.hologram_rps else None,
-            latency_s=latency_s,
-            claim_policy=MixedClaims(options.claims or "all_or_nothing"),
-            edition=ReplyEdition(options.edition or "REF-2"),
-            claim_pending_s=(0.0, options.pending_s),
-            state_pending_s=(0.0, options.pending_s),
-            read_lag_s=options.read_lag_s,
-            test_mode_claimable=options.test_mode_claim == "live",
-            hang_s=5.0,
-        ),
-        faults=FaultPlan(_rates(options.faults), seed=options.seed + 1),
-        epoch=now,
-        balance=_balance(options.balance),
-    )
-    return Rehearsal(REGISTRY[options.source].simulator(told), hologram, options.port, carrier=options.source)
-
-
-def _rates(share: float) -> dict[Fault, float]:
-    """Spread a share of faults evenly over the kinds of faults.
-
-    Faults that would make a client wait for minutes are left out.
-    """
-    left_out = {Fault.NONE, Fault.SLOW, Fault.HANG_BEFORE, Fault.HANG_AFTER}
-    kinds = [fault for fault in Fault if fault not in left_out]
-    return {fault: share / len(kinds) for fault in kinds}
-
-
-def _balance(text: str) -> Decimal | None:
-    if text.strip().lower() == "none":
-        return None
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        raise InputError(
-            f"--balance {text!r} is not an amount", code="bad_balance", hint='e.g. 500.00, or "none"'
-        ) from None

@@ -8,7 +8,7 @@ from typing import Any
 from migrator.core.fleet.identifiers import Eid
 from migrator.core.fleet.sims import Pair
 from migrator.store import Store
-from migrator.workflows.check_pairs import check_pairs
+from migrator.workflows.check_pairs import count_pairs
 from tests.builders import ORG, sim, source_iccid, target, target_iccid
 from tests.cli.conftest import Desk
 from tests.store.store_kit import NOW, open_store, pulled
@@ -135,7 +135,7 @@ def test_a_file_that_can_be_read_only_once_is_read_once(desk: Desk) -> None:
 
 
 def checked(store: Store) -> dict[str, Any]:
-    found = check_pairs(store, ORG)
+    found = count_pairs(store, ORG)
     data = {"inventory": found.inventory, "targets": found.targets, **found.counts}
     assert sums(data)
     return data | {"conflicts": [one.code for one in found.conflicts]}
