@@ -10,11 +10,9 @@ import click
 from migrator import wiring
 from migrator.cli.app.common import Globals, Outcome, finish, global_options
 from migrator.core.run.control import CEILING_SETTINGS, Order, OrderKind
-from migrator.errors import InputError
 from migrator.inputs.settings.settings import rate_of
 from migrator.reports.model import moment
-from migrator.workflows.lookups.plans import Steered, steered
-from migrator.workflows.site import living_holder
+from migrator.workflows.journal.steer import GivenOrder, give_order, withdraw_order
 
 __all__ = ["abort", "pause", "rate", "resume"]
 
@@ -50,29 +48,24 @@ def abort(shared: Globals, /, *, plan: str | None) -> int:
 def _give(shared: Globals, plan: str | None, kind: OrderKind) -> Outcome:
 
     with wiring.store_of(shared.state, shared.config) as store:
-        meant = steered(store, plan)
-        if meant.is_over:
-            hint = "name the plan that is meant; `migrator plan list` and `migrator status` show them"
-            words = f"plan {meant.named} is finished: there is no run of it to {kind}"
-            raise InputError(words, code="finished", hint=hint)
-        order = Order(kind, wiring.operator(), wiring.SystemClock().now().timestamp())
-        store.steering.give(meant.plan_id, order)
-        holder = living_holder(store) if meant.is_running else None
+        given = give_order(store, plan, kind)
+    named, holder = given.meant.named, given.holder
     if holder is None:
         told = "No run of it is alive: the order holds the next one."
     elif kind is OrderKind.PAUSE:
         told = f"{holder} stands still after the request in flight."
     else:
         told = f"{holder} ends after the request in flight."
-    data = _data(meant, holder) | {"order": order_values(order)}
-    return Outcome(data, [f"Plan {meant.named} is {order}. {told}", f"Next: `migrator run resume {meant.named}`."])
+    data = _data(given) | {"order": None if given.order is None else order_values(given.order)}
+    return Outcome(data, [f"Plan {named} is {given.order}. {told}", f"Next: `migrator run resume {named}`."])
 
 
-def _data(meant: Steered, holder: object) -> dict[str, Any]:
+def _data(given: GivenOrder) -> dict[str, Any]:
+    meant = given.meant
     return {
         "plan_id": meant.plan_id,
         "switch_id": None if meant.named == meant.plan_id else meant.named,
-        "running": None if holder is None else str(holder),
+        "running": given.holder,
     }
 
 
@@ -97,17 +90,11 @@ def resume(shared: Globals, /, *, plan: str | None) -> int:
 def _resume(shared: Globals, plan: str | None) -> Outcome:
 
     with wiring.store_of(shared.state, shared.config) as store:
-        ordered = store.steering.ordered_plans()
-        meant = steered(store, plan)
-        if plan is None and ordered and meant.plan_id != ordered[0]:
-            meant = steered(store, ordered[0])
-        now = wiring.SystemClock().now().timestamp()
-        order = store.steering.withdraw(meant.plan_id, by=wiring.operator(), now=now)
-        holder = living_holder(store) if meant.is_running else None
-    data = _data(meant, holder) | {"withdrawn": None if order is None else order_values(order)}
-    named = meant.named
+        given = withdraw_order(store, plan)
+    order, holder, named = given.order, given.holder, given.meant.named
+    data = _data(given) | {"withdrawn": None if order is None else order_values(order)}
     first = f"Plan {named} had no order in force." if order is None else f"Plan {named} may go on: it was {order}."
-    then = f"{holder} goes on." if holder is not None else f"Next: `migrator {meant.command} {named}`."
+    then = f"{holder} goes on." if holder is not None else f"Next: `migrator {given.meant.command} {named}`."
     return Outcome(data, [first, then])
 
 

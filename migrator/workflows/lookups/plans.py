@@ -15,14 +15,12 @@ from migrator.workflows.site import living_holder
 
 __all__ = [
     "ReadPlan",
-    "Steered",
     "plan_id_of",
     "plan_in_use",
     "plan_lines",
     "plan_looked_at",
     "plan_or_file",
     "read_plan",
-    "steered",
     "unfinished_besides",
 ]
 
@@ -46,64 +44,6 @@ def plan_id_of(store: Store, given: str | None) -> str:
             words = f"there is no plan {given!r} in this store{no_file}"
         raise InputError(words, code="no_plan", hint=f"known: {known}")
     return given
-
-
-@dataclass(frozen=True, slots=True)
-class Steered:
-    """Target of an order: a migration's plan, or its cutover or rollback.
-
-    The store keeps the order with the migration's plan in each case.
-
-    Args:
-        plan_id: the migration's plan.
-        named: the id of that plan, or of the cutover or rollback.
-        command: the command that carries the plan out.
-        is_running: whether the journal knows of a run that has not ended; the process of the run may be dead.
-        is_over: whether the plan is finished.
-    """
-
-    plan_id: str
-    named: str
-    command: str
-    is_running: bool
-    is_over: bool
-
-
-def steered(store: Store, given: str | None) -> Steered:
-    """Return the target of an order.
-
-    That is `given`, or the cutover or rollback that is at work, or the plan in use.
-    """
-    cutover_id = _cutover_at_work(store) if given is None else given if store.cutovers.exists(given) else None
-    if cutover_id is not None:
-        header = store.cutovers.header(cutover_id)
-        return Steered(
-            plan_id=header.plan_id,
-            named=cutover_id,
-            command=f"{header.direction} apply",
-            is_running=_is_cutover_running(store, cutover_id),
-            is_over=store.cutovers.state(cutover_id) == "finished",
-        )
-    plan_id = plan_in_use(store, given)
-    return Steered(
-        plan_id=plan_id,
-        named=plan_id,
-        command="apply",
-        is_running=any(run.state == "running" for run in store.journal.runs(plan_id)),
-        is_over=store.plans.state(plan_id) == "finished",
-    )
-
-
-def _cutover_at_work(store: Store) -> str | None:
-    """Return the cutover or rollback of a living process, or None."""
-    newest = store.cutovers.newest()
-    plans = [] if newest is None else store.cutovers.of_plan(store.cutovers.header(newest).plan_id)
-    running = [str(one["switch_id"]) for one in plans if _is_cutover_running(store, one["switch_id"])]
-    return running[-1] if running and living_holder(store) is not None else None
-
-
-def _is_cutover_running(store: Store, cutover_id: str) -> bool:
-    return any(run.state == "running" for run in store.journal.runs(cutover_id))
 
 
 def plan_in_use(store: Store, given: str | None) -> str:

@@ -17,7 +17,7 @@ from tests.cli.conftest import Desk
 def test_a_running_apply_is_paused_and_resumed_from_another_process(make_desk: Callable[..., Desk]) -> None:
     desk = make_desk(sims=30)
     plan = desk.planned()
-    os.environ["HOLOGRAM_MAX_RPS"] = "8"  # the desk puts it back
+    os.environ["HOLOGRAM_MAX_RPS"] = "4"  # the desk puts it back; slow, as the other process starts beside much work
     command = [sys.executable, "-m", "migrator", "--events", "apply", "--confirm", str(plan["claims"])]
     with subprocess.Popen(command, env=os.environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as run:
         assert run.stdout is not None
