@@ -177,7 +177,7 @@ def _bar() -> Iterator[Progress]:
     totals: Counter[str] = Counter()
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     shown = Console(file=cast("IO[str]", voice.Unbreakable()))
-    with Bar(*columns, console=shown, transient=True) as bar:
+    with Bar(*columns, console=shown, transient=True, redirect_stdout=False) as bar:
         task = bar.add_task("starting", total=None)
 
         def tell(event: str, values: Mapping[str, Any]) -> None:

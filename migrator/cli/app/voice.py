@@ -149,10 +149,17 @@ def _stream(*, err: bool) -> Any:
 
 
 def _write(text: str, *, err: bool, nl: bool) -> None:
+    """Write a text to a stream itself.
+
+    A progress bar stands in for the stream meanwhile, and lets the text pass above it.
+    """
+    stream = _stream(err=err)
+    if stream is None:
+        return
     try:
-        click.echo(text, err=err, nl=nl)
+        click.echo(text, file=stream, nl=nl)
     except UnicodeEncodeError as error:  # letters that this stream has not
-        click.echo(text.encode(error.encoding, "backslashreplace").decode(error.encoding), err=err, nl=nl)
+        click.echo(text.encode(error.encoding, "backslashreplace").decode(error.encoding), file=stream, nl=nl)
 
 
 def _has_room(*, err: bool) -> bool:
