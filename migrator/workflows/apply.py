@@ -73,10 +73,10 @@ def apply(
     confirm_pauses: int | None = None,
     bounds: Bounds = Bounds(),
 ) -> ApplyResult:
-    """Carry a plan out, or go on with it.
+    """Carry a plan out, or go on with it, in one call.
 
-    A claim bills at once and cannot be undone. The same call goes on after any interruption: it reads first, and sends
-    only what is missing.
+    The command line takes the same steps, and asks a person between them. A claim bills at once and cannot be undone.
+    The same call goes on after any interruption: it reads first, and sends only what is missing.
 
     Args:
         site: the store of the plan.

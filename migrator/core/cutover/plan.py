@@ -83,7 +83,7 @@ ACTING_CUTOVERS = (CutoverAction.SWITCH_OFF, CutoverAction.SWITCH_BACK)
 class CutoverReason(StrEnum):
     """Reason for an action, for people to read.
 
-    A reason never steers what is sent.
+    No write rests on a reason.
     """
 
     QUALIFIES = "qualifies"  # the new SIM showed all that was asked for

@@ -1,4 +1,7 @@
-"""Settling uncertain steps by reading, never by sending again."""
+"""Settling uncertain steps by reading.
+
+Only what reads prove absent may be sent again: see `settle_claims` and `_move_absent`.
+"""
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence

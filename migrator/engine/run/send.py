@@ -1,4 +1,7 @@
-"""Writes: intent on disk, request, outcome on disk."""
+"""Writes: intent on disk, request, outcome on disk.
+
+The `run` of a write is the `Context` of a migration, or the `CutoverContext` of a cutover or rollback.
+"""
 
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Protocol
