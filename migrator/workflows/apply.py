@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import partial
 
 from migrator import wiring
 from migrator.carriers.dryrun import DryRunTarget, Sent
@@ -22,13 +23,14 @@ from migrator.store import Owner, PlanState, Store
 from migrator.workflows.lookups.plans import unfinished_besides
 from migrator.workflows.notices.around import around_claims
 from migrator.workflows.notices.deliver import deliver_after_run
-from migrator.workflows.plans.make import applying
+from migrator.workflows.plans.make import settle_earlier
 from migrator.workflows.plans.refusals import must_be_whole, refuse_of_campaign, refuse_stale, require_approvals
 from migrator.workflows.site import Site, holding
 
 __all__ = [
     "Bounds",
     "apply",
+    "applying",
     "carry_out",
     "carry_out_held",
     "dry_run",
@@ -202,6 +204,25 @@ def carry_out_held(site: Site, header: PlanHeader, bounds: Bounds, me: Owner) ->
     if result.exit_code in {ExitCode.DONE, ExitCode.ATTENTION} and not result.is_open:
         store.plans.finish(header.plan_id, site.now())
     return result
+
+
+def applying(store: Store, ctx: Context) -> Applying:
+    """Return a run of `apply` that also settles other plans.
+
+    The claims of other plans are settled before the run claims anything.
+    """
+    settle_others = partial(
+        settle_earlier,
+        store,
+        ctx.target,
+        absent_after_s=ctx.options.absent_after_s,
+        claim_timeout_s=ctx.options.claim_timeout_s,
+        clock=ctx.clock,
+        stopper=ctx.stopper,
+        progress=ctx.progress,
+        but=ctx.plan_id,
+    )
+    return Applying(ctx, settle_others)
 
 
 def dry_run(site: Site, header: PlanHeader, bounds: Bounds, sent: Sent) -> ApplyResult:

@@ -362,7 +362,7 @@ MUTATIONS = (
     ),
     Mutation(
         "cutover: an old SIM that is in use stays on",
-        "migrator/workflows/cutover/old_use.py::OldSimJudge._by_policy",
+        "migrator/workflows/cutover/judge_old_sims.py::OldSimJudge._by_policy",
         "        if found.use is OldUse.IN_USE:\n            return replace(",
         "        if False:\n            return replace(",
         "cutover",

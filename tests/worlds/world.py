@@ -35,7 +35,8 @@ from migrator.ports import Progress, SourcePage, SourcePlatform, SourceRow
 from migrator.store import Owner, Store
 from migrator.store.database.sqlite import SqliteDatabase
 from migrator.wiring.pace import steer
-from migrator.workflows.plans.make import applying, make_plan
+from migrator.workflows.apply import applying
+from migrator.workflows.plans.make import make_plan
 from tests.quick import share_compiled
 from tests.server import Kept
 from tests.support import run_virtual

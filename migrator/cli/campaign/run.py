@@ -14,8 +14,8 @@ from migrator.cli.app.words import seconds_of
 from migrator.core.plan.refs import ref_of
 from migrator.core.run.results import ExitCode
 from migrator.errors import InputError, Interrupted, MigratorError, Problem, StoreBusy
+from migrator.workflows.campaign.notices import note_failed_call
 from migrator.workflows.campaign.once import Ticked, run_once
-from migrator.workflows.campaign.told import note_failed_call
 from migrator.workflows.notices.stopped import telling_failure
 from migrator.workflows.site import open_site
 

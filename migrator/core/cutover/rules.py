@@ -270,8 +270,9 @@ def cutover_row(
 ) -> Judged:
     """Decide the action of cutover for one SIM, and the reason.
 
-    The SIM is one of the migration's plan. Only the new SIM is judged here: `workflows.cutover.old_use` judges the old
-    one, and `engine.cutover.evidence` looks at both again right before the order.
+    The SIM is one of the migration's plan. Only the new SIM is judged here. `workflows.cutover.make` also leaves a SIM
+    on where no data came through, `workflows.cutover.judge_old_sims` judges the old one, and `engine.cutover` looks at
+    both again right before the order.
 
     Args:
         item: the SIM, with what Hologram showed last.

@@ -18,10 +18,10 @@ from migrator.engine.apply.change import Changer, copied_tag_ids_of, stock_tag_i
 from migrator.engine.apply.claim import Claimer
 from migrator.engine.apply.converge import Converger
 from migrator.engine.apply.guards import Money, gate_after
+from migrator.engine.apply.notices import asked_of_hook, notices_at_end
 from migrator.engine.apply.secure import Securer
 from migrator.engine.apply.settle import settle_claims, settle_settings
 from migrator.engine.apply.strangers import Strangers
-from migrator.engine.apply.told import asked_of_hook, told_at_end
 from migrator.engine.apply.waves import Waves
 from migrator.engine.run.context import Context
 from migrator.engine.run.read_targets import Reader, by_our_clock, targets_of
@@ -253,5 +253,5 @@ class Applying:
             is_capped=isinstance(error, MostClaimed),
             cause=reason if error is None else error.cause,
         )
-        ctx.end(exit_code, kept, told_at_end(ctx, result))
+        ctx.end(exit_code, kept, notices_at_end(ctx, result))
         return result

@@ -19,9 +19,9 @@ from migrator.core.run.packing import ClaimBatch, claim_batches
 from migrator.core.run.states import StepEvent, StepKind, StepState
 from migrator.core.run.steps import Item
 from migrator.engine.apply.guards import Money, check_failures
+from migrator.engine.apply.notices import asked_of_hook, notices_of_spend
 from migrator.engine.apply.secure import Securer
 from migrator.engine.apply.settle import settle_claims
-from migrator.engine.apply.told import asked_of_hook, told_of_spend
 from migrator.engine.run.context import Context
 from migrator.engine.run.freshness import OLDEST_GUARD_S, Knowledge
 from migrator.engine.run.read_targets import Reader, by_our_clock, targets_of
@@ -127,7 +127,7 @@ class Claimer:
         """
         ctx, money = self.ctx, self.money
         await self._check_money(batch)
-        ctx.around.tell(told_of_spend(ctx, money.price), ctx.now())
+        ctx.around.tell(notices_of_spend(ctx, money.price), ctx.now())
         wave = batch.items[0].change.wave
         took_s = await ctx.around.may_send(wave, lambda: asked_of_hook(ctx, money.price), ctx.steady)
         if took_s > OLDEST_GUARD_S:  # somebody was asked for long, and the price may be another one now

@@ -15,8 +15,8 @@ from migrator.engine.apply.change import Changer
 from migrator.engine.apply.claim import Claimer
 from migrator.engine.apply.converge import Converger
 from migrator.engine.apply.guards import gate_after
+from migrator.engine.apply.notices import notices_of_wave
 from migrator.engine.apply.strangers import Strangers
-from migrator.engine.apply.told import told_of_wave
 from migrator.engine.run.context import Context
 from migrator.errors import Halted, Interrupted, MostClaimed, PlatformError
 
@@ -120,7 +120,7 @@ class Waves:
 
     def _reached_at(self, wave: str) -> float:
         ctx = self.ctx
-        told = told_of_wave(ctx, wave)
+        told = notices_of_wave(ctx, wave)
         return ctx.journal.gate_reached(ctx.plan_id, wave, ctx.steady.latest().timestamp(), told=told)
 
     async def _rest(self, wave: str, rest_s: float) -> None:

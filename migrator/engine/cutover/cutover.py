@@ -21,8 +21,8 @@ from migrator.core.run.steps import Failures, Verdict
 from migrator.engine.cutover.context import CutoverContext
 from migrator.engine.cutover.evidence import Evidence
 from migrator.engine.cutover.new_sims import NewSims
+from migrator.engine.cutover.notices import asked_of_hook, notices_at_end, notices_of_wave
 from migrator.engine.cutover.old_sims import OldSims
-from migrator.engine.cutover.told import asked_of_hook, told_at_end, told_of_wave
 from migrator.engine.run.unforeseen import alone_if_need_be, sim_by_sim
 from migrator.errors import Halted, InputError, Interrupted, MigratorError
 
@@ -208,7 +208,7 @@ class CutoverRun:
         state = gate({Verdict.OK: found["ok"], Verdict.PENDING: found["open"], Verdict.MISMATCH: rest}, share)
         words = f"wave {before!r} has {found['ok']} of {found['all']} SIMs switched, proved and alive"
         if state is Gate.OPEN:
-            self.ctx.around.tell(told_of_wave(self.ctx, before, words, wave), self.ctx.now())
+            self.ctx.around.tell(notices_of_wave(self.ctx, before, words, wave), self.ctx.now())
             return
         if state is Gate.UNDECIDED:
             self._waits_for = before
@@ -296,7 +296,7 @@ class CutoverRun:
             not_alive=tuple(self._not_alive),
             cause=cause or reason,
         )
-        ctx.end(exit_code, reason, told_at_end(ctx, result))
+        ctx.end(exit_code, reason, notices_at_end(ctx, result))
         return result
 
 

@@ -19,10 +19,7 @@ from migrator.workflows.campaign.cutovers import cut_over
 from migrator.workflows.campaign.discovery import find_pairs
 from migrator.workflows.campaign.intake import files_of, give_back, take_files
 from migrator.workflows.campaign.make import kept_policy, with_bounds
-from migrator.workflows.campaign.plans import claim_due, go_on
-from migrator.workflows.campaign.reads import read_source, read_target
-from migrator.workflows.campaign.tick import Held, Tick
-from migrator.workflows.campaign.told import (
+from migrator.workflows.campaign.notices import (
     HANDOVER,
     campaign_stopped,
     count_exceptions,
@@ -32,6 +29,9 @@ from migrator.workflows.campaign.told import (
     write_deltas,
     write_report,
 )
+from migrator.workflows.campaign.plans import claim_due, go_on
+from migrator.workflows.campaign.reads import read_source, read_target
+from migrator.workflows.campaign.tick import Held, Tick
 from migrator.workflows.notices.deliver import deliver, deliver_after_run
 from migrator.workflows.notices.stopped import NOT_TOLD, TOLD, Standstill, standstill_of
 from migrator.workflows.site import Site, holding

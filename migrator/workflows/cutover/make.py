@@ -53,7 +53,7 @@ from migrator.engine.run.context import Stopper
 from migrator.errors import Halted, InputError
 from migrator.files import LineSpool
 from migrator.ports import Clock, FieldNotes, Progress, SourceUsage, TargetPlatform
-from migrator.workflows.cutover.old_use import OldSimJudge
+from migrator.workflows.cutover.judge_old_sims import OldSimJudge
 from migrator.workflows.plans.make import look
 from migrator.workflows.story.silence import kept_silence
 

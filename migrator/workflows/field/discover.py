@@ -29,7 +29,7 @@ from migrator.ports import Clock, Progress, SourceUsage, TargetPlatform
 from migrator.store import Discovery, Store
 from migrator.wiring.gc import collecting_rarely
 from migrator.workflows.check_pairs import last_organization
-from migrator.workflows.cutover.old_use import asking, calls_for_use
+from migrator.workflows.cutover.judge_old_sims import asking, calls_for_use
 from migrator.workflows.site import Site, required_inventory
 
 __all__ = ["OUT_COLUMNS", "Discovered", "ask_live", "ask_old_sims", "discover", "judged", "read_devices"]

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
     from migrator.inputs.where.language import Where
     from migrator.store import Store
 
-__all__ = ["Fleet", "applying", "look", "make_plan", "settle_earlier", "unsettled_plans"]
+__all__ = ["Fleet", "look", "make_plan", "settle_earlier", "unsettled_plans"]
 
 ID_DIGITS = 10
 
@@ -325,25 +324,6 @@ async def settle_earlier(
         header = store.plans.header(plan_id)
         options = ApplyOptions(absent_after_s=absent_after_s, claim_timeout_s=claim_timeout_s)
         await Applying(_reading(store, target, header, options, clock, stopper, progress)).settle()
-
-
-def applying(store: "Store", ctx: Context) -> Applying:
-    """Return a run of `apply` that also settles other plans.
-
-    The claims of other plans are settled before the run claims anything.
-    """
-    settle_others = partial(
-        settle_earlier,
-        store,
-        ctx.target,
-        absent_after_s=ctx.options.absent_after_s,
-        claim_timeout_s=ctx.options.claim_timeout_s,
-        clock=ctx.clock,
-        stopper=ctx.stopper,
-        progress=ctx.progress,
-        but=ctx.plan_id,
-    )
-    return Applying(ctx, settle_others)
 
 
 async def look(

@@ -15,8 +15,8 @@ from migrator.store import Store
 from migrator.store.control.given import Given
 from migrator.wiring.fleet.bound import register_found
 from migrator.workflows.apply import Bounds, apply, must_be_confirmed, must_be_ready
+from migrator.workflows.campaign.notices import campaign_stopped, note_failed_call
 from migrator.workflows.campaign.once import run_once
-from migrator.workflows.campaign.told import campaign_stopped, note_failed_call
 from migrator.workflows.cutover.apply import (
     CutoverBounds,
     carry_out_cutover,

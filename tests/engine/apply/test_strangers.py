@@ -8,7 +8,7 @@ import anyio
 from migrator.core.run.results import ExitCode
 from migrator.engine.run.context import ApplyOptions, Stopper
 from migrator.store import Store
-from migrator.workflows.plans.make import applying
+from migrator.workflows.apply import applying
 from tests.worlds.world import POLICY, World
 
 SOAKING = POLICY.replace('name = "all"', 'name = "one"\ncount = 2\nsoak = "2h"\n[[waves]]\nname = "two"')

@@ -14,8 +14,8 @@ from migrator.core.policy.policy import OldSim
 from migrator.core.run.results import ExitCode
 from migrator.core.run.states import StepKind
 from migrator.engine.run.context import Hooks
-from migrator.workflows.cutover import old_use
-from migrator.workflows.cutover.old_use import WORKERS
+from migrator.workflows.cutover import judge_old_sims
+from migrator.workflows.cutover.judge_old_sims import WORKERS
 from tests.worlds.cutover_world import CutoverWorld
 from tests.worlds.meanwhile import HoldingBack, suspend
 
@@ -154,7 +154,7 @@ def test_the_cost_is_told_before_1nce_is_asked(world: CutoverWorld) -> None:
 def test_where_nothing_is_told_of_the_first_the_others_are_not_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(old_use, "ENOUGH_UNTOLD", 3)
+    monkeypatch.setattr(judge_old_sims, "ENOUGH_UNTOLD", 3)
     behaviour = OnenceBehaviour(usage_call=UsageCall.V1_ONLY, v1_retired=V1Retired.NOT_FOUND)
     world = CutoverWorld(tmp_path, sims=14, onence_behaviour=behaviour)
     world.migrated()

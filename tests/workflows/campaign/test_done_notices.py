@@ -16,7 +16,7 @@ from migrator.core.policy.outside import NoticeEvent
 from migrator.core.run.results import ExitCode
 from migrator.workflows.campaign import once
 from migrator.workflows.campaign.make import create_campaign, end_campaign
-from migrator.workflows.campaign.told import note_failed_call
+from migrator.workflows.campaign.notices import note_failed_call
 from migrator.workflows.cutover.apply import CutoverBounds, carry_out_cutover
 from migrator.workflows.notices.stopped import Standstill
 from tests.worlds.campaigned import CampaignWorld
@@ -100,9 +100,9 @@ def test_the_end_of_a_campaign_tells_the_rest_once(tmp_path: Path) -> None:
     with site_of(world, world.outside) as site:
         assert len(site.store.outbox.newest(99)) == 1
         end_campaign(site, by="ann")
-        told_at_end = site.store.outbox.newest(99)
-    assert [one.told["counts"] for one in told_at_end] == [{"plans": 1, "ok": 1}] * 2
-    assert told_at_end[-1].tries == 1, "no other call would deliver it"
+        notices_at_end = site.store.outbox.newest(99)
+    assert [one.told["counts"] for one in notices_at_end] == [{"plans": 1, "ok": 1}] * 2
+    assert notices_at_end[-1].tries == 1, "no other call would deliver it"
 
 
 @pytest.mark.parametrize("wave", ["before", "after"])

@@ -10,12 +10,12 @@ from migrator.core.policy.outside import NoticeEvent
 from migrator.core.run.results import ExitCode
 from migrator.engine.cutover.context import CutoverContext
 
-__all__ = ["asked_of_hook", "told_at_end", "told_of_wave"]
+__all__ = ["asked_of_hook", "notices_at_end", "notices_of_wave"]
 
 _OVER = {ExitCode.DONE, ExitCode.ATTENTION}
 
 
-def told_at_end(ctx: CutoverContext, result: CutoverResult) -> list[Notice]:
+def notices_at_end(ctx: CutoverContext, result: CutoverResult) -> list[Notice]:
     """Return the notices of a run that ends.
 
     The call of a campaign tells it, summed over its cutovers.
@@ -36,7 +36,7 @@ def told_at_end(ctx: CutoverContext, result: CutoverResult) -> list[Notice]:
     return notices
 
 
-def told_of_wave(ctx: CutoverContext, wave: str, words: str, next_wave: str) -> list[Notice]:
+def notices_of_wave(ctx: CutoverContext, wave: str, words: str, next_wave: str) -> list[Notice]:
     """Return the notice that a wave opened the next one.
 
     A campaign's cutover has one wave.

@@ -12,10 +12,10 @@ from migrator.core.run.results import ApplyResult, ExitCode
 from migrator.core.run.steps import Verdict
 from migrator.engine.run.context import Context
 
-__all__ = ["asked_of_hook", "told_at_end", "told_of_spend", "told_of_wave"]
+__all__ = ["asked_of_hook", "notices_at_end", "notices_of_spend", "notices_of_wave"]
 
 
-def told_at_end(ctx: Context, result: ApplyResult) -> list[Notice]:
+def notices_at_end(ctx: Context, result: ApplyResult) -> list[Notice]:
     """Return the notices of a run that ends."""
     if not ctx.around.to:
         return []
@@ -24,10 +24,10 @@ def told_at_end(ctx: Context, result: ApplyResult) -> list[Notice]:
     told = {**_head(ctx), "run_id": result.run_id, "counts": counts, "failed": dict(result.failed)}
     told |= {"money": _money(ctx), "reason": result.reason, "hint": result.hint, "next": _next(ctx, result.exit_code)}
     ended = [] if ctx.around.campaign else ctx.around.notices_of_end(ctx.plan_id, result, told, ctx.clock)
-    return [*ended, *told_of_spend(ctx)]
+    return [*ended, *notices_of_spend(ctx)]
 
 
-def told_of_wave(ctx: Context, wave: str) -> list[Notice]:
+def notices_of_wave(ctx: Context, wave: str) -> list[Notice]:
     """Return the notice that a wave has enough verified SIMs.
 
     The call of a campaign tells it, summed over its plans.
@@ -41,7 +41,7 @@ def told_of_wave(ctx: Context, wave: str) -> list[Notice]:
     return [Notice(NoticeEvent.WAVE_DONE, f"wave_done:{ctx.plan_id}:{wave}", told, ctx.around.to, ctx.plan_id)]
 
 
-def told_of_spend(ctx: Context, price: Decimal | None = None) -> list[Notice]:
+def notices_of_spend(ctx: Context, price: Decimal | None = None) -> list[Notice]:
     """Return a notice for each cap of which four fifths are used."""
     if not ctx.around.to:
         return []
