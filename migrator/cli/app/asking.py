@@ -4,6 +4,7 @@ import sys
 
 import click
 
+from migrator.cli.app import voice
 from migrator.cli.app.common import Globals
 from migrator.workflows.lookups.looks import Ask
 
@@ -11,8 +12,11 @@ __all__ = ["asking", "can_ask"]
 
 
 def can_ask(shared: Globals) -> bool:
-    """True if somebody is there who can be asked."""
-    return not (shared.no_input or shared.json) and sys.stdin.isatty()
+    """True if somebody is there who can be asked.
+
+    Nobody is where standard input is closed, as a service manager may leave it.
+    """
+    return not (shared.no_input or shared.json) and voice.is_tty(sys.stdin)
 
 
 def asking(shared: Globals) -> Ask | None:

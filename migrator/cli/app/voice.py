@@ -17,7 +17,7 @@ import click
 
 from migrator.errors import Problem
 
-__all__ = ["Unbreakable", "begin", "is_lasting", "is_terminal", "last", "notices", "tell", "tell_of_loss"]
+__all__ = ["Unbreakable", "begin", "is_lasting", "is_terminal", "is_tty", "last", "notices", "tell", "tell_of_loss"]
 
 PATIENCE_S = 5.0
 """Seconds to wait, the first time, for an idle reader.
@@ -71,7 +71,14 @@ def notices() -> list[Problem]:
 
 def is_terminal(*, err: bool) -> bool:
     """True if a stream is there, and is a terminal."""
-    stream = _stream(err=err)
+    return is_tty(_stream(err=err))
+
+
+def is_tty(stream: Any) -> bool:
+    """True for a stream that is open, and is a terminal.
+
+    None stands for a stream that is not there.
+    """
     try:
         return stream is not None and bool(stream.isatty())
     except ValueError:  # closed
