@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from migrator.carriers.hologram.wire import record_eids
@@ -10,7 +11,6 @@ from migrator.core.fleet.pairing import CONFLICTS, Standing, TargetView, standin
 from migrator.core.fleet.sims import Candidate, Pair
 from migrator.engine.run.context import ApplyOptions, Stopper
 from migrator.engine.run.read_targets import Reader
-from migrator.ports import Clock, Progress, TargetPlatform
 from migrator.workflows.site import Site, required_inventory
 
 if TYPE_CHECKING:
@@ -71,30 +71,23 @@ def check_pairs(site: Site, *, live: bool) -> PairCheck:
 
     Raises: InputError, if there is no inventory; NotAuthorised and kin; PlatformError.
     """
-    store, settings = site.store, site.settings
-
-    async def body(stopper: Stopper) -> int:
-        async with site.outside.target(settings, store, stopper, read_only=True) as target:
-            return await _look_at_targets(store, target, clock=site.clock, stopper=stopper, progress=site.progress)
-
-    required_inventory(store)
-    return count_pairs(store, site.outside.run_async(body) if live else last_organization(store))
+    required_inventory(site.store)
+    org_id = site.outside.run_async(partial(_look_at_targets, site)) if live else last_organization(site.store)
+    return count_pairs(site.store, org_id)
 
 
-async def _look_at_targets(
-    store: "Store", target: TargetPlatform, *, clock: Clock, stopper: Stopper, progress: Progress
-) -> int:
+async def _look_at_targets(site: Site, stopper: Stopper) -> int:
     """Read what Hologram shows of every target, and keep the reads.
 
     Returns: our organization.
-
-    Raises: NotAuthorised and kin; PlatformError.
     """
-    account = await target.account()
-    progress("observing", {"sims": store.pairs.count()})
-    reader = Reader(target, store.journal, clock, stopper, ApplyOptions().workers)
-    await reader.read(store.pairs.targets(), full=True, thorough=True)
-    return account.org_id
+    store = site.store
+    async with site.outside.target(site.settings, store, stopper, read_only=True) as target:
+        account = await target.account()
+        site.progress("observing", {"sims": store.pairs.count()})
+        reader = Reader(target, store.journal, site.clock, stopper, ApplyOptions().workers)
+        await reader.read(store.pairs.targets(), full=True, thorough=True)
+        return account.org_id
 
 
 def last_organization(store: "Store") -> int | None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from migrator.ports import TargetIdentity, TargetPlatform
     from migrator.store import Store
 
-__all__ = ["CheckResult", "carriers", "disk", "examined", "patience", "whose_sims"]
+__all__ = ["CheckResult", "disk", "examined"]
 
 NEEDED = {"activation": "claim SIMs"}
 ENOUGH_BYTES = 2 * 1024**3
@@ -67,7 +67,7 @@ def examined(chosen: "Settings", state: str) -> list[CheckResult]:
 
     `state` is the URL of the store.
     """
-    findings = _of_carriers(chosen, asks_source=not _is_of_file(chosen, state)) + patience(chosen)
+    findings = _of_carriers(chosen, asks_source=not _is_of_file(chosen, state)) + _patience(chosen)
     try:
         findings.append(disk(state))
         findings += _of_store(chosen, state)
@@ -87,7 +87,7 @@ def _of_carriers(chosen: "Settings", *, asks_source: bool) -> list[CheckResult]:
 
     async def body(stopper: Stopper) -> list[CheckResult]:
         findings = []
-        async for finding in carriers(chosen, stopper, asks_source=asks_source):
+        async for finding in _carriers(chosen, stopper, asks_source=asks_source):
             stopper.check()
             findings.append(finding)
         return findings
@@ -104,13 +104,13 @@ def _of_store(chosen: "Settings", state: str) -> list[CheckResult]:
     """
     try:
         with wiring.open_store(state) as store:
-            info, whose = store.info(), whose_sims(chosen, store)
+            info, whose = store.info(), _whose_sims(chosen, store)
     except NoStore:
         return []
     return [CheckResult("schema", f"{info['schema']}, lineage {info['lineage']}"), *whose]
 
 
-async def carriers(chosen: "Settings", stopper: Stopper, *, asks_source: bool = True) -> AsyncIterator[CheckResult]:
+async def _carriers(chosen: "Settings", stopper: Stopper, *, asks_source: bool) -> AsyncIterator[CheckResult]:
     """Check both carriers, one request after the other.
 
     If a carrier refuses one request, the other requests are still sent. `asks_source` is False for the SIMs of a file,
@@ -220,7 +220,7 @@ def _names(account: "TargetIdentity") -> CheckResult:
     return CheckResult("shared names", "one by one", "the organization lacks bulk_rename: a request for each SIM")
 
 
-def whose_sims(chosen: "Settings", store: "Store") -> list[CheckResult]:
+def _whose_sims(chosen: "Settings", store: "Store") -> list[CheckResult]:
     """Check that the settings choose the source of the store.
 
     Raises: InputError, for another source or account.
@@ -237,7 +237,7 @@ def whose_sims(chosen: "Settings", store: "Store") -> list[CheckResult]:
     return [CheckResult("inventory", ", ".join(filter(None, (f"SIMs of {kept.name}", kept.account))))]
 
 
-def patience(chosen: "Settings") -> list[CheckResult]:
+def _patience(chosen: "Settings") -> list[CheckResult]:
     """Check the waits that are set.
 
     Returns: a result for each that is short.

@@ -96,9 +96,10 @@ def _serve(wishes: ServeWishes) -> Outcome:
 
     if wishes.pool_file is not None:
         refuse_unwritable(wishes.pool_file)
-    rehearsal = rehearsal_of(wishes)
+    pool = pool_of(wishes.sims)
+    rehearsal = rehearsal_of(wishes, pool)
     if wishes.pool_file is not None:
-        written(wishes.pool_file, (f"{iccid}\n" for iccid in pool_of(wishes.sims)))
+        written(wishes.pool_file, (f"{iccid}\n" for iccid in pool))
     for name, value in rehearsal.environment().items():
         click.echo(f"export {name}={value}")
     rehearsal.run()

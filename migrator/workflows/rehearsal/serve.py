@@ -1,5 +1,6 @@
 """Simulated carriers as somebody wishes them, for rehearsals."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -8,7 +9,7 @@ from pathlib import Path
 from migrator.carriers.hologram.simulator import HologramBehaviour, HologramSimulator, MixedClaims, ReplyEdition
 from migrator.carriers.simulation import Fault, FaultPlan, RateLimit
 from migrator.errors import InputError
-from migrator.wiring.rehearsal.rehearsal import CardsInTest, Rehearsal, pool_of
+from migrator.wiring.rehearsal.rehearsal import CardsInTest, Rehearsal
 from migrator.wiring.rehearsal.scans import ScanFiles
 from migrator.wiring.rehearsal.units import SwapDays, UnitsOutside
 from migrator.wiring.simulated import Simulated
@@ -47,13 +48,14 @@ class ServeWishes:
     pool_file: Path | None
 
 
-def rehearsal_of(wishes: ServeWishes) -> Rehearsal:
+def rehearsal_of(wishes: ServeWishes, pool: Sequence[str]) -> Rehearsal:
     """Make simulated carriers behind one address, with their units.
+
+    `pool` has the ICCIDs of the new SIMs.
 
     Raises: InputError, for a port that is taken, a folder in use, or wishes that do not go together.
     """
     swaps = _swaps(wishes)
-    pool = pool_of(wishes.sims)
     rehearsal = _rehearsal(wishes)
     if swaps is not None and swaps.scans is not None:
         swaps.scans.begin()  # after the port: nothing is left behind where that is taken

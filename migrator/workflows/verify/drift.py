@@ -15,8 +15,8 @@ from migrator.errors import Interrupted, StoreError, Transient
 from migrator.workflows.cutover.status import taken_back
 from migrator.workflows.notices.deliver import deliver_due
 from migrator.workflows.notices.found import tell_drift
-from migrator.workflows.plans.make import look
 from migrator.workflows.site import Site
+from migrator.workflows.verify.record import read_records
 
 if TYPE_CHECKING:
     from migrator.store import Store
@@ -156,25 +156,17 @@ def watch_plan(
 
     Raises: Interrupted, before the first round; PlatformError.
     """
-    store, settings = site.store, site.settings
+    store = site.store
     made: list[DriftWatch] = []
 
     async def body(stopper: Stopper) -> None:
         if for_s is not None:
             stopper.stop_after(for_s, "the time to watch is over", ExitCode.RESUMABLE)
-        async with site.outside.target(settings, store, stopper, read_only=True) as target:
+        async with site.outside.target(site.settings, store, stopper, read_only=True) as target:
 
             async def once() -> Drift:
                 since_s = site.now()
-                await look(
-                    store,
-                    target,
-                    header,
-                    absent_after_s=settings.absent_after_s,
-                    clock=site.clock,
-                    stopper=stopper,
-                    progress=site.progress,
-                )
+                await read_records(site, target, header, stopper)
                 drift = drift_of(store, header.plan_id, since_s)
                 tell_drift(store, header, drift)
                 with suppress(StoreError):  # the next round tries again

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from migrator.core.cutover.life import SourceChange
 from migrator.core.fleet.sims import SourceStatus
@@ -10,10 +9,8 @@ from migrator.core.plan.plan import PlanHeader
 from migrator.core.run.results import PullResult
 from migrator.engine.pull.pull import Pulling
 from migrator.engine.run.context import Stopper
-from migrator.ports import Clock, Progress, SourcePlatform
-
-if TYPE_CHECKING:
-    from migrator.store import Store
+from migrator.ports import SourcePlatform
+from migrator.workflows.site import Site
 
 __all__ = ["SourceLook", "look_at_source"]
 
@@ -44,14 +41,7 @@ class SourceLook:
 
 
 async def look_at_source(
-    store: "Store",
-    source: SourcePlatform,
-    header: PlanHeader,
-    *,
-    most: int | None,
-    clock: Clock,
-    stopper: Stopper,
-    progress: Progress,
+    site: Site, source: SourcePlatform, header: PlanHeader, stopper: Stopper, *, most: int | None
 ) -> SourceLook:
     """Read the source's list afresh, and compare it with a plan.
 
@@ -59,18 +49,17 @@ async def look_at_source(
     half-way, stay as they are, and a fleet of any size takes no memory.
 
     Args:
-        store: where the plan is.
+        site: the store of the plan.
         source: the carrier of the old SIMs.
         header: the plan's.
-        most: how many changes to keep one by one; None for all.
-        clock: the time.
         stopper: checked between requests.
-        progress: called with each event.
+        most: how many changes to keep one by one; None for all.
     """
+    store, clock = site.store, site.clock
     switched_off = store.cutovers.switched_off()
     with store.scratch_copy() as scratch:
         scratch.inventory.open_snapshot(NOT_BEGUN, clock.now().timestamp(), fresh=True)
-        found = SourceLook(await Pulling(source, scratch.inventory, clock, stopper, progress).run())
+        found = SourceLook(await Pulling(source, scratch.inventory, clock, stopper, site.progress).run())
         if found.pulled.settled:
             listed = scratch.inventory.sims(switched_off)
             found.ours_off = sum(sim.status is SourceStatus.DISABLED for sim in listed)

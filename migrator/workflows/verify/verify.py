@@ -2,20 +2,19 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, closing, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from migrator.core.cutover.life import Life, Proof
 from migrator.core.plan.plan import PlanHeader
 from migrator.engine.run.context import Stopper
-from migrator.ports import DevicePage
 from migrator.workflows.cutover.status import finding_counts, taken_back_and_no_more
 from migrator.workflows.notices.deliver import deliver_after_run
 from migrator.workflows.notices.found import tell_drift, tell_silent
-from migrator.workflows.plans.make import look
 from migrator.workflows.site import Site
 from migrator.workflows.verify.devices import DeviceWatch
 from migrator.workflows.verify.drift import drift_of
 from migrator.workflows.verify.life import prove_life
+from migrator.workflows.verify.record import read_records
 from migrator.workflows.verify.source_list import SourceLook, look_at_source
 
 __all__ = ["ROLLED_BACK", "Checks", "Verification", "verify", "verify_plan"]
@@ -99,22 +98,19 @@ def verify_plan(site: Site, header: PlanHeader, checks: Checks | None) -> Verifi
 
 def _verified(site: Site, header: PlanHeader, checks: Checks, devices: DeviceWatch | None) -> SourceLook | None:
     """Make the reads, and put what they found into the outbox."""
-    store, settings, silent = site.store, site.settings, list[str]()
+    store, silent = site.store, list[str]()
+
+    def keep(proof: Proof) -> None:
+        if proof.life is Life.SILENT:
+            silent.append(proof.target_iccid)
+        checks.keep(proof)
 
     async def body(stopper: Stopper) -> SourceLook | None:
-        silent.extend(await _look_at_target(site, header, checks, devices, stopper))
+        await _look_at_target(site, header, replace(checks, keep=keep), devices, stopper)
         if not checks.source:
             return None
-        async with site.outside.source(settings, store, stopper) as source:
-            return await look_at_source(
-                store,
-                source,
-                header,
-                most=checks.most,
-                clock=site.clock,
-                stopper=stopper,
-                progress=site.progress,
-            )
+        async with site.outside.source(site.settings, store, stopper) as source:
+            return await look_at_source(site, source, header, stopper, most=checks.most)
 
     began_s = site.now()
     found = site.outside.run_async(body)
@@ -125,55 +121,33 @@ def _verified(site: Site, header: PlanHeader, checks: Checks, devices: DeviceWat
 
 
 async def _look_at_target(
-    site: Site,
-    header: PlanHeader,
-    checks: Checks,
-    devices: DeviceWatch | None,
-    stopper: Stopper,
-) -> list[str]:
+    site: Site, header: PlanHeader, checks: Checks, devices: DeviceWatch | None, stopper: Stopper
+) -> None:
     """Read the plan's SIMs afresh, and what else was asked for.
 
     That may be the whole device list, and proofs of life.
-
-    Returns: the new SIMs without a sign of life.
     """
-    store, settings, silent = site.store, site.settings, list[str]()
-
-    def keep(proof: Proof) -> None:
-        if proof.life is Life.SILENT:
-            silent.append(proof.target_iccid)
-        checks.keep(proof)
-
+    store, settings = site.store, site.settings
     async with AsyncExitStack() as stack:
         target = await stack.enter_async_context(site.outside.target(settings, store, stopper, read_only=True))
-        await look(
+        if devices is None:
+            await read_records(site, target, header, stopper)
+        else:
+            await read_records(site, target, header, stopper, devices.see)
+            if checks.thorough:
+                await devices.read_all(target, stopper)
+        if not checks.traffic:
+            return
+        usage = None
+        if checks.old_silent:
+            usage = await stack.enter_async_context(site.outside.source(settings, store, stopper))
+        await prove_life(
             store,
             target,
             header,
-            absent_after_s=settings.absent_after_s,
+            checks.keep,
+            source=usage,
             clock=site.clock,
             stopper=stopper,
             progress=site.progress,
-            listed=_unheard if devices is None else devices.see,
         )
-        if devices is not None and checks.thorough:
-            await devices.read_all(target, stopper)
-        if checks.traffic:
-            usage = None
-            if checks.old_silent:
-                usage = await stack.enter_async_context(site.outside.source(settings, store, stopper))
-            await prove_life(
-                store,
-                target,
-                header,
-                keep,
-                source=usage,
-                clock=site.clock,
-                stopper=stopper,
-                progress=site.progress,
-            )
-    return silent
-
-
-def _unheard(_page: DevicePage) -> None:
-    pass
